@@ -1,0 +1,28 @@
+"""LoRA adapters: weights trained for exactly one base model, addressed by the hash of their content."""
+
+from __future__ import annotations
+
+from django.db import models
+from uuid_utils.compat import uuid7
+
+
+class Adapter(models.Model):
+    class State(models.TextChoices):
+        CANDIDATE = "candidate"
+        LIVE = "live"
+        RETIRED = "retired"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=100)
+    sha256 = models.CharField(max_length=64, unique=True)
+    base_model_sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.CANDIDATE)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["state"], condition=models.Q(state="live"), name="one_live_adapter")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,154 @@
+"""What a conversation is made of. Messages form a tree by `parent`; a Generation is the attempt to write one reply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from uuid_utils.compat import uuid7
+
+if TYPE_CHECKING:
+    from django.db.models.manager import RelatedManager
+
+
+class Conversation(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
+    title = models.CharField(max_length=200, blank=True)
+    # The newest message of the branch the owner looks at; the path from it to the root is what is shown.
+    head = models.ForeignKey("assistant.Message", on_delete=models.SET_NULL, null=True, related_name="+")
+    # Nothing of a conversation enters a training example before its owner has consented, here and in person.
+    training_consent_at = models.DateTimeField(null=True, blank=True)
+    # Who answers: the assistant, or a person of the support desk. Each change of mode counts up.
+    mode_version = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    if TYPE_CHECKING:
+        messages: RelatedManager[Message]
+
+    class Meta:
+        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner")]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+
+class Message(models.Model):
+    class Role(models.TextChoices):
+        SYSTEM = "system"
+        USER = "user"
+        ASSISTANT = "assistant"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
+    # Chosen by the author's browser, so that a message sent twice is stored once.
+    client_message_id = models.UUIDField(null=True, blank=True)
+    # A reply's text stays empty until its generation has ended; until then it stands in the token log.
+    text = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    if TYPE_CHECKING:
+        generation: Generation
+        children: RelatedManager[Message]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["author", "client_message_id"], name="one_message_per_client_message_id")
+        ]
+        indexes = [models.Index(fields=["conversation", "id"], name="message_by_conversation")]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.text[:50]}"
+
+
+class Worker(models.Model):
+    """A running engine process. The id is new at every boot, so that a restarted host never inherits a lease."""
+
+    class State(models.TextChoices):
+        STARTING = "starting"
+        READY = "ready"
+        DRAINING = "draining"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
+    engine = models.CharField(max_length=200, blank=True)
+    base_model = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    beat_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid} {self.state}"
+
+
+class Generation(models.Model):
+    """One attempt of an engine to write one assistant message. This row is the outbox and the lease:
+    it is claimed by compare-and-set, every claim raises `fence`, and whoever holds an older fence is refused."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        COMPLETED = "completed"
+        CANCELLED = "cancelled"
+        FAILED = "failed"
+
+    ACTIVE = (State.QUEUED, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    reply = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="generation")
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="generations")
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    fence = models.PositiveIntegerField(default=0)
+    worker = models.ForeignKey(Worker, on_delete=models.SET_NULL, null=True, related_name="generations")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+
+    # What it takes to write the same reply again
+    sampling = models.JSONField()
+    base_model = models.CharField(max_length=500, blank=True)
+    base_model_sha256 = models.CharField(max_length=64, blank=True)
+    adapter = models.ForeignKey("assistant.Adapter", on_delete=models.PROTECT, null=True, related_name="+")
+    chat_template_sha256 = models.CharField(max_length=64, blank=True)
+    prompt_sha256 = models.CharField(max_length=64, blank=True)
+    prompt_tokens = models.PositiveIntegerField(null=True)
+    dropped_messages = models.PositiveIntegerField(default=0)
+
+    # Where it stands: what a worker needs when the token log is gone
+    checkpoint_seq = models.PositiveIntegerField(default=0)
+    checkpoint_token_ids = models.BinaryField(default=bytes)
+    checkpoint_text = models.TextField(blank=True)
+
+    # How it ended
+    finish_reason = models.CharField(max_length=10, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    text_sha256 = models.CharField(max_length=64, blank=True)
+    # False until the terminal event stands in the token log; the sweeper appends what a crash left out.
+    is_log_closed = models.BooleanField(default=False)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    first_token_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["created_at"], name="active_generations", condition=models.Q(state__in=("queued", "running"))
+            ),
+            models.Index(fields=["finished_at"], name="open_logs", condition=models.Q(is_log_closed=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.state}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE

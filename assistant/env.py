@@ -1,0 +1,51 @@
+"""Reads environment variables. A value that cannot be used stops the boot with a sentence that names it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str) -> str:
+    """The value of `name`, or the contents of the file that `NAME_FILE` points to, or `default`."""
+    file = os.environ.get(f"{name}_FILE")
+    if file:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE={file} cannot be read: {error.strerror}.") from error
+    return os.environ.get(name, "") or default
+
+
+def boolean(name: str, default: bool) -> bool:
+    value = text(name, "1" if default else "0").lower()
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    raise ImproperlyConfigured(f"{name}={value!r} is not understood; use 1 or 0.")
+
+
+def integer(name: str, default: int, low: int, high: int) -> int:
+    value = text(name, str(default))
+    try:
+        number = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.") from None
+    if not low <= number <= high:
+        raise ImproperlyConfigured(f"{name}={number} is out of range; use {low} to {high}.")
+    return number
+
+
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}.")
+    return value
+
+
+def words(name: str, default: str) -> list[str]:
+    """A comma-separated list without empty items."""
+    return [word for part in text(name, default).split(",") if (word := part.strip())]

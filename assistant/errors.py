@@ -1,0 +1,45 @@
+"""Errors that people and programs may see: a stable `noun.reason` code and a sentence that says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AssistantError(Exception):
+    """Raise with a code of the table below; `params` fill the sentence. `retryable`: the same request may work later."""
+
+    def __init__(self, code: str, **params: Any) -> None:
+        sentence, self.status, self.retryable = TABLE[code]
+        self.code = code
+        self.message = sentence.format(**params)
+        super().__init__(f"{code}: {self.message}")
+
+
+# code: (sentence, HTTP status, retryable)
+TABLE: dict[str, tuple[str, int, bool]] = {
+    "frame.invalid": ("This frame cannot be read: {reason}.", 400, False),
+    "frame.unknown": ("There is no frame of type {type}; reload the page to get the newest version.", 400, False),
+    "frame.too_many": ("Too many frames at once; wait a few seconds and send it again.", 429, True),
+    "person.not_signed_in": ("Your session has ended. Reload the page; what you typed is kept.", 401, False),
+    "conversation.not_found": ("This conversation does not exist.", 404, False),
+    "conversation.busy": (
+        "The assistant is still answering in this conversation. Stop it, or wait for it to finish.",
+        409,
+        True,
+    ),
+    "message.not_found": ("This message does not exist.", 404, False),
+    "message.empty": ("The message is empty. Write something and send it again.", 400, False),
+    "message.too_long": ("The message has {length} characters; at most {limit} fit. Shorten it.", 400, False),
+    "message.invalid_text": (
+        "The character U+{codepoint:04X} at position {position} cannot be stored. Remove it and send again.",
+        400,
+        False,
+    ),
+    "message.invalid_parent": ("A message can only follow a reply of the same conversation.", 400, False),
+    "message.not_a_reply": ("Only replies of the assistant can be {verb}.", 400, False),
+    "generation.not_found": ("This reply does not exist.", 404, False),
+    "generation.invalid_position": ("after_seq must be a whole number from 0 to 999999999.", 400, False),
+    "generation.attempts_exhausted": ("The reply failed {attempts} times and was given up. Try again.", 500, True),
+    "database.unavailable": ("The database does not answer at the moment. Your message is kept; try again.", 503, True),
+    "server.error": ("Something went wrong on the server. It was logged; try again.", 500, True),
+}

@@ -1,0 +1,222 @@
+"""Every setting of the product, read once from the environment. README lists them; a bad value stops the boot."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from assistant import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = re.findall(r"^## (\d\S*)", (BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[0]
+
+# Where things are
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, 1, 65535)
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).expanduser().resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+# Safety
+DEBUG = env.boolean("DEBUG", False)
+IS_LOCAL = HOST in ("127.0.0.1", "localhost", "::1")
+
+
+def _kept_secret(path: Path) -> str:
+    """A random key made at the first start and kept for its owner alone; two first starts agree on one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    return path.read_text(encoding="ascii")
+
+
+SECRET_KEY = env.text("SECRET_KEY", "") or _kept_secret(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+# Origins that may open the WebSocket and post forms: the pages of this very installation.
+CSRF_TRUSTED_ORIGINS = env.words("TRUSTED_ORIGINS", "")
+BEHIND_TLS_PROXY = env.boolean("BEHIND_TLS_PROXY", False)
+if BEHIND_TLS_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
+X_FRAME_OPTIONS = "DENY"
+
+# Django
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "assistant",
+    "webui",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before allauth's own templates of the same names.
+        "DIRS": [BASE_DIR / "webui" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+ROOT_URLCONF = "assistant.urls"
+ASGI_APPLICATION = "assistant.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "webui" / "locale"]
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "webui.staticfiles.ModuleManifestStorage"},
+}
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "parley@localhost")
+
+# People
+AUTH_USER_MODEL = "assistant.Person"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "/"
+LOGIN_URL = "account_login"
+ACCOUNT_ADAPTER = "assistant.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+
+# Database
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR}/parley.sqlite3")
+
+
+def _database(url: str) -> dict[str, Any]:
+    """SQLite takes the write lock when a transaction begins, because a later upgrade fails at once and never waits;
+    PostgreSQL gets Django's pool, because connections kept by age go stale under ASGI."""
+    scheme = urlsplit(url).scheme
+    if scheme not in ("sqlite", "postgres", "postgresql"):
+        raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme!r}; use sqlite:///PATH or postgresql://….")
+    config: dict[str, Any] = dict(dj_database_url.parse(url))
+    if scheme == "sqlite":
+        config["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+        }
+        return config
+    config["CONN_MAX_AGE"] = 0
+    config["CONN_HEALTH_CHECKS"] = True
+    config["OPTIONS"] = {
+        **config.get("OPTIONS", {}),
+        "connect_timeout": 3,
+        "pool": {"min_size": 1, "max_size": 10, "timeout": 5},
+        "options": "-c statement_timeout=10000 -c idle_in_transaction_session_timeout=30000",
+    }
+    return config
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+
+
+# Redis: the embedded server unless REDIS_URL names another
+def _embedded_socket(folder: Path) -> Path:
+    """A Unix socket's path is limited to 107 bytes, so a deep DATA_DIR gets a private folder with a short name."""
+    path = folder / "valkey.sock"
+    if len(os.fsencode(path)) <= 100:
+        return path
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"parley-{os.getuid()}-{name}" / "valkey.sock"
+
+
+EMBEDDED_VALKEY_SOCKET = _embedded_socket(DATA_DIR / "valkey")
+REDIS_URL = env.text("REDIS_URL", f"unix://{EMBEDDED_VALKEY_SOCKET}")
+if urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
+    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+REDIS_IS_EMBEDDED = not os.environ.get("REDIS_URL") and not os.environ.get("REDIS_URL_FILE")
+
+# Celery: messages are only wake-ups; what must happen stands in the database
+CELERY_BROKER_URL = re.sub(r"^unix://", "redis+socket://", REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 7200,
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+}
+
+# The model, and the engine that runs it
+MODEL = env.text("MODEL", "bundled")
+MODELS_DIR = DATA_DIR / "models"
+INFERENCE_ENGINE = env.text("INFERENCE_ENGINE", "inference.serving.engine.TransformersEngine")
+ENGINE_DTYPE = env.choice("ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16"))
+ENGINE_THREADS = env.integer("ENGINE_THREADS", 0, 0, 1024)
+ENGINE_MAX_RUNNING = env.integer("ENGINE_MAX_RUNNING", 16, 1, 4096)
+CONTEXT_LENGTH = env.integer("CONTEXT_LENGTH", 0, 0, 10_000_000)
+MAX_REPLY_TOKENS = env.integer("MAX_REPLY_TOKENS", 512, 1, 1_000_000)
+SYSTEM_MESSAGE = env.text("SYSTEM_MESSAGE", "You are Parley, a helpful AI assistant.")
+
+# Limits
+MAX_MESSAGE_CHARS = 32_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
+}

@@ -1,0 +1,170 @@
+"""What crosses the border between the product and an engine: frozen values and one protocol.
+
+This module knows neither torch nor Django, so both sides may import it.
+Values that travel between processes carry `v`; readers ignore fields they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+CONTRACT_VERSION = 1
+
+Role = Literal["system", "user", "assistant"]
+EventKind = Literal["started", "delta", "finished", "failed"]
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How the next token is chosen. `seed` alone fixes the random draws: the draw at a position depends on
+    (seed, position), never on what ran before, so a continued generation needs no saved generator state.
+
+    Raises ValueError with a sentence when a value is out of range.
+    """
+
+    seed: int
+    temperature: float = 0.2  # 0 = greedy
+    top_p: float = 0.9  # 1 = off
+    top_k: int = 0  # 0 = off
+    repetition_penalty: float = 1.0  # 1 = off; CTRL, arXiv:1909.05858 §4.1
+    no_repeat_ngram: int = 0  # 0 = off
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.seed < 2**63, "seed must be between 0 and 2^63-1")
+        _require(0.0 <= self.temperature <= 5.0, "temperature must be between 0 and 5")
+        _require(0.0 < self.top_p <= 1.0, "top_p must be above 0 and at most 1")
+        _require(0 <= self.top_k <= 1_000_000, "top_k must be 0 (off) or positive")
+        _require(0.1 <= self.repetition_penalty <= 10.0, "repetition_penalty must be between 0.1 and 10")
+        _require(0 <= self.no_repeat_ngram <= 100, "no_repeat_ngram must be between 0 (off) and 100")
+        _require(1 <= self.max_tokens <= 1_000_000, "max_tokens must be at least 1")
+        _require(
+            len(self.stop) <= 8 and all(0 < len(s) <= 200 for s in self.stop),
+            "at most 8 stop strings of 1 to 200 characters",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRef:
+    """LoRA weights, addressed by content: `sha256` is of `adapter_model.safetensors` in the folder `path`."""
+
+    sha256: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One reply to write. `prefix_token_ids` are ids of this very reply that people have already been shown:
+    the engine continues after them and emits only what is new."""
+
+    generation_id: str
+    messages: tuple[ChatMessage, ...]
+    sampling: SamplingParams
+    adapter: AdapterRef | None = None
+    prefix_token_ids: tuple[int, ...] = ()
+    v: int = CONTRACT_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class PromptInfo:
+    """What the engine really read. `dropped_messages` counts the oldest messages left out to fit the context."""
+
+    tokens: int
+    sha256: str
+    chat_template_sha256: str
+    dropped_messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailure:
+    """Why a generation failed: a stable `noun.reason` code, a sentence for people, whether another try may help."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One event of a generation. Every submitted request gets one `started` and then exactly one terminal event
+    (`finished` or `failed`), unless the engine is stopped.
+
+    A delta's text is whole characters only; ids whose text is still held back (half a character, the beginning
+    of a stop string) come with the delta that consumed them, possibly with empty text.
+    """
+
+    kind: EventKind
+    generation_id: str
+    token_ids: tuple[int, ...] = ()
+    delta: str = ""
+    prompt: PromptInfo | None = None  # on started
+    finish_reason: FinishReason | None = None  # on finished
+    failure: EngineFailure | None = None  # on failed
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """`model` is what the engine loads: a folder, a hub id, or for the scripted engine its script."""
+
+    model: str
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = 0  # 0 = all cores
+    max_running: int = 16  # generations decoded together; further ones are not admitted
+    context_length: int = 0  # tokens, prompt and reply together; 0 = what the model was made for
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What is loaded, as recorded with every generation."""
+
+    engine: str
+    base_model: str
+    base_model_sha256: str
+    dtype: str
+    context_length: int
+    max_running: int
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+Emit = Callable[[StreamEvent], None]
+
+
+class Engine(Protocol):
+    """Runs many generations at once in one process. Built as `EngineClass(config)`, cheap until `start`."""
+
+    def start(self, emit: Emit) -> EngineInfo:
+        """Load the model, warm up and begin stepping; `emit` is called from the engine's own thread and must not
+        block. Raises OSError or ValueError with a sentence when the model cannot be used."""
+        ...
+
+    def submit(self, request: GenerationRequest) -> None:
+        """Take a request, from any thread, without blocking; whatever goes wrong arrives as a `failed` event."""
+        ...
+
+    def cancel(self, generation_id: str) -> None:
+        """End a generation within one step with `finished` (reason cancelled); unknown ids are ignored."""
+        ...
+
+    def stop(self) -> None:
+        """Stop stepping at once and free the memory. Running generations get no terminal event: they go on elsewhere."""
+        ...
+
+    @property
+    def idle_for_s(self) -> float:
+        """Seconds since the last completed step while work is waiting; 0.0 when there is nothing to do."""
+        ...
+
+
+def _require(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise ValueError(sentence)
