@@ -6,4 +6,4 @@ class AssistantConfig(AppConfig):
     verbose_name = "Parley"
 
     def ready(self) -> None:
-        from assistant import checks  # noqa: F401 - registers the system checks
+        from assistant import celery, checks  # noqa: F401 - the app tasks are sent by, and the system checks

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def text(name: str, default: str) -> str:
@@ -39,11 +42,12 @@ def integer(name: str, default: int, low: int, high: int) -> int:
     return number
 
 
-def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+def choice(name: str, default: Choice, choices: tuple[Choice, ...]) -> Choice:
     value = text(name, default)
-    if value not in choices:
-        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}.")
-    return value
+    for known in choices:
+        if value == known:
+            return known
+    raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}.")
 
 
 def words(name: str, default: str) -> list[str]:

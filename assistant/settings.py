@@ -8,7 +8,7 @@ import re
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -147,6 +147,8 @@ def _database(url: str) -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
         }
+        # On disk as in life: Django's default for tests, in memory, cannot be written by two connections.
+        config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
         return config
     config["CONN_MAX_AGE"] = 0
     config["CONN_HEALTH_CHECKS"] = True
@@ -184,6 +186,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ROUTES = {"chat.*": {"queue": "interactive"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
@@ -202,8 +205,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # The model, and the engine that runs it
 MODEL = env.text("MODEL", "bundled")
 MODELS_DIR = DATA_DIR / "models"
+# What the engine loads: the prepared copy of the bundled model, or what MODEL names.
+MODEL_PATH = str(MODELS_DIR / "smollm2-135m-instruct") if MODEL == "bundled" else MODEL
 INFERENCE_ENGINE = env.text("INFERENCE_ENGINE", "inference.serving.engine.TransformersEngine")
-ENGINE_DTYPE = env.choice("ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16"))
+ENGINE_DTYPE: Literal["auto", "float32", "bfloat16"] = env.choice("ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16"))
 ENGINE_THREADS = env.integer("ENGINE_THREADS", 0, 0, 1024)
 ENGINE_MAX_RUNNING = env.integer("ENGINE_MAX_RUNNING", 16, 1, 4096)
 CONTEXT_LENGTH = env.integer("CONTEXT_LENGTH", 0, 0, 10_000_000)

@@ -9,7 +9,7 @@ from django.db import models
 from uuid_utils.compat import uuid7
 
 if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
+    from django_stubs_ext.db.models.manager import RelatedManager
 
 
 class Conversation(models.Model):
@@ -128,10 +128,9 @@ class Generation(models.Model):
     # How it ended
     finish_reason = models.CharField(max_length=10, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
     completion_tokens = models.PositiveIntegerField(default=0)
     text_sha256 = models.CharField(max_length=64, blank=True)
-    # False until the terminal event stands in the token log; the sweeper appends what a crash left out.
-    is_log_closed = models.BooleanField(default=False)
 
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
@@ -143,7 +142,6 @@ class Generation(models.Model):
             models.Index(
                 fields=["created_at"], name="active_generations", condition=models.Q(state__in=("queued", "running"))
             ),
-            models.Index(fields=["finished_at"], name="open_logs", condition=models.Q(is_log_closed=False)),
         ]
 
     def __str__(self) -> str:

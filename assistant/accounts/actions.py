@@ -1,0 +1,40 @@
+"""Writes about people: guests come without asking, and their conversations follow them into an account."""
+
+from __future__ import annotations
+
+from django.contrib.auth import login
+from django.db import transaction
+from django.db.models import F
+from django.http import HttpRequest
+from uuid_utils.compat import uuid7
+
+from assistant.accounts.models import Person
+
+
+def ensure_person(request: HttpRequest) -> Person:
+    """Return who is asking; a visitor nobody knows becomes a guest with a session of their own."""
+    if isinstance(request.user, Person):
+        return request.user
+    guest = Person(id=uuid7(), is_guest=True)
+    guest.username = f"guest-{guest.id}"
+    guest.set_unusable_password()
+    guest.save(force_insert=True)
+    login(request, guest, backend="django.contrib.auth.backends.ModelBackend")
+    return guest
+
+
+@transaction.atomic
+def adopt_guest(guest: Person, person: Person) -> None:
+    """Give everything of a guest to the person who has just signed in, and forget the guest."""
+    from assistant.models import Conversation, Feedback, Message  # the layers above hold what a person owns
+
+    taken = Message.objects.filter(author=person, client_message_id__isnull=False)
+    own = Message.objects.filter(author=guest)
+    # A hostile guest may have chosen the account's own ids; the constraint must not turn the sign-in away.
+    own.filter(client_message_id__in=taken.values("client_message_id")).update(client_message_id=None)
+    own.update(author=person)
+    Conversation.objects.filter(owner=guest).update(owner=person, updated_at=F("updated_at"))
+    Feedback.objects.filter(person=guest).exclude(
+        message__in=Feedback.objects.filter(person=person).values("message")
+    ).update(person=person)
+    guest.delete()

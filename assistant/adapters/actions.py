@@ -1,0 +1,56 @@
+"""Writes about adapters: take one in from a folder, put one live, take it out again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from django.db import transaction
+
+from assistant.adapters.models import Adapter
+from assistant.adapters.registry import folder_of
+from assistant.errors import AssistantError
+
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+# What a LoRA of a very large model still stays under; a file above it is not an adapter.
+MAX_BYTES = 4 * 1024**3
+
+
+def import_adapter(source: Path, *, name: str, base_model_sha256: str) -> Adapter:
+    """Copy a PEFT adapter's two files into the store and register it as a candidate; the same weights twice are one
+    adapter. Only safetensors are taken. Raises AssistantError adapter.invalid."""
+    weights, config = source / WEIGHTS, source / CONFIG
+    for file in (weights, config):
+        if file.is_symlink() or not file.is_file():
+            raise AssistantError("adapter.invalid", reason=f"{file.name} is missing from {source}")
+        if file.stat().st_size > MAX_BYTES:
+            raise AssistantError("adapter.invalid", reason=f"{file.name} is larger than 4 GiB")
+    try:
+        kind = json.loads(config.read_text(encoding="utf-8")).get("peft_type")
+    except (ValueError, AttributeError) as error:
+        raise AssistantError("adapter.invalid", reason=f"{CONFIG} is not a JSON object") from error
+    if kind != "LORA":
+        raise AssistantError("adapter.invalid", reason=f"peft_type is {kind!r}, not 'LORA'")
+
+    with weights.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    if known := Adapter.objects.filter(sha256=sha256).first():
+        return known
+    adapter = Adapter(name=name, sha256=sha256, base_model_sha256=base_model_sha256)
+    folder = folder_of(adapter)
+    folder.mkdir(parents=True, mode=0o700)
+    for file in (weights, config):
+        shutil.copyfile(file, folder / file.name)
+    adapter.save(force_insert=True)
+    return adapter
+
+
+@transaction.atomic
+def put_live(adapter: Adapter | None) -> None:
+    """Make this adapter answer from the next reply on (None = the base model); running replies keep theirs."""
+    Adapter.objects.filter(state=Adapter.State.LIVE).update(state=Adapter.State.RETIRED)
+    if adapter:
+        Adapter.objects.filter(pk=adapter.pk).update(state=Adapter.State.LIVE)

@@ -1,0 +1,17 @@
+"""Entry point of the web process: pages and JSON by Django, sockets by Channels."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assistant.settings")
+
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()  # fills Django's app registry, which the imports below need
+
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+
+from webui.routing import websocket_application  # noqa: E402
+
+application = ProtocolTypeRouter({"http": django_application, "websocket": websocket_application})

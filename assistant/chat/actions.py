@@ -1,0 +1,159 @@
+"""Writes about conversations. Each is one transaction; Celery and Redis hear of it after the commit, and losing
+that message costs only time, because workers look at the database by themselves."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from assistant.accounts.models import Person
+from assistant.adapters.registry import adapter_for_new_reply
+from assistant.chat import queries, stream
+from assistant.chat.models import Conversation, Generation, Message
+from assistant.chat.tasks import wake_workers
+from assistant.chat.texts import checked, title_of
+from assistant.errors import AssistantError
+from inference.contract import SamplingParams
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a request for a reply; asking again with the same `client_message_id` gives the same."""
+
+    client_message_id: UUID | None
+    conversation_id: UUID
+    message_id: UUID
+    reply_id: UUID
+    generation_id: UUID
+
+
+@transaction.atomic
+def send_message(
+    person_id: UUID, *, client_message_id: UUID, conversation_id: UUID | None, parent_id: UUID | None, text: str
+) -> Accepted:
+    """Store a user message, an empty reply and its queued generation, once per `client_message_id`.
+
+    `conversation_id` None begins a conversation. `parent_id` is the reply the message follows, None its beginning;
+    a parent that has been answered before makes a new branch. Raises AssistantError message.*, conversation.*.
+    """
+    person = _lock(person_id)
+    if stored := _stored(person, client_message_id):
+        return stored
+    text = checked(text)
+    if conversation_id is None:
+        conversation = Conversation.objects.create(owner=person, title=title_of(text))
+    else:
+        conversation = queries.conversation_of(person.id, conversation_id)
+    parent = None
+    if parent_id is not None:
+        parent = conversation.messages.filter(pk=parent_id, role=Message.Role.ASSISTANT).first()
+        if parent is None:
+            raise AssistantError("message.invalid_parent")
+    _refuse_when_answering(conversation)
+    message = Message.objects.create(
+        conversation=conversation,
+        parent=parent,
+        role=Message.Role.USER,
+        author=person,
+        client_message_id=client_message_id,
+        text=text,
+    )
+    return _ask_for_reply(conversation, message)
+
+
+@transaction.atomic
+def regenerate(person_id: UUID, message_id: UUID) -> Accepted:
+    """Ask for another reply beside this one, which stays. While one is being written for the same turn, that one
+    is returned, so that a double click asks once."""
+    person = _lock(person_id)
+    reply = queries.message_of(person.id, message_id)
+    if reply.role != Message.Role.ASSISTANT or reply.parent is None:
+        raise AssistantError("message.not_a_reply")
+    conversation = reply.conversation
+    running = Generation.objects.filter(reply__parent=reply.parent, state__in=Generation.ACTIVE).first()
+    if running:
+        return _accepted(reply.parent, running, client_message_id=None)
+    _refuse_when_answering(conversation)
+    return _ask_for_reply(conversation, reply.parent, is_regenerated=True)
+
+
+@transaction.atomic
+def stop_generation(person_id: UUID, generation_id: UUID) -> None:
+    """Ask for the end of a reply; what has been written is kept. One that has ended already stays as it is."""
+    generation = queries.generation_of(person_id, generation_id)
+    Generation.objects.filter(pk=generation.pk, cancel_requested_at=None).update(cancel_requested_at=Now())
+    # What no worker has touched can be ended here, so that Stop works when no worker is there at all.
+    Generation.objects.filter(pk=generation.pk, state=Generation.State.QUEUED, attempts=0).update(
+        state=Generation.State.CANCELLED,
+        finish_reason="cancelled",
+        text_sha256=stream.text_sha256(""),
+        finished_at=Now(),
+    )
+    transaction.on_commit(lambda: wake_workers(generation.id))
+
+
+@transaction.atomic
+def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> None:
+    """Show the branch that runs through this message: its newest leaf becomes the conversation's head."""
+    conversation = queries.conversation_of(person_id, conversation_id)
+    children = queries.children_by_parent(conversation)
+    if not conversation.messages.filter(pk=message_id).exists():
+        raise AssistantError("message.not_found")
+    leaf = message_id
+    while leaf in children:
+        leaf = children[leaf][-1]
+    Conversation.objects.filter(pk=conversation.pk).update(head_id=leaf)
+
+
+def _lock(person_id: UUID) -> Person:
+    """Let one person's writes happen one after the other; 50 equal submits at once then find the first one's row."""
+    person = Person.objects.select_for_update().filter(pk=person_id, is_active=True).first()
+    if person is None:
+        raise AssistantError("person.not_signed_in")
+    return person
+
+
+def _stored(person: Person, client_message_id: UUID) -> Accepted | None:
+    message = Message.objects.filter(author=person, client_message_id=client_message_id).first()
+    if message is None:
+        return None
+    first = Generation.objects.filter(reply__parent=message).earliest("id")
+    return _accepted(message, first, client_message_id)
+
+
+def _refuse_when_answering(conversation: Conversation) -> None:
+    if conversation.generations.filter(state__in=Generation.ACTIVE).exists():
+        raise AssistantError("conversation.busy")
+
+
+def _ask_for_reply(conversation: Conversation, message: Message, *, is_regenerated: bool = False) -> Accepted:
+    reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
+    # A random seed each time: a regenerated reply shall differ, and each can be written again from its row.
+    sampling = SamplingParams(seed=secrets.randbits(32), max_tokens=settings.MAX_REPLY_TOKENS)
+    generation = Generation.objects.create(
+        reply=reply, conversation=conversation, sampling=asdict(sampling), adapter=adapter_for_new_reply()
+    )
+    conversation.head = reply
+    conversation.save(update_fields=["head", "updated_at"])
+
+    def announce() -> None:
+        wake_workers(generation.id)
+        stream.hint(conversation.owner_id, conversation.id)
+
+    transaction.on_commit(announce)
+    return _accepted(message, generation, None if is_regenerated else message.client_message_id)
+
+
+def _accepted(message: Message, generation: Generation, client_message_id: UUID | None) -> Accepted:
+    return Accepted(
+        client_message_id=client_message_id,
+        conversation_id=message.conversation_id,
+        message_id=message.id,
+        reply_id=generation.reply_id,
+        generation_id=generation.id,
+    )

@@ -1,0 +1,173 @@
+"""Reads all live token logs of a web process through one connection.
+
+A log is held in memory once per process, however many sockets follow it; a follower keeps only its position and
+takes what is new when its socket is ready, so a slow client costs nothing. The same read carries hints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from uuid import UUID, uuid4
+from weakref import WeakKeyDictionary
+
+import redis.asyncio
+import redis.exceptions
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from assistant.chat.stream import HINTS_KEY, LogEntry, log_key
+
+log = logging.getLogger(__name__)
+
+BLOCK_MS = 2000  # below the connection's time-out, which would end the read otherwise
+# Pause between reads: the entries of many logs then come in one answer.
+PACE_S = 0.015
+RETRY_S = 0.25
+
+HintListener = Callable[[UUID | None], None]
+
+
+class LiveLog:
+    """The entries of one generation so far, as read from Redis."""
+
+    def __init__(self) -> None:
+        self.entries: list[LogEntry] = []
+        self.last_id = b"0-0"
+        self.followers = 0
+        self._news = asyncio.Event()
+
+    def after(self, seq: int) -> list[LogEntry]:
+        """Entries beyond `seq`; from the newest snapshot on if there is one, since it replaces all before it."""
+        first = len(self.entries)
+        while first and self.entries[first - 1].seq > seq:
+            first -= 1
+            if self.entries[first].kind == "snapshot":
+                break
+        return self.entries[first:]
+
+    async def news(self, timeout_s: float) -> bool:
+        """Wait until something is added; False when `timeout_s` passed without."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._news.wait()
+        except TimeoutError:
+            return False
+
+    def add(self, entries: list[LogEntry]) -> None:
+        self.entries += entries
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+class LiveLogs:
+    """One per event loop; `current()` gives it. The reading ends when nobody follows or listens."""
+
+    def __init__(self) -> None:
+        self._logs: dict[bytes, LiveLog] = {}
+        self._listeners: dict[UUID, set[HintListener]] = defaultdict(set)
+        self._control_key = f"parley:wake:{uuid4()}".encode()
+        self._last_hint: Any = None
+        self._last_control = b"0-0"
+        self._reader: asyncio.Task[None] | None = None
+        self._is_blocked = False
+        self._redis = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
+        )
+
+    @contextmanager
+    def follow(self, generation_id: UUID) -> Iterator[LiveLog]:
+        """Keep the log of a generation in memory while inside."""
+        key = log_key(generation_id).encode()
+        live = self._logs.setdefault(key, LiveLog())
+        live.followers += 1
+        self._wake_reader()
+        try:
+            yield live
+        finally:
+            live.followers -= 1
+            if not live.followers:
+                del self._logs[key]
+
+    @contextmanager
+    def listen(self, owner_id: UUID, listener: HintListener) -> Iterator[None]:
+        """Call `listener` with the id of each conversation of the owner that changed; None: any may have."""
+        self._listeners[owner_id].add(listener)
+        self._wake_reader()
+        try:
+            yield
+        finally:
+            self._listeners[owner_id].discard(listener)
+            if not self._listeners[owner_id]:
+                del self._listeners[owner_id]
+
+    def _wake_reader(self) -> None:
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read())
+        elif self._is_blocked:
+            self._is_blocked = False
+            self._waking = asyncio.create_task(self._end_blocked_read())
+
+    async def _end_blocked_read(self) -> None:
+        with suppress(redis.exceptions.RedisError, OSError):
+            await self._redis.xadd(self._control_key, {"v": 1}, maxlen=1, approximate=False)
+            await self._redis.expire(self._control_key, 60)
+
+    async def _read(self) -> None:
+        try:
+            while self._logs or self._listeners:
+                try:
+                    await self._read_once()
+                    await asyncio.sleep(PACE_S)
+                except (redis.exceptions.RedisError, OSError) as error:
+                    log.warning("Redis does not answer; open replies wait: %s", error)
+                    await asyncio.sleep(RETRY_S)
+                    self._tell_everybody()
+        finally:
+            await self._redis.aclose()
+
+    async def _read_once(self) -> None:
+        if self._last_hint is None:
+            newest = await self._redis.xrevrange(HINTS_KEY, count=1)
+            self._last_hint = newest[0][0] if newest else b"0-0"
+        keys: dict[Any, Any] = {HINTS_KEY.encode(): self._last_hint, self._control_key: self._last_control}
+        keys |= {key: live.last_id for key, live in self._logs.items()}
+        self._is_blocked = True
+        answer: Any = await self._redis.xread(keys, block=BLOCK_MS)
+        self._is_blocked = False
+        for key, rows in answer:
+            last_id = rows[-1][0]
+            if key == self._control_key:
+                self._last_control = last_id
+            elif key == HINTS_KEY.encode():
+                self._last_hint = last_id
+                for _, fields in rows:
+                    self._pass_on(fields[b"e"])
+            elif live := self._logs.get(key):
+                # A log that Redis lost is written again under the same ids, so the position stays good.
+                live.last_id = last_id
+                live.add([LogEntry.parse(entry_id, fields[b"e"]) for entry_id, fields in rows])
+
+    def _pass_on(self, body: bytes) -> None:
+        hint = json.loads(body)
+        for listener in self._listeners.get(UUID(hint["owner"]), ()):
+            listener(UUID(hint["conversation"]))
+
+    def _tell_everybody(self) -> None:
+        """Hints may have been lost: everybody looks again."""
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener(None)
+
+
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, LiveLogs] = WeakKeyDictionary()
+
+
+def current() -> LiveLogs:
+    return _by_loop.setdefault(asyncio.get_running_loop(), LiveLogs())

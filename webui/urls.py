@@ -1,0 +1,15 @@
+"""Where the pages, the JSON and the health checks live."""
+
+from django.urls import include, path
+
+from webui import health, views
+from webui.api import api
+
+urlpatterns = [
+    path("", views.chat, name="new_chat"),
+    path("c/<uuid:conversation_id>/", views.chat, name="chat"),
+    path("api/", api.urls),
+    path("accounts/", include("allauth.urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
