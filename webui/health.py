@@ -1,0 +1,70 @@
+"""Two addresses for probes: `/healthz`, the process is alive; `/readyz`, a question asked now would be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.models.functions import Now
+from django.http import HttpRequest, JsonResponse
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from assistant.chat.leases import DEAD_AFTER_S
+from assistant.models import Worker
+
+TIMEOUT_S = 2.0
+
+
+async def healthz(request: HttpRequest) -> JsonResponse:
+    """Answers as long as the event loop turns; it touches nothing else, so a slow database kills no process."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """`{"ready": …, "checks": {name: "ok" or a sentence}}`, with status 503 until every check says "ok"."""
+    checks = {name: check() for name, check in CHECKS.items()}
+    ready = all(found == "ok" for found in checks.values())
+    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "The database does not answer."
+    return "ok"
+
+
+def _redis() -> str:
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        ) as client:
+            client.ping()
+    except redis.RedisError:
+        return "Redis does not answer."
+    return "ok"
+
+
+def _worker() -> str:
+    try:
+        beating = Worker.objects.filter(beat_at__gt=Now() - timedelta(seconds=DEAD_AFTER_S))
+        states = set(beating.values_list("state", flat=True))
+    except DatabaseError:
+        return "Unknown, because the database does not answer."
+    if Worker.State.READY in states:
+        return "ok"
+    if Worker.State.STARTING in states:
+        return "A worker is loading the model."
+    return "No worker is running."
+
+
+CHECKS: dict[str, Callable[[], str]] = {"database": _database, "redis": _redis, "worker": _worker}
