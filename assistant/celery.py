@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assistant.settings")
+
+# Celery warns of running as root because of pickle, which is never accepted here.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("assistant")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -7,6 +7,5 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("webui.urls")),
-    path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
 ]

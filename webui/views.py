@@ -45,9 +45,9 @@ def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpRespo
     person = ensure_person(request)
     conversation = path = None
     if conversation_id is not None:
-        conversation = queries.conversation_of(person, conversation_id)
-        path = queries.visible_path(person, conversation, leaf_id=_uuid(request.GET.get("leaf_id")))
-    conversations = queries.conversations_of(person, cursor=request.GET.get("cursor"))
+        conversation = queries.conversation_of(person.id, conversation_id)
+        path = queries.visible_path(person.id, conversation, leaf_id=_uuid(request.GET.get("leaf_id")))
+    conversations = queries.conversations_of(person.id, cursor=request.GET.get("cursor"))
     messages = path.items if path else []
     page_state = {
         "person_id": person.id,

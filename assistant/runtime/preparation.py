@@ -11,13 +11,16 @@ import re
 import signal
 import socket
 import subprocess
+import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import psycopg
 import redis
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -27,6 +30,20 @@ from assistant.runtime.parent_death import end_with_parent
 
 class StartupError(Exception):
     """The product cannot start; the text is a sentence for the operator."""
+
+
+def prepare(say: Callable[[str], None]) -> None:
+    """Do everything that is missing, telling each step with its time."""
+    steps: dict[str, Callable[[], str]] = {
+        "Redis": require_redis,
+        "Database": prepare_database,
+        "Static files": lambda: "collected" if collect_static() else "unchanged",
+        "Model": lambda: settings.MODEL + (" is prepared" if prepare_model() else ""),
+    }
+    for subject, step in steps.items():
+        began = time.monotonic()
+        found = step()
+        say(f"{subject}: {found} ({time.monotonic() - began:.1f} s)")
 
 
 def require_free_address() -> None:
@@ -58,26 +75,28 @@ def require_redis() -> str:
         with redis_client() as client:
             client.ping()
     except redis.RedisError as error:
-        raise StartupError(f"REDIS_URL={where} does not answer: {error}.") from error
+        raise StartupError(f"REDIS_URL={where} does not answer: {str(error).rstrip('.')}.") from error
     return where
 
 
-def require_database() -> str:
-    """The database answers; returns which one it is."""
-    try:
-        connection.ensure_connection()
-    except OperationalError as error:
-        where = without_password(settings.DATABASE_URL)
-        raise StartupError(f"DATABASE_URL={where} does not answer: {str(error).strip()}") from error
-    return connection.display_name
-
-
-def migrate() -> None:
-    """Bring the tables to this version and let go of the database."""
+def prepare_database() -> str:
+    """Bring the tables to this version and let go of the database; returns which one it is."""
+    if connection.vendor == "postgresql":
+        _require_postgresql()
     call_command("migrate", interactive=False, verbosity=0)
     connection.close()
     if connection.vendor == "postgresql":
         connection.close_pool()  # type: ignore[attr-defined]  # of the PostgreSQL backend alone
+    return f"{connection.display_name}, tables are current"
+
+
+def _require_postgresql() -> None:
+    """One connection beside Django's pool, which would try for 5 s and then not say why."""
+    try:
+        psycopg.connect(settings.DATABASE_URL, connect_timeout=3).close()
+    except psycopg.OperationalError as error:
+        where, reason = without_password(settings.DATABASE_URL), str(error).strip().splitlines()[0]
+        raise StartupError(f"DATABASE_URL={where} does not answer: {reason}.") from error
 
 
 def collect_static() -> bool:

@@ -159,7 +159,7 @@ class EmbeddedValkey:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=end_with_parent(),  # noqa: PLW1509 - only calls prctl
+            preexec_fn=end_with_parent(),
         )
         self._process = process
         give_up_at = time.monotonic() + START_PATIENCE_S

@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -30,7 +29,8 @@ class Command(BaseCommand):
         self.console = Console([OWN_NAME, *roles], sys.stdout)
         self._say(f"Parley {settings.VERSION}, data in {settings.DATA_DIR}")
         try:
-            self._prepare()
+            preparation.require_free_address()
+            preparation.prepare(self._say)
         except StartupError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -41,20 +41,6 @@ class Command(BaseCommand):
 
     def _say(self, text: str) -> None:
         self.console.say(OWN_NAME, text)
-
-    def _prepare(self) -> None:
-        preparation.require_free_address()
-        self._step("Redis", preparation.require_redis)
-        self._step(
-            "Database", lambda: (preparation.require_database(), preparation.migrate())[0] + ", tables are current"
-        )
-        self._step("Static files", lambda: "collected" if preparation.collect_static() else "unchanged")
-        self._step("Model", lambda: settings.MODEL + (" is prepared" if preparation.prepare_model() else ""))
-
-    def _step(self, subject: str, work: Callable[[], str]) -> None:
-        began = time.monotonic()
-        found = work()
-        self._say(f"{subject}: {found} ({time.monotonic() - began:.1f} s)")
 
     async def _run(self, roles: tuple[str, ...]) -> int:
         tree = ProcessTree([_child(role) for role in roles], self.console, OWN_NAME)

@@ -1,0 +1,67 @@
+# `make` or `make help` lists what there is. Only Python 3.11 or newer and make are needed beforehand.
+
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help run test lint faults bench-stream screenshots install install-tests browser clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install ## start everything; Ctrl-C stops it. Settings come from the environment (README)
+	@exec $(PYTHON) manage.py up
+
+test: install-tests browser ## all tests, on SQLite and again on PostgreSQL
+	$(PYTHON) -m pytest
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/assistant tests/webui
+
+lint: install-tests ## style, types, layers, known weaknesses
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m bandit -q -c pyproject.toml -r assistant inference webui
+
+faults: install-tests ## break the started product at random for a while and count what was lost
+	@exec $(PYTHON) -m tests.faults
+
+bench-stream: install-tests ## many streams at once: loss, latency, CPU, memory
+	@exec $(PYTHON) -m bench.stream
+
+screenshots: install-tests browser ## pictures of every page
+	@exec $(PYTHON) -m tests.e2e.screenshots
+
+clean: ## remove what was installed or built; data/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	    $$python -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	    python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "Python 3.11 or newer with venv was not found; on Debian: apt install python3 python3-venv." >&2; exit 1; \
+	fi; \
+	echo "Making .venv with $$($$python --version)."; \
+	$$python -m venv .venv
+
+# A copy of what was installed lies in .venv, so that nothing is asked of the network while it is current.
+install: .venv/bin/python
+	@cmp -s requirements.txt .venv/requirements.txt || { \
+	    echo "Installing requirements.txt; the first time takes some minutes." && \
+	    $(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt && \
+	    cp requirements.txt .venv/requirements.txt; }
+
+install-tests: install
+	@cat requirements.txt tests/requirements.txt | cmp -s - .venv/tests-requirements.txt || { \
+	    echo "Installing tests/requirements.txt." && \
+	    $(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt -c requirements.txt && \
+	    cat requirements.txt tests/requirements.txt > .venv/tests-requirements.txt; }
+
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null && exit; \
+	command -v apt-get >/dev/null || { echo "No Chromium was found; install it, then run this again." >&2; exit 1; }; \
+	echo "No Chromium was found; installing Debian's for the browser tests."; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	$$sudo apt-get update -qq </dev/null && $$sudo apt-get install -y -qq chromium </dev/null >/dev/null

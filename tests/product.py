@@ -1,0 +1,137 @@
+"""Starts the whole product as an operator does (`manage.py up`) and knows its processes: for browser tests, fault
+injection and benchmarks. Nothing in it is a stand-in; only the engine may be the scripted one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+import psutil
+
+ROOT = Path(__file__).parents[1]
+SCRIPTED = "inference.serving.scripted.ScriptedEngine"
+START_PATIENCE_S = 120.0
+
+# What tells a child of the supervisor from its siblings: a word of its command line.
+_WORD_OF_ROLE = {
+    "valkey": "valkey",
+    "web": "uvicorn",
+    "worker-interactive": "interactive@%h",
+    "worker-training": "training@%h",
+}
+
+
+class Product:
+    """A running installation of its own. `script` is the scripted engine's, None runs the real model."""
+
+    def __init__(self, script: str | None = "tokens_per_second=20&tokens=200", **environment: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="parley-product-")
+        self.folder = Path(self._folder.name)
+        self.log_file = self.folder / "log.txt"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        inherited = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+        self.environment = {**inherited, "DATA_DIR": str(self.folder / "data"), "PORT": str(self.port)}
+        if script is not None:
+            self.environment |= {"INFERENCE_ENGINE": SCRIPTED, "MODEL": f"scripted:{script}"}
+        self.environment |= environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+        if error is not None:
+            print(f"--- end of {self.log_file.name} ---\n{self.log()[-6000:]}", file=sys.stderr)
+        self._folder.cleanup()
+
+    def start(self) -> None:
+        """Return when a reply can be given."""
+        with self.log_file.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        give_up_at = time.monotonic() + START_PATIENCE_S
+        while not self.is_ready():
+            assert self._process.poll() is None, f"the product did not start:\n{self.log()}"
+            assert time.monotonic() < give_up_at, f"the product is not ready:\n{self.log()}"
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            raise
+        finally:
+            self._process = None
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def processes(self) -> dict[str, psutil.Process]:
+        """The running children by role."""
+        assert self._process
+        found = {}
+        for child in psutil.Process(self._process.pid).children():
+            with _ignoring_the_dead():
+                words = " ".join(child.cmdline())
+                found |= {role: child for role, word in _WORD_OF_ROLE.items() if word in words}
+        return found
+
+    def send_signal(self, role: str, number: signal.Signals) -> None:
+        self.processes()[role].send_signal(number)
+
+    @property
+    def supervisor(self) -> psutil.Process:
+        assert self._process
+        return psutil.Process(self._process.pid)
+
+
+_SETTINGS = (
+    *("DATA_DIR", "DATABASE_URL", "REDIS_URL", "HOST", "PORT", "MODEL", "INFERENCE_ENGINE", "SECRET_KEY", "DEBUG"),
+    *("ENGINE_MAX_RUNNING", "DJANGO_SETTINGS_MODULE"),
+)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _ignoring_the_dead() -> Iterator[None]:
+    try:
+        yield
+    except psutil.NoSuchProcess:
+        pass
