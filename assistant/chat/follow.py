@@ -1,6 +1,6 @@
 """A reply as one reader sees it: everything after a position, live, up to its end.
 
-While it is being written that comes from the token log; once it has ended, from the database alone.
+It comes from the token log for as long as there is one, and after that from the database alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from assistant.chat.models import Generation
 from assistant.chat.stream import TERMINAL, EntryKind, LogEntry
 from assistant.errors import AssistantError
 
-# A log that has been silent for so long may have lost its end: then the database is asked.
+# A log that says nothing at first may be gone because its reply ended long ago, and one that has been silent for
+# long may have lost its end: then the database is asked.
+FIRST_LOOK_S = 0.25
 SILENCE_S = 3.0
 
 
@@ -34,22 +36,19 @@ class Piece:
 
 async def follow(generation_id: UUID, after_seq: int) -> AsyncIterator[Piece]:
     """Yield what follows `after_seq`, the last piece being terminal. Deltas that gathered while the reader was busy
-    come as one. A reply that ended before comes as a snapshot of its whole text. Raises generation.not_found when it
+    come as one. A reply whose log is gone comes as a snapshot of its whole text. Raises generation.not_found when it
     was erased."""
     position = after_seq
-    # Registered first, looked up second: what ends in between is in the log.
+    patience_s = FIRST_LOOK_S
     with live_logs.current().follow(generation_id) as live:
         while True:
-            fresh = live.after(position)
-            if not fresh:
-                ended = await _ended(generation_id, position)
-                for piece in ended:
+            if not await live.news(position, patience_s):
+                for piece in (ending := await _ended(generation_id, position)):
                     yield piece
-                if ended:
+                if ending:
                     return
-                while not (fresh := live.after(position)):
-                    if not await live.news(SILENCE_S):
-                        break
+            patience_s = SILENCE_S
+            fresh = live.after(position)
             for piece in _joined(fresh, position):
                 yield piece
                 position = piece.seq

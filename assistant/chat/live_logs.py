@@ -52,8 +52,10 @@ class LiveLog:
                 break
         return self.entries[first:]
 
-    async def news(self, timeout_s: float) -> bool:
-        """Wait until something is added; False when `timeout_s` passed without."""
+    async def news(self, seq: int, timeout_s: float) -> bool:
+        """Wait until there is something beyond `seq`; False when `timeout_s` passed without."""
+        if self.entries and self.entries[-1].seq > seq:
+            return True
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._news.wait()

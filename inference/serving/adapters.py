@@ -48,9 +48,7 @@ class Adapters:
     def load(self, ref: AdapterRef, in_use: Collection[str]) -> str:
         """Make the adapter ready and return its name for `use`. Raises AdapterError with a sentence."""
         if ref.sha256 not in self._loaded:
-            for name in [name for name in self._loaded if name not in in_use][: len(self._loaded) + 1 - MAX_LOADED]:
-                self._remove(name)
-                del self._loaded[name]
+            self._make_room(in_use)
             self._add(ref)
         self._loaded[ref.sha256] = self._loaded.pop(ref.sha256, None)
         return ref.sha256
@@ -58,6 +56,13 @@ class Adapters:
     def use(self, rows: Sequence[str | None]) -> None:
         """Say which adapter each row of the next forward has."""
         self._rows = [row or BASE for row in rows]
+
+    def _make_room(self, in_use: Collection[str]) -> None:
+        for name in [name for name in self._loaded if name not in in_use]:
+            if len(self._loaded) < MAX_LOADED:
+                break
+            self._remove(name)
+            del self._loaded[name]
 
     def _add(self, ref: AdapterRef) -> None:
         # Heavy, and not needed before the first adapter.

@@ -7,6 +7,7 @@ Not supported: sliding windows, linear or recurrent layers, ALiBi, encoders, and
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class BaseModel:
     """A loaded model with a cache of `config.max_running` slots. Raises OSError or ValueError with a sentence."""
 
     def __init__(self, config: EngineConfig) -> None:
-        if not _is_interactive():
+        if not sys.stderr.isatty():
             logging.disable_progress_bar()
         self.folder = _local_folder(config.model)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -80,12 +81,6 @@ class BaseModel:
         )
         logits: Tensor = output.logits[:, -1].float()
         return logits
-
-
-def _is_interactive() -> bool:
-    import sys
-
-    return sys.stderr.isatty()
 
 
 def _local_folder(model: str) -> Path:

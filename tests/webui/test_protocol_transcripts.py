@@ -100,10 +100,11 @@ async def _next(socket: Socket, type_: str, hints: list[dict[str, Any]]) -> dict
 
 
 def _act(line: str, played: PlayedWorker) -> None:
-    actions: dict[str, Callable[[], None]] = {
+    actions: dict[str, Callable[[], object]] = {
         "a worker begins": played.begin,
         "the worker finishes": lambda: played.end(StreamEvent("finished", "", finish_reason="stop")),
         "the worker sees the stop": lambda: played.end(StreamEvent("finished", "", finish_reason="cancelled")),
+        "the log expires": lambda: stream.connection().delete(stream.log_key(played.reply.generation_id)),
         "the worker fails for good": lambda: played.end(
             StreamEvent(
                 "failed",
