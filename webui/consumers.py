@@ -45,9 +45,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.open.callback(self.hinting.cancel)
 
     async def disconnect(self, code: int) -> None:
-        self.open.close()
-        for task in self.following.values():
-            task.cancel()
+        self._end_tasks()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None:
@@ -137,12 +135,12 @@ class ChatConsumer(AsyncWebsocketConsumer):
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self.base_send({"type": "websocket.send", "text": frame})
         except TimeoutError:
-            await self._give_up()
+            self._end_tasks()
+            await self.close(protocol.CLOSE_TOO_SLOW)
+        except OSError:  # the peer has gone; disconnect() follows
+            self._end_tasks()
 
-    async def _give_up(self) -> None:
-        """End this socket; the page reconnects and goes on from its last seq."""
+    def _end_tasks(self) -> None:
         self.open.close()
         for task in self.following.values():
-            if task is not asyncio.current_task():
-                task.cancel()
-        await self.close(protocol.CLOSE_TOO_SLOW)
+            task.cancel()

@@ -148,4 +148,4 @@ def redis_client() -> redis.Redis:
 def without_password(url: str) -> str:
     """`url` as it may be shown."""
     password = urlsplit(url).password
-    return re.sub(r"://([^:@/]*):[^@]*@", r"://\1:***@", url) if password else url
+    return re.sub(r"://([^:@/]*):[^/]*@", r"://\1:***@", url) if password else url

@@ -180,7 +180,7 @@ class ProcessTree:
         while late := [running for running in group if running.keeper and not running.keeper.done()]:
             if time.monotonic() > give_up_at:
                 for running in late:
-                    self._say(f"{running.child.name} did not stop within {grace_s:.0f} s; ending it.")
+                    self._say(f"{running.child.name} did not stop within {grace_s:g} s; ending it.")
                     _send(running.process, signal.SIGKILL)
                 give_up_at = time.monotonic() + grace_s
             await asyncio.sleep(0.02)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+from ipaddress import ip_address
 
 from django.conf import settings
 
 
 def address() -> str:
     """Where a person on this machine opens the product."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104 - compared, not bound
+    host = settings.HOST
+    with contextlib.suppress(ValueError):  # a name, not a number
+        number = ip_address(host)
+        if number.is_unspecified:
+            host = "127.0.0.1" if number.version == 4 else "::1"
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}"
 
 

@@ -136,7 +136,13 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise AdapterError(f"{CONFIG} cannot be read: {error}") from error
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":
         raise AdapterError(f"{CONFIG} does not describe a LoRA adapter.")
-    read = {"peft_type": str, "r": int, "lora_alpha": (int, float), "use_rslora": bool, "target_modules": list}
+    read: dict[str, Any] = {
+        "peft_type": str,
+        "r": int,
+        "lora_alpha": (int, float),
+        "use_rslora": bool,
+        "target_modules": list,
+    }
     for key, value in config.items():
         if key in read:
             if not isinstance(value, read[key]):

@@ -24,7 +24,7 @@ HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 
 
 class BaseModel:
-    """A loaded model with a cache of `config.max_running` slots. Raises OSError or ValueError with a sentence."""
+    """A loaded model with its cache. Raises OSError or ValueError with a sentence."""
 
     def __init__(self, config: EngineConfig) -> None:
         if not sys.stderr.isatty():
@@ -45,12 +45,12 @@ class BaseModel:
         self.max_context: int = text_config.max_position_embeddings
         self.end_ids = _end_ids(self.network.generation_config, self.tokenizer.eos_token_id)
         self._layers: int = text_config.num_hidden_layers
-        self._slots = config.max_running
-        self.clear()
+        self._cache = SlotCache(self._layers)
 
     def clear(self) -> None:
-        """Forget all rows and give the cache's memory back."""
-        self._cache = SlotCache(self._layers, self._slots)
+        """Forget all rows, and give back the memory that long ones have taken."""
+        if self._cache.has_grown_long:
+            self._cache = SlotCache(self._layers)
 
     def prefill(self, slot: int, token_ids: Sequence[int], begin: int) -> Tensor:
         """Read `token_ids` into `slot` from position `begin` on; returns the last one's logits, [1, vocabulary]."""
@@ -108,9 +108,7 @@ def _refuse_unsupported(config: Any) -> None:
     # Some configurations name a window that their own switch turns off.
     window = getattr(text_config, "sliding_window", None) if getattr(text_config, "use_sliding_window", True) else None
     if config.is_encoder_decoder or kinds != {"full_attention"} or window or getattr(text_config, "alibi", False):
-        raise ValueError(
-            f"The architecture {config.model_type} cannot be served: it needs a decoder with full attention in all layers."
-        )
+        raise ValueError(f"{config.model_type} cannot be served: only decoders with full attention in all layers can.")
 
 
 def _end_ids(generation_config: GenerationConfig, tokenizer_end: int | None) -> frozenset[int]:

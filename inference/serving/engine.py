@@ -61,7 +61,7 @@ class TransformersEngine:
         self._context_length = self._config.context_length or self._model.max_context
         if self._context_length > self._model.max_context:
             raise ValueError(
-                f"A context of {self._context_length} tokens was asked for; the model can read {self._model.max_context}."
+                f"The context shall be {self._context_length} tokens, but the model reads {self._model.max_context}."
             )
         self._adapters = Adapters(self._model.network)
         self._batch = Batch(self._model, self._adapters)
@@ -169,11 +169,9 @@ class TransformersEngine:
     def _admit(self, request: GenerationRequest) -> None:
         """Announce `request` and begin to read it, or end it at once."""
         try:
-            prompt = self._template.fit_to_context(
-                request.messages, request.sampling.max_tokens, self._context_length
-            )
+            prompt = self._template.fit_to_context(request.messages, request.sampling.max_tokens, self._context_length)
             if not all(0 <= i < self._model.vocabulary for i in request.prefix_token_ids):
-                raise PromptError("generation.prompt_invalid", "The reply was begun with tokens the model does not have.")
+                raise PromptError("generation.prompt_invalid", "The reply was begun by another model.")
         except PromptError as error:
             self._announce(request, None)
             self._fail(request, error.failure)

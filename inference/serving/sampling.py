@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inference.contract import SamplingParams
 
-# The nucleus of top-p nearly always lies within so many candidates; the whole vocabulary is sorted only when it does not.
+# The nucleus of top-p nearly always lies within so many candidates; only when not, the whole vocabulary is sorted.
 CANDIDATES = 256
 
 

@@ -1,25 +1,25 @@
-"""An engine that says what its script tells, at a set rate: for tests, fault injection and benchmarks.
+"""An engine without a model: says known words at a set rate, for tests and load measurements. Imports no torch.
 
-It knows no model and imports no torch. The script is `EngineConfig.model`, a query string after `scripted:`:
-
-    tokens_per_second   for each reply, 0 = as fast as possible (default 20)
-    tokens              length of every reply (default 200)
-    stamp=1             each token is the time at which it was said, ` t<seconds since 1970>`
-    fail_after=N        every attempt fails, in a way that may pass, after N tokens
-
-Token i of a reply is a function of the question and of i alone, so whoever knows the question knows the whole reply:
-`scripted_text`. A token's id is its position, which makes continuing exact.
+Its script is `EngineConfig.model`, for example `scripted:tokens_per_second=20&tokens=200&stamp=1`:
+  tokens_per_second  each generation's own rate from its start, without drift; 0 = as fast as possible
+  tokens             how long a reply is
+  stamp              1 = instead of words, the wall-clock time at which each piece is said
+  fail, fail_after   end each attempt with this failure code (retryable) after so many of its tokens
+Token `i` of a reply has the id `i`, and its text depends on the last user message and on `i` alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
 import logging
 import threading
 import time
-from dataclasses import dataclass
-from urllib.parse import parse_qs
+import zlib
+from collections import deque
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 from inference.contract import (
     Emit,
@@ -31,144 +31,230 @@ from inference.contract import (
     PromptInfo,
     StreamEvent,
 )
+from inference.serving.stop_strings import StopStrings
 
 log = logging.getLogger(__name__)
 
-WORDS = ("the", "tide", "comes", "and", "goes", "潮水", "moon", "🌊", "slowly", "é", "\n", "shore", "and", "again")
+WORDS = (
+    "the", "river", "carries", "small", "boats", "home", "while", "lanterns", "light", "every", "window", "and",
+    "nobody", "hurries", "because", "evening", "is", "long", "你好", "世界", "再见", "🙂", "🚢", "café", "naïve",
+    "quiet.", "Then", "rain,", "softly", "—", "<b>", "&amp;", "**stars**", "\n", "\n\n- item",
+)  # fmt: skip
+DEFAULT_CONTEXT_LENGTH = 8192
+# Tokens that fall due within one tick are said together, so that hundreds of generations wake the thread rarely.
+TICK_S = 0.005
+
+
+def scripted_pieces(user_text: str, tokens: int) -> list[str]:
+    """The text of each of the first `tokens` tokens of the reply to `user_text`."""
+    seed = zlib.crc32(user_text.encode())
+    words = [WORDS[zlib.crc32(i.to_bytes(4, "little"), seed) % len(WORDS)] for i in range(tokens)]
+    return [word if i == 0 else f" {word}" for i, word in enumerate(words)]
+
+
+def scripted_text(user_text: str, tokens: int) -> str:
+    """The whole reply to `user_text`."""
+    return "".join(scripted_pieces(user_text, tokens))
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
     tokens_per_second: float = 20.0
-    tokens: int = 200
-    stamp: bool = False
-    fail_after: int | None = None
+    tokens: int = 50
+    stamp: int = 0
+    fail: str = ""
+    fail_after: int = 0
 
     @classmethod
     def parse(cls, model: str) -> Script:
-        """Read `scripted:…`. Raises ValueError with a sentence."""
+        """Read `scripted:key=value&…`. Raises ValueError with a sentence."""
         kind, _, query = model.partition(":")
         if kind != "scripted":
-            raise ValueError(f"MODEL={model!r} is no script; it must begin with 'scripted:'.")
-        fields = {name: values[-1] for name, values in parse_qs(query, strict_parsing=bool(query)).items()}
-        if unknown := set(fields) - set(cls.__slots__):
-            raise ValueError(f"MODEL={model!r} has unknown fields: {', '.join(sorted(unknown))}.")
-        return cls(
-            tokens_per_second=float(fields.get("tokens_per_second", 20)),
-            tokens=int(fields.get("tokens", 200)),
-            stamp=fields.get("stamp") == "1",
-            fail_after=int(fields["fail_after"]) if "fail_after" in fields else None,
-        )
+            raise ValueError(f"The scripted engine reads a script like scripted:tokens=20 and not {model!r}.")
+        values = dict(parse_qsl(query, strict_parsing=bool(query)))
+        types = {name: type(getattr(cls(), name)) for name in cls.__slots__}
+        unknown = values.keys() - types.keys()
+        if unknown:
+            raise ValueError(f"The script has no {', '.join(sorted(unknown))}; it has {', '.join(types)}.")
+        return cls(**{name: types[name](value) for name, value in values.items()})
 
 
-def scripted_piece(question: str, position: int) -> str:
-    """The text of the token at `position` of the reply to `question`."""
-    draw = hashlib.blake2b(f"{position}\x00{question}".encode(), digest_size=2).digest()
-    word = WORDS[int.from_bytes(draw, "little") % len(WORDS)]
-    return word if position == 0 else " " + word
+@dataclass(eq=False, slots=True)
+class Speech:
+    """One running generation."""
 
-
-def scripted_text(question: str, tokens: int) -> str:
-    """The whole reply to `question`."""
-    return "".join(scripted_piece(question, position) for position in range(tokens))
-
-
-@dataclass(slots=True, eq=False)
-class _Reply:
     request: GenerationRequest
-    question: str
-    position: int
+    pieces: list[str]
+    reason: FinishReason
+    began_at: float
     first: int
-    length: int
-    began: float
+    said: int
+    stop_strings: StopStrings = field(init=False)
+    is_over: bool = False
+
+    def __post_init__(self) -> None:
+        self.stop_strings = StopStrings(self.request.sampling.stop)
+        for piece in self.pieces[: self.first]:
+            self.stop_strings.push(piece)
 
 
 class ScriptedEngine:
-    """See contract.Engine. One thread says the tokens of all replies when they are due."""
+    """See contract.Engine."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self._script = Script.parse(config.model)
-        self._replies: dict[str, _Reply] = {}
-        self._due: list[tuple[float, int, _Reply]] = []
-        self._order = 0
         self._changed = threading.Condition()
-        self._stopping = False
+        self._inbox: deque[GenerationRequest | str] = deque()
+        self._waiting: deque[GenerationRequest] = deque()
+        self._running: dict[str, Speech] = {}
+        self._due: list[tuple[float, int, Speech]] = []
+        self._order = itertools.count()
+        self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="scripted-engine", daemon=True)
 
     def start(self, emit: Emit) -> EngineInfo:
-        self._emit = emit
+        self._emit_event = emit
+        self._script = Script.parse(self._config.model)
         self._thread.start()
         return EngineInfo(
             engine="scripted",
             base_model=self._config.model,
             base_model_sha256=hashlib.sha256(self._config.model.encode()).hexdigest(),
             dtype="none",
-            context_length=self._config.context_length or 1_000_000,
+            context_length=self._config.context_length or DEFAULT_CONTEXT_LENGTH,
             max_running=self._config.max_running,
         )
 
     def submit(self, request: GenerationRequest) -> None:
-        question = next((m.text for m in reversed(request.messages) if m.role == "user"), "")
-        first = len(request.prefix_token_ids)
-        length = min(self._script.tokens, request.sampling.max_tokens)
-        reply = _Reply(request, question, first, first, length, time.monotonic())
-        with self._changed:
-            self._replies[request.generation_id] = reply
-            digest = hashlib.sha256(question.encode()).hexdigest()
-            prompt = PromptInfo(len(question.split()), digest, hashlib.sha256(b"").hexdigest(), 0)
-            self._emit(StreamEvent("started", request.generation_id, prompt=prompt))
-            self._schedule(reply)
-            self._changed.notify()
+        self._tell(request)
 
     def cancel(self, generation_id: str) -> None:
-        with self._changed:
-            reply = self._replies.get(generation_id)
-            if reply:
-                self._finish(reply, "cancelled")
+        self._tell(generation_id)
 
     def stop(self) -> None:
         with self._changed:
-            self._stopping = True
-            self._replies.clear()
+            self._is_stopped = True
             self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
 
     @property
     def idle_for_s(self) -> float:
-        return 0.0  # it cannot hang: it computes nothing
+        """How long the next token is overdue."""
+        due = self._due[:1]
+        return max(0.0, time.monotonic() - due[0][0]) if due and self._script.tokens_per_second else 0.0
 
-    def _schedule(self, reply: _Reply) -> None:
-        rate = self._script.tokens_per_second
-        # From the beginning, not from the token before, so that the rate does not drift.
-        at = reply.began + (reply.position - reply.first) / rate if rate else 0.0
-        self._order += 1
-        heapq.heappush(self._due, (at, self._order, reply))
+    def _tell(self, message: GenerationRequest | str) -> None:
+        with self._changed:
+            self._inbox.append(message)
+            self._changed.notify()
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._stopping and (not self._due or self._due[0][0] > time.monotonic()):
-                    self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
-                if self._stopping:
+                self._changed.wait_for(lambda: self._is_stopped or bool(self._inbox), timeout=self._pause_s())
+                if self._is_stopped:
                     return
-                _, _, reply = heapq.heappop(self._due)
-                if self._replies.get(reply.request.generation_id) is reply:
-                    self._say_next(reply)
+                messages = list(self._inbox)
+                self._inbox.clear()
+            for message in messages:
+                if isinstance(message, str):
+                    self._cancel(message)
+                else:
+                    self._waiting.append(message)
+            while self._waiting and len(self._running) < self._config.max_running:
+                self._begin(self._waiting.popleft())
+            now = time.monotonic()
+            # All that are due now, once each: a generation without a rate is due again at once.
+            speeches = []
+            while self._due and self._due[0][0] <= now:
+                speeches.append(heapq.heappop(self._due)[2])
+            for speech in speeches:
+                self._say_next(speech)
 
-    def _say_next(self, reply: _Reply) -> None:
-        if reply.position >= reply.length:
-            self._finish(reply, "stop" if reply.length == self._script.tokens else "length")
-            return
-        if reply.position - reply.first == self._script.fail_after:
-            del self._replies[reply.request.generation_id]
-            failure = EngineFailure("engine.step_failed", "The script says that this attempt fails.", retryable=True)
-            self._emit(StreamEvent("failed", reply.request.generation_id, failure=failure))
-            return
-        piece = f" t{time.time():.6f}" if self._script.stamp else scripted_piece(reply.question, reply.position)
-        self._emit(StreamEvent("delta", reply.request.generation_id, (reply.position,), piece))
-        reply.position += 1
-        self._schedule(reply)
+    def _pause_s(self) -> float | None:
+        if self._waiting and len(self._running) < self._config.max_running:
+            return 0.0
+        if not self._due:
+            return None
+        pause = self._due[0][0] - time.monotonic()
+        return max(pause, TICK_S) if pause > 0 else 0.0
 
-    def _finish(self, reply: _Reply, reason: FinishReason) -> None:
-        del self._replies[reply.request.generation_id]
-        self._emit(StreamEvent("finished", reply.request.generation_id, finish_reason=reason))
+    def _begin(self, request: GenerationRequest) -> None:
+        said = len(request.prefix_token_ids)
+        tokens = min(self._script.tokens, request.sampling.max_tokens)
+        text = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
+        speech = Speech(
+            request,
+            pieces=scripted_pieces(text, tokens),
+            reason="length" if tokens < self._script.tokens else "stop",
+            began_at=time.monotonic(),
+            first=said,
+            said=said,
+        )
+        prompt = "\0".join(f"{message.role}\0{message.text}" for message in request.messages)
+        self._emit(
+            StreamEvent(
+                "started",
+                request.generation_id,
+                prompt=PromptInfo(
+                    tokens=len(prompt.split()),
+                    sha256=hashlib.sha256(prompt.encode()).hexdigest(),
+                    chat_template_sha256=hashlib.sha256(b"scripted").hexdigest(),
+                    dropped_messages=0,
+                ),
+            )
+        )
+        self._running[request.generation_id] = speech
+        if said >= tokens or speech.stop_strings.is_stopped:
+            self._end(speech)
+        else:
+            self._schedule(speech)
+
+    def _schedule(self, speech: Speech) -> None:
+        rate = self._script.tokens_per_second
+        due = speech.began_at + (speech.said + 1 - speech.first) / rate if rate else speech.began_at
+        heapq.heappush(self._due, (due, next(self._order), speech))
+
+    def _say_next(self, speech: Speech) -> None:
+        if speech.is_over:
+            return
+        request, stop_strings = speech.request, speech.stop_strings
+        if self._script.fail and speech.said - speech.first >= self._script.fail_after:
+            failure = EngineFailure(self._script.fail, "The script says that this fails.", retryable=True)
+            self._end(speech, StreamEvent("failed", request.generation_id, failure=failure))
+            return
+        index = speech.said
+        speech.said += 1
+        text = stop_strings.push(f" t{time.time():.6f}" if self._script.stamp else speech.pieces[index])
+        is_last = speech.said == len(speech.pieces)
+        if is_last:
+            text += stop_strings.flush()
+        self._emit(StreamEvent("delta", request.generation_id, (index,), text))
+        if is_last or stop_strings.is_stopped:
+            self._end(speech)
+        else:
+            self._schedule(speech)
+
+    def _end(self, speech: Speech, event: StreamEvent | None = None) -> None:
+        reason: FinishReason = "stop" if speech.stop_strings.is_stopped else speech.reason
+        speech.is_over = True
+        del self._running[speech.request.generation_id]
+        self._emit(event or StreamEvent("finished", speech.request.generation_id, finish_reason=reason))
+
+    def _cancel(self, generation_id: str) -> None:
+        cancelled = StreamEvent("finished", generation_id, finish_reason="cancelled")
+        for request in [r for r in self._waiting if r.generation_id == generation_id]:
+            self._waiting.remove(request)
+            self._emit(StreamEvent("started", generation_id))
+            self._emit(cancelled)
+        if generation_id in self._running:
+            self._end(self._running[generation_id], cancelled)
+
+    def _emit(self, event: StreamEvent) -> None:
+        if self._is_stopped:
+            return
+        try:
+            self._emit_event(event)
+        except Exception:
+            log.exception("an event of generation %s was refused", event.generation_id)

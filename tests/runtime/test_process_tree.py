@@ -14,12 +14,16 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(60)
+
 # Each child is a line of Python; it begins by telling its process id.
 SUPERVISOR = """
 import asyncio, json, sys
+from assistant.runtime import process_tree
 from assistant.runtime.console import Console
 from assistant.runtime.process_tree import Child, ProcessTree
 
+process_tree.GRACE_S = 1.0
 children = json.loads(sys.argv[1])
 argv = {name: [sys.executable, "-c", "import os; print('pid', os.getpid(), flush=True)\\n" + code]
         for name, code in children.items()}
@@ -36,6 +40,7 @@ DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprin
 class Supervisor:
     def __init__(self, **children: str) -> None:
         self.lines: list[str] = []
+        self._unmatched: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-c", SUPERVISOR, json.dumps(children)],
             stdout=subprocess.PIPE,
@@ -44,12 +49,17 @@ class Supervisor:
         )
 
     def until(self, pattern: str) -> re.Match[str]:
-        """The next line that matches; fails when the supervisor ends before."""
+        """The first line not yet returned that matches; fails when the supervisor ends before."""
         assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
+        for line in self._unmatched:
             if found := re.search(pattern, line):
+                self._unmatched.remove(line)
                 return found
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if found := re.search(pattern, self.lines[-1]):
+                return found
+            self._unmatched.append(self.lines[-1])
         raise AssertionError(f"no line matches {pattern!r} in:\n" + "\n".join(self.lines))
 
     def pid_of(self, child: str) -> int:
@@ -91,10 +101,11 @@ def gone(pid: int, within_s: float = 5) -> bool:
 
 
 def test_lines_carry_the_name_of_who_said_them(supervise: Callable[..., Supervisor]) -> None:
-    tree = supervise(one="print('hello')\n" + FOREVER, longer_name="print('x' * 70000)\n" + FOREVER)
+    tree = supervise(
+        one="print('hello')\n" + FOREVER, longer_name="print('x' * 70000 + '\\nsaid', flush=True)\n" + FOREVER
+    )
     tree.until(r"^one         \| hello$")
-    tree.process.send_signal(signal.SIGTERM)
-    tree.end()
+    tree.until(r"^longer_name \| said$")
     assert sum(line.count("x") for line in tree.lines if line.startswith("longer_name | x")) == 70000
 
 
@@ -149,7 +160,9 @@ def test_others_start_after_a_foundation_is_ready_and_end_before_it(
     supervise: Callable[..., Supervisor], tmp_path: Path
 ) -> None:
     sign = tmp_path / "ready"
-    say_goodbye = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit()))\n"
+    say_goodbye = (
+        "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit()))\n"
+    )
     base = f"import time; time.sleep(0.3); print('ready', flush=True); open({str(sign)!r}, 'w')\n"
     tree = supervise(**{f"base@{sign}": say_goodbye + base + FOREVER, "web": say_goodbye + FOREVER})
     tree.pid_of("base")

@@ -16,6 +16,8 @@ import redis
 from assistant.runtime import valkey
 from assistant.runtime.valkey import EmbeddedValkey, ValkeyError
 
+pytestmark = pytest.mark.timeout(60)
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -42,9 +44,9 @@ def test_data_are_never_evicted_and_always_appended(folder: Path) -> None:
         assert client.config_get("port")["port"] == "0"
 
 
-def test_a_second_server_on_one_folder_is_refused_with_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_server_on_one_folder_is_refused_with_a_sentence(folder: Path) -> None:
     with EmbeddedValkey(folder, folder / "valkey.sock") as server:
-        with pytest.raises(ValkeyError, match="Another server is running on .* its own DATA_DIR"):
+        with pytest.raises(ValkeyError, match=r"Another server is running on .* its own DATA_DIR"):
             EmbeddedValkey(folder, folder / "other.sock").start()
         assert valkey.ping(server.socket)
 
@@ -81,7 +83,8 @@ def test_the_server_ends_when_its_parent_is_killed(folder: Path) -> None:
         ],
         stdout=subprocess.PIPE,
     )
-    assert parent.stdout and parent.stdout.readline() == b"up\n"
+    assert parent.stdout
+    assert parent.stdout.readline() == b"up\n"
     parent.kill()
     parent.wait()
     parent.stdout.close()

@@ -1,0 +1,113 @@
+"""Engines for the tests: a scripted one, and a tiny random Llama with a real tokenizer, made in a second."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from inference.contract import Engine, EngineConfig
+from inference.serving.engine import TransformersEngine
+from inference.serving.scripted import ScriptedEngine
+from tests.inference.listening import Listener
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+CORPUS = [
+    "The quick brown fox jumps over the lazy dog. How are you today? I am fine, thank you very much.",
+    "你好，世界！今天天气怎么样？ 🙂🚢 naïve café — <b>bold</b> 1234567890",
+    "system user assistant What is the capital of France? Write a story about rivers and boats.",
+] * 3
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE: any id sequence decodes to something, half characters included."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=420,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(CORPUS, trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    tokenizer.add_tokens(["<tool_call>"])
+    tokenizer.chat_template = CHATML
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return make_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder as `prepare` leaves one, with random weights that spread the logits."""
+    folder = tmp_path_factory.mktemp("tiny")
+    tokenizer = make_tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=48,
+        intermediate_size=96,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=False,
+        initializer_range=0.3,
+    )
+    torch.manual_seed(7)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def start(request: pytest.FixtureRequest) -> Iterator[Callable[[Engine], Listener]]:
+    """Starts an engine and listens to it; stops it after the test."""
+    listeners: list[Listener] = []
+
+    def started(engine: Engine) -> Listener:
+        listeners.append(Listener(engine))
+        return listeners[-1]
+
+    yield started
+    for listener in listeners:
+        listener.engine.stop()
+
+
+@pytest.fixture
+def tiny(tiny_folder: Path, start: Callable[[Engine], Listener]) -> Listener:
+    return start(TransformersEngine(EngineConfig(str(tiny_folder), dtype="float32", max_running=8)))
+
+
+@pytest.fixture(params=["scripted", "transformers"])
+def listener(request: pytest.FixtureRequest, start: Callable[[Engine], Listener]) -> Listener:
+    """Each engine in turn: what the contract says holds for both."""
+    if request.param == "transformers":
+        return request.getfixturevalue("tiny")
+    return start(ScriptedEngine(EngineConfig("scripted:tokens_per_second=1000&tokens=400", max_running=8)))
+
+
+@pytest.fixture(scope="session")
+def real_folder() -> Path:
+    """The bundled model, prepared as `make run` does and kept for the next run of the tests."""
+    models = Path(os.environ.get("PARLEY_TEST_MODELS_DIR") or REPOSITORY / "data" / "models")
+    command = [sys.executable, "-m", "inference.serving.prepare", "--model", "bundled", "--models-dir", str(models)]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    return models / "smollm2-135m-instruct"

@@ -1,0 +1,95 @@
+"""Sampling agrees with transformers' own processors, and draws depend on (seed, position) alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+from transformers.generation.logits_process import (
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from inference.contract import SamplingParams
+from inference.serving.sampling import (
+    SamplingRow,
+    ban_repeated_ngrams,
+    choose,
+    nucleus,
+    penalise_repetition,
+    uniform,
+)
+
+UNIFORM = [0.6487508310490744, 0.20798701980113665, 0.9632715104810026]
+
+
+def logits(seed: int, vocabulary: int, spread: float = 3.0) -> torch.Tensor:
+    return torch.randn(vocabulary, generator=torch.Generator().manual_seed(seed)) * spread
+
+
+@pytest.mark.parametrize("penalty", [0.5, 1.0, 1.3, 4.0])
+def test_the_repetition_penalty_is_that_of_transformers(penalty: float) -> None:
+    scores, history = logits(1, 50), [3, 7, 7, 12, 49]
+    expected = RepetitionPenaltyLogitsProcessor(penalty)(torch.tensor([history]), scores.clone()[None])[0]
+    penalise_repetition(scores, history, penalty)
+    assert torch.equal(scores, expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("history", [[1, 2, 3, 1, 2, 3, 1, 2], [5], [5, 5, 5, 5], [1, 2, 3]])
+def test_the_ngram_ban_is_that_of_transformers(size: int, history: list[int]) -> None:
+    scores = logits(2, 20)
+    expected = NoRepeatNGramLogitsProcessor(size)(torch.tensor([history]), scores.clone()[None])[0]
+    ban_repeated_ngrams(scores, history, size)
+    assert torch.equal(scores, expected)
+
+
+@pytest.mark.parametrize("vocabulary", [40, 3000])
+@pytest.mark.parametrize("spread", [0.05, 3.0])
+@pytest.mark.parametrize(("temperature", "top_k", "top_p"), [(1, 0, 0.9), (0.2, 0, 0.9), (2, 5, 1), (1, 30, 0.5), (1, 0, 1)])
+def test_what_top_k_and_top_p_leave_is_what_transformers_leaves(
+    vocabulary: int, spread: float, temperature: float, top_k: int, top_p: float
+) -> None:
+    scores = logits(3, vocabulary, spread)
+    expected = TemperatureLogitsWarper(float(temperature))(None, scores[None])
+    if top_k:
+        expected = TopKLogitsWarper(top_k)(None, expected)
+    if top_p < 1:
+        expected = TopPLogitsWarper(top_p)(None, expected)
+    distribution = expected[0].softmax(0)
+    ids, probabilities = nucleus(scores, SamplingParams(0, temperature=temperature, top_k=top_k, top_p=top_p))
+    assert sorted(ids.tolist()) == distribution.nonzero().flatten().tolist()
+    assert torch.allclose(probabilities, distribution[ids], atol=1e-6)
+
+
+def test_rows_with_different_settings_are_chosen_as_if_alone() -> None:
+    settings = [
+        SamplingParams(1, temperature=0),
+        SamplingParams(2, temperature=1.0, top_p=0.8),
+        SamplingParams(3, temperature=0.7, top_k=4, repetition_penalty=1.5),
+        SamplingParams(4, temperature=0, no_repeat_ngram=2),
+    ]
+    rows = [SamplingRow(params, [1, 2, 3, 1], 9) for params in settings]
+    table = torch.stack([logits(i, 60) for i in range(len(rows))])
+    together = choose(table.clone(), rows)
+    assert together == [choose(table[i : i + 1].clone(), [row])[0] for i, row in enumerate(rows)]
+
+
+def test_draws_follow_the_probabilities() -> None:
+    scores = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    params = SamplingParams(11, temperature=1.0, top_p=1.0)
+    draws = Counter(choose(scores.clone()[None], [SamplingRow(params, [], i)])[0] for i in range(4000))
+    assert [draws[i] / 4000 for i in range(4)] == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.02)
+
+
+def test_a_draw_is_the_same_on_every_machine() -> None:
+    assert [uniform(1, 0), uniform(1, 1), uniform(2**63 - 1, 999_999)] == UNIFORM
+
+
+def test_a_row_whose_every_token_is_banned_still_gets_one() -> None:
+    params = SamplingParams(1, temperature=1.0, no_repeat_ngram=1)
+    assert choose(torch.zeros(1, 3), [SamplingRow(params, [0, 1, 2], 3)])[0] in (0, 1, 2)
