@@ -13,6 +13,7 @@ import random
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Self
 from uuid import uuid4
 
@@ -35,7 +36,6 @@ class Reply:
     seq: int = 0
     ends: list[dict[str, Any]] = field(default_factory=list)
     resets: int = 0  # snapshots that changed what had been shown
-    # Gaps between events, by the clock of the client: (when, seconds since the event before).
     event_times: list[float] = field(default_factory=list)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -44,9 +44,13 @@ class Reply:
         return bool(self.ids)
 
     @property
+    def gaps_s(self) -> list[float]:
+        """How long the person waited for each event."""
+        return [b - a for a, b in pairwise([self.sent_at, *self.event_times])]
+
+    @property
     def longest_gap_s(self) -> float:
-        times = [self.sent_at, *self.event_times]
-        return max((b - a for a, b in zip(times, times[1:], strict=False)), default=0.0)
+        return max(self.gaps_s, default=0.0)
 
     def take(self, event: dict[str, Any]) -> bool:
         """Apply an event; False when something before it is missing."""

@@ -3,6 +3,7 @@ that would load a model."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -148,11 +149,21 @@ def _model() -> Iterator[Finding]:
         yield Finding("warn", "Model", f"{settings.MODEL} only plays a script", "Unset MODEL for real answers.")
         return
     yield Finding("ok", "Model", settings.MODEL)
-    weights = sorted(settings.MODELS_DIR.glob("**/*.safetensors"))
+    weights = sorted(settings.MODELS_DIR.glob("*/*.safetensors"))
     for file in weights:
-        yield Finding("ok", "Model", f"prepared: {file.relative_to(settings.MODELS_DIR)}, {_size(file.stat().st_size)}")
+        size, sha256 = _size(file.stat().st_size), _sha256_of_manifest(file)
+        yield Finding("ok", "Model", f"prepared: {file.relative_to(settings.MODELS_DIR)}, {size}, sha256 {sha256}")
     if not weights and not Path(settings.MODEL).is_dir():
         yield Finding("warn", "Model", "is not prepared yet", "`manage.py up` fetches and converts it once.")
+
+
+def _sha256_of_manifest(weights: Path) -> str:
+    """As written when the model was prepared; hashing gigabytes again would make the doctor slow."""
+    try:
+        content = json.loads((weights.parent / "manifest.json").read_text(encoding="utf-8"))
+        return str(content["weights"][weights.name]["sha256"])
+    except (OSError, ValueError, KeyError):
+        return "unknown"
 
 
 def _machine() -> Iterator[Finding]:

@@ -64,9 +64,10 @@ def nucleus(scores: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:
     scores = scores / params.temperature
     values, ids = scores.topk(min(params.top_k or CANDIDATES, scores.numel()))
     probabilities = (values - (values if params.top_k else scores).logsumexp(0)).exp()
-    if not params.top_k and float(probabilities.sum()) < params.top_p:
+    takes_all = params.top_p == 1.0
+    if not params.top_k and (takes_all or float(probabilities.sum()) < params.top_p):
         probabilities, ids = scores.softmax(0).sort(descending=True)
-    inside = probabilities.cumsum(0) - probabilities < params.top_p
+    inside = (probabilities.cumsum(0) - probabilities < params.top_p) | takes_all
     inside[0] = True
     return ids[inside], probabilities[inside] / probabilities[inside].sum()
 

@@ -22,7 +22,8 @@ ROLES = st.sampled_from(["system", "user", "assistant"])
 # transformers marks what people typed with two private characters, which it takes out of their text.
 HARMLESS = st.text(st.characters(exclude_categories=["Cs", "Co"])).filter(lambda s: not any(c in s for c in CONTROL))
 HOSTILE = st.lists(
-    st.sampled_from([*CONTROL, "<|im_", "start|>", "<|", "|>", "\n", "assistant\n", "a", "你", "\ue000", "\uf8ff"]), max_size=12
+    st.sampled_from([*CONTROL, "<|im_", "start|>", "<|", "|>", "\n", "assistant\n", "a", "你", "\ue000", "\uf8ff"]),
+    max_size=12,
 ).map("".join)
 
 

@@ -37,7 +37,9 @@ def test_the_deltas_are_the_whole_text_cut_at_the_first_stop_string(ids: list[in
 
 
 @given(IDS, STOP, st.data())
-def test_a_silent_beginning_is_continued_exactly_where_it_ended(ids: list[int], stop: list[str], data: st.DataObject) -> None:
+def test_a_silent_beginning_is_continued_exactly_where_it_ended(
+    ids: list[int], stop: list[str], data: st.DataObject
+) -> None:
     at = data.draw(st.integers(0, len(ids)))
     whole, resumed = Detokenizer(TOKENIZER, stop), Detokenizer(TOKENIZER, stop)
     shown = [whole.push(i) for i in ids]
@@ -49,7 +51,9 @@ def test_a_silent_beginning_is_continued_exactly_where_it_ended(ids: list[int], 
 
 
 @given(st.text("abc你", max_size=20), STOP, st.data())
-def test_what_is_shown_does_not_depend_on_how_the_text_was_divided(text: str, stop: list[str], data: st.DataObject) -> None:
+def test_what_is_shown_does_not_depend_on_how_the_text_was_divided(
+    text: str, stop: list[str], data: st.DataObject
+) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
     parts = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     strings = StopStrings(stop)

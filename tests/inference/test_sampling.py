@@ -50,7 +50,9 @@ def test_the_ngram_ban_is_that_of_transformers(size: int, history: list[int]) ->
 
 @pytest.mark.parametrize("vocabulary", [40, 3000])
 @pytest.mark.parametrize("spread", [0.05, 3.0])
-@pytest.mark.parametrize(("temperature", "top_k", "top_p"), [(1, 0, 0.9), (0.2, 0, 0.9), (2, 5, 1), (1, 30, 0.5), (1, 0, 1)])
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"), [(1, 0, 0.9), (0.2, 0, 0.9), (2, 5, 1), (1, 30, 0.5), (1, 0, 1)]
+)
 def test_what_top_k_and_top_p_leave_is_what_transformers_leaves(
     vocabulary: int, spread: float, temperature: float, top_k: int, top_p: float
 ) -> None:
