@@ -22,7 +22,7 @@ lint: install-tests ## style, types, layers, known weaknesses
 	$(PYTHON) -m bandit -q -c pyproject.toml -r assistant inference webui
 
 faults: install-tests ## break the started product at random for a while and count what was lost
-	@exec $(PYTHON) -m tests.faults
+	@exec $(PYTHON) -m tests.faults.nemesis
 
 bench-stream: install-tests ## many streams at once: loss, latency, CPU, memory
 	@exec $(PYTHON) -m bench.stream

@@ -53,6 +53,11 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "generation.prompt_too_long": ("The message is longer than the model can read. Shorten it.", 400, False),
     "engine.step_failed": ("The model failed while writing. Try again.", 500, True),
     "adapter.unusable": ("The adapter of this reply cannot be loaded. Tell the administrator.", 500, True),
+    "adapter.wrong_base": (
+        "The adapter {name} was made for another base model. An administrator must choose another adapter.",
+        500,
+        True,
+    ),
     "adapter.invalid": ("This adapter cannot be used: {reason}.", 400, False),
     "database.unavailable": ("The database does not answer at the moment. Your message is kept; try again.", 503, True),
     "server.error": ("Something went wrong on the server. It was logged; try again.", 500, True),

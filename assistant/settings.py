@@ -23,7 +23,10 @@ VERSION = re.findall(r"^## (\d\S*)", (BASE_DIR / "CHANGELOG.md").read_text(encod
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, 1, 65535)
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).expanduser().resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+try:
+    DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+except OSError as error:
+    raise ImproperlyConfigured(f"DATA_DIR={DATA_DIR} cannot be made: {error.strerror}.") from error
 
 # Safety
 DEBUG = env.boolean("DEBUG", False)
@@ -208,7 +211,9 @@ MODELS_DIR = DATA_DIR / "models"
 # What the engine loads: the prepared copy of the bundled model, or what MODEL names.
 MODEL_PATH = str(MODELS_DIR / "smollm2-135m-instruct") if MODEL == "bundled" else MODEL
 INFERENCE_ENGINE = env.text("INFERENCE_ENGINE", "inference.serving.engine.TransformersEngine")
-ENGINE_DTYPE: Literal["auto", "float32", "bfloat16"] = env.choice("ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16"))
+ENGINE_DTYPE: Literal["auto", "float32", "bfloat16"] = env.choice(
+    "ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16")
+)
 ENGINE_THREADS = env.integer("ENGINE_THREADS", 0, 0, 1024)
 ENGINE_MAX_RUNNING = env.integer("ENGINE_MAX_RUNNING", 16, 1, 4096)
 CONTEXT_LENGTH = env.integer("CONTEXT_LENGTH", 0, 0, 10_000_000)

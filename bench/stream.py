@@ -121,7 +121,9 @@ async def measure(product: Product, sockets: int, rate: float, tokens: int) -> N
     delivered = sum(listener.tokens for listener in listeners)
     latencies = sorted(latency for listener in listeners for latency in listener.latencies_s)
     cuts = statistics.quantiles(latencies, n=1000)
-    print(f"{sockets} streams x {rate:g} tokens/s, {tokens} tokens each, {took_s:.1f} s, {delivered / took_s:.0f} tokens/s")
+    print(
+        f"{sockets} streams x {rate:g} tokens/s, {tokens} tokens each, {took_s:.1f} s, {delivered / took_s:.0f} tokens/s"
+    )
     print(f"tokens expected {expected}, delivered {delivered}, lost {expected - delivered}")
     print(f"replies whole (sha256 of shown = stored): {sum(listener.is_whole for listener in listeners)} of {sockets}")
     print(

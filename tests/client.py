@@ -101,9 +101,7 @@ class PageClient:
             await self._running
         await self.http.aclose()
 
-    async def ask(
-        self, question: str, *, conversation_id: str | None = None, parent_id: str | None = None
-    ) -> Reply:
+    async def ask(self, question: str, *, conversation_id: str | None = None, parent_id: str | None = None) -> Reply:
         """Send a message; it is sent again after every reconnect until the server has accepted it."""
         reply = Reply(str(uuid4()), question, time.monotonic(), conversation_id, parent_id)
         self.replies[reply.client_message_id] = reply

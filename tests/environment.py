@@ -25,6 +25,9 @@ os.environ.update(
     ENGINE_MAX_RUNNING="4",
 )
 
+# WhiteNoise warns of a folder for static files that is not there, and warnings are errors.
+(FOLDER / "data" / "static").mkdir(parents=True)
+
 if os.environ.get("TEST_DATABASE") == "postgresql":
     server = PostgreSQL()
     atexit.register(server.stop)

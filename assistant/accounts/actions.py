@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.contrib.auth import login
 from django.db import transaction
-from django.db.models import F
 from django.http import HttpRequest
 from uuid_utils.compat import uuid7
 
@@ -26,15 +26,17 @@ def ensure_person(request: HttpRequest) -> Person:
 @transaction.atomic
 def adopt_guest(guest: Person, person: Person) -> None:
     """Give everything of a guest to the person who has just signed in, and forget the guest."""
-    from assistant.models import Conversation, Feedback, Message  # the layers above hold what a person owns
-
-    taken = Message.objects.filter(author=person, client_message_id__isnull=False)
-    own = Message.objects.filter(author=guest)
+    # The layers above hold what a person owns; they are reached by name, so that this layer needs none of them.
+    conversations, feedback, messages = (
+        apps.get_model("assistant", name).objects for name in ("Conversation", "Feedback", "Message")
+    )
+    taken = messages.filter(author=person, client_message_id__isnull=False)
+    own = messages.filter(author=guest)
     # A hostile guest may have chosen the account's own ids; the constraint must not turn the sign-in away.
     own.filter(client_message_id__in=taken.values("client_message_id")).update(client_message_id=None)
     own.update(author=person)
-    Conversation.objects.filter(owner=guest).update(owner=person, updated_at=F("updated_at"))
-    Feedback.objects.filter(person=guest).exclude(
-        message__in=Feedback.objects.filter(person=person).values("message")
-    ).update(person=person)
+    conversations.filter(owner=guest).update(owner=person)
+    feedback.filter(person=guest).exclude(message__in=feedback.filter(person=person).values("message")).update(
+        person=person
+    )
     guest.delete()

@@ -87,6 +87,10 @@ def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[
     if text and generation.base_model_sha256 not in ("", engine.base_model_sha256):
         _commit_and_log(reply, Generation.State.FAILED, error=AssistantError("generation.model_changed"))
         return None
+    adapter = generation.adapter
+    if adapter and adapter.base_model_sha256 != engine.base_model_sha256:
+        _commit_and_log(reply, Generation.State.FAILED, error=AssistantError("adapter.wrong_base", name=adapter.name))
+        return None
     return reply, request_for(generation, token_ids)
 
 

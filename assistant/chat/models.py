@@ -80,6 +80,7 @@ class Worker(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
     engine = models.CharField(max_length=200, blank=True)
     base_model = models.CharField(max_length=500, blank=True)
+    base_model_sha256 = models.CharField(max_length=64, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)
     beat_at = models.DateTimeField(db_index=True)
 

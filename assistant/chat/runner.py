@@ -135,6 +135,7 @@ class ReplyRunner:
                 "state": state,
                 "engine": settings.INFERENCE_ENGINE,
                 "base_model": self._info.base_model if self._info else "",
+                "base_model_sha256": self._info.base_model_sha256 if self._info else "",
                 "beat_at": Now(),
             },
         )

@@ -44,6 +44,8 @@ class Adapters:
         self._network = network
         self._loaded: dict[str, None] = {}  # least recently used first
         self._rows: list[str] = []
+        self._tuner: Any = None
+        self._named: set[Any] = set()  # layers that are told which adapter each row has
 
     def load(self, ref: AdapterRef, in_use: Collection[str]) -> str:
         """Make the adapter ready and return its name for `use`. Raises AdapterError with a sentence."""
@@ -66,42 +68,56 @@ class Adapters:
 
     def _add(self, ref: AdapterRef) -> None:
         # Heavy, and not needed before the first adapter.
-        from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
-        from peft.tuners.lora import LoraLayer
+        from peft import LoraConfig, LoraModel, set_peft_model_state_dict
 
         config = _read_config(Path(ref.path) / CONFIG)
         weights = _read_weights(Path(ref.path) / WEIGHTS, ref.sha256)
-        modules = self._check(weights, config["r"])
         lora = LoraConfig(
             r=config["r"],
             lora_alpha=config.get("lora_alpha", 8),
             use_rslora=config.get("use_rslora", False),
-            target_modules=modules,
+            target_modules=self._check(weights, config["r"]),
             inference_mode=True,
         )
         try:
-            inject_adapter_in_model(lora, self._network, ref.sha256)
+            if self._tuner is None:
+                self._tuner = LoraModel(self._network, lora, ref.sha256)
+            else:
+                self._tuner.peft_config[ref.sha256] = lora
+                self._tuner.inject_adapter(self._network, ref.sha256)
             set_peft_model_state_dict(self._network, weights, ref.sha256)
         except Exception as error:
             self._remove(ref.sha256)
             raise AdapterError(f"The adapter does not fit the model: {error}") from error
+        self._deactivate()
         self._network.eval()
-        for layer in self._network.modules():
-            if isinstance(layer, LoraLayer) and not getattr(layer, "takes_rows", False):
+        for layer in self._layers():
+            if layer not in self._named:
                 # peft's own way to mix adapters in a batch, which it arms anew for each forward; ours stays armed.
                 layer.register_forward_pre_hook(self._name_rows, with_kwargs=True)
-                layer.takes_rows = True
+                self._named.add(layer)
+
+    def _layers(self) -> list[Any]:
+        from peft.tuners.lora import LoraLayer
+
+        return [layer for layer in self._network.modules() if isinstance(layer, LoraLayer)]
+
+    def _deactivate(self) -> None:
+        """peft keeps one adapter active for all rows, which must not be one that is taken out; rows name their own."""
+        for layer in self._layers():
+            layer.set_adapter([])
+        if self._tuner is not None:
+            self._tuner.active_adapter = []
+
+    def _remove(self, name: str) -> None:
+        self._deactivate()
+        for layer in self._layers():
+            layer.delete_adapter(name)
+        if self._tuner is not None:
+            self._tuner.peft_config.pop(name, None)
 
     def _name_rows(self, _layer: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         return args, {**kwargs, "adapter_names": self._rows}
-
-    def _remove(self, name: str) -> None:
-        from peft.tuners.lora import LoraLayer
-
-        for layer in self._network.modules():
-            if isinstance(layer, LoraLayer):
-                layer.delete_adapter(name)
-        getattr(self._network, "peft_config", {}).pop(name, None)
 
     def _check(self, weights: dict[str, Tensor], rank: int) -> list[str]:
         """The full names of the modules that `weights` adapt. Any other key could overwrite the base model."""

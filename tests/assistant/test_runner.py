@@ -142,7 +142,9 @@ def test_a_reply_outlives_the_death_of_valkey(
     assert kinds(asked).count("started") == 1
 
 
-def test_a_second_conversation_reads_the_turns_before(alice: Person, asked: Accepted, start_runner: StartRunner) -> None:
+def test_a_second_conversation_reads_the_turns_before(
+    alice: Person, asked: Accepted, start_runner: StartRunner
+) -> None:
     start_runner()
     until(lambda: ended(asked))
     second = ask(alice, "And then?", conversation_id=asked.conversation_id, parent_id=asked.reply_id)

@@ -89,7 +89,9 @@ async def stored_patiently(page: PageClient, reply: Reply) -> list[dict[str, obj
 async def break_things(product: Product, dice: random.Random, until: float, found: Findings) -> None:
     while time.monotonic() < until:
         await asyncio.sleep(dice.uniform(4, 10))
-        fault = dice.choice(("kill web", "kill worker", "kill valkey", "freeze worker", "terminate worker", "terminate web"))
+        fault = dice.choice(
+            ("kill web", "kill worker", "kill valkey", "freeze worker", "terminate worker", "terminate web")
+        )
         verb, what = fault.split()
         role = "worker-interactive" if what == "worker" else what
         if role not in product.processes():
@@ -112,7 +114,7 @@ async def cut_sockets(pages: list[PageClient], dice: random.Random, until: float
 
 
 async def run(product: Product, seconds: float, seed: int, is_scripted: bool) -> Findings:
-    found, dice = Findings(), random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    found, dice = Findings(), random.Random(seed)
     until = time.monotonic() + seconds
     pages: list[PageClient] = []
     async with asyncio.TaskGroup() as group:
