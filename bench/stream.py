@@ -16,6 +16,7 @@ import re
 import statistics
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +30,7 @@ _STAMP = re.compile(r" t(\d+\.\d+)")
 
 @dataclass
 class Listener(asyncio.Protocol):
-    """One socket that asks one question. It reads frames by hand: a WebSocket library would cost more than the server."""
+    """One socket that asks one question. It reads frames by hand: a library would cost more than the server."""
 
     product: Product
     cookie: str
@@ -105,7 +106,7 @@ async def measure(product: Product, sockets: int, rate: float, tokens: int) -> N
     for _ in range(sockets):
         cookie = httpx.get(product.url).cookies["sessionid"]
         listener = Listener(product, cookie, loop.create_future())
-        await loop.create_connection(lambda listener=listener: listener, "127.0.0.1", product.port)
+        await loop.create_connection(partial(_same, listener), "127.0.0.1", product.port)
         listeners.append(listener)
     await asyncio.sleep(1)
 
@@ -121,9 +122,8 @@ async def measure(product: Product, sockets: int, rate: float, tokens: int) -> N
     delivered = sum(listener.tokens for listener in listeners)
     latencies = sorted(latency for listener in listeners for latency in listener.latencies_s)
     cuts = statistics.quantiles(latencies, n=1000)
-    print(
-        f"{sockets} streams x {rate:g} tokens/s, {tokens} tokens each, {took_s:.1f} s, {delivered / took_s:.0f} tokens/s"
-    )
+    print(f"{sockets} streams x {rate:g} tokens/s, {tokens} tokens each")
+    print(f"took {took_s:.1f} s, {delivered / took_s:.0f} tokens/s")
     print(f"tokens expected {expected}, delivered {delivered}, lost {expected - delivered}")
     print(f"replies whole (sha256 of shown = stored): {sum(listener.is_whole for listener in listeners)} of {sockets}")
     print(
@@ -137,9 +137,13 @@ async def measure(product: Product, sockets: int, rate: float, tokens: int) -> N
         print(f"{role:<20}{used:>8.2f}{used / delivered * 1000:>25.3f}{rss:>9.0f}")
 
 
+def _same(listener: Listener) -> Listener:
+    return listener
+
+
 def _cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
-    return times.user + times.system
+    return float(times.user + times.system)
 
 
 def main() -> None:

@@ -156,7 +156,7 @@ class Engine(Protocol):
         ...
 
     def stop(self) -> None:
-        """Stop stepping at once and free the memory. Running generations get no terminal event: they go on elsewhere."""
+        """Stop stepping at once and free the memory. They get no terminal event: others go on with them."""
         ...
 
     @property

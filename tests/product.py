@@ -10,8 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -100,9 +99,9 @@ class Product:
     def processes(self) -> dict[str, psutil.Process]:
         """The running children by role."""
         assert self._process
-        found = {}
+        found: dict[str, psutil.Process] = {}
         for child in psutil.Process(self._process.pid).children():
-            with _ignoring_the_dead():
+            with suppress(psutil.NoSuchProcess):
                 words = " ".join(child.cmdline())
                 found |= {role: child for role, word in _WORD_OF_ROLE.items() if word in words}
         return found
@@ -127,11 +126,3 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-@contextmanager
-def _ignoring_the_dead() -> Iterator[None]:
-    try:
-        yield
-    except psutil.NoSuchProcess:
-        pass

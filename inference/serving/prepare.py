@@ -70,6 +70,8 @@ def _build(folder: Path) -> None:
         os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, here and inside transformers
     from tqdm import tqdm
 
+    for abandoned in folder.parent.glob(".preparing-*"):
+        shutil.rmtree(abandoned)
     with (
         tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as temporary,
         tqdm(total=4, unit="stage") as progress,

@@ -1,4 +1,4 @@
-"""A worker's runner: claims, writes, commits, stops, hands back – against the real database, Valkey and a scripted engine."""
+"""A worker's runner claims, writes, commits, stops and hands back: real database, real Valkey, scripted engine."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_runner_that_drains_hands_its_reply_to_the_next(asked: Accepted, start
 
 
 def test_an_engine_that_keeps_failing_is_tried_three_times(asked: Accepted, start_runner: StartRunner) -> None:
-    start_runner("tokens_per_second=0&tokens=60&fail_after=5")
+    start_runner("tokens_per_second=0&tokens=60&fail=engine.step_failed&fail_after=5")
     until(lambda: ended(asked))
 
     generation = Generation.objects.get()
@@ -142,9 +142,7 @@ def test_a_reply_outlives_the_death_of_valkey(
     assert kinds(asked).count("started") == 1
 
 
-def test_a_second_conversation_reads_the_turns_before(
-    alice: Person, asked: Accepted, start_runner: StartRunner
-) -> None:
+def test_a_second_question_is_answered_too(alice: Person, asked: Accepted, start_runner: StartRunner) -> None:
     start_runner()
     until(lambda: ended(asked))
     second = ask(alice, "And then?", conversation_id=asked.conversation_id, parent_id=asked.reply_id)

@@ -23,6 +23,7 @@ from inference.serving.scripted import scripted_text
 from tests.client import PageClient, Reply
 from tests.product import Product
 
+FAULTS = ("kill web", "kill worker", "kill valkey", "freeze worker", "terminate worker", "terminate web")
 PEOPLE = 8
 TOKENS = 100
 # Beyond the longest bound that is promised, with everything going wrong at once.
@@ -89,9 +90,7 @@ async def stored_patiently(page: PageClient, reply: Reply) -> list[dict[str, obj
 async def break_things(product: Product, dice: random.Random, until: float, found: Findings) -> None:
     while time.monotonic() < until:
         await asyncio.sleep(dice.uniform(4, 10))
-        fault = dice.choice(
-            ("kill web", "kill worker", "kill valkey", "freeze worker", "terminate worker", "terminate web")
-        )
+        fault = dice.choice(FAULTS)
         verb, what = fault.split()
         role = "worker-interactive" if what == "worker" else what
         if role not in product.processes():
