@@ -218,7 +218,7 @@ ENGINE_THREADS = env.integer("ENGINE_THREADS", 0, 0, 1024)
 ENGINE_MAX_RUNNING = env.integer("ENGINE_MAX_RUNNING", 16, 1, 4096)
 CONTEXT_LENGTH = env.integer("CONTEXT_LENGTH", 0, 0, 10_000_000)
 MAX_REPLY_TOKENS = env.integer("MAX_REPLY_TOKENS", 512, 1, 1_000_000)
-SYSTEM_MESSAGE = env.text("SYSTEM_MESSAGE", "You are Parley, a helpful AI assistant.")
+SYSTEM_MESSAGE = env.text("SYSTEM_MESSAGE", "You are a helpful AI assistant.")
 
 # Limits
 MAX_MESSAGE_CHARS = 32_000

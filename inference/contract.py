@@ -118,7 +118,7 @@ class EngineConfig:
 
     model: str
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    threads: int = 0  # 0 = all cores
+    threads: int = 0  # 0 = half of the cores: a step waits for its slowest thread, and other processes need cores too
     max_running: int = 16  # generations decoded together; further ones are not admitted
     context_length: int = 0  # tokens, prompt and reply together; 0 = what the model was made for
 

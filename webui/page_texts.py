@@ -6,11 +6,14 @@ from django.utils.translation import gettext_lazy as _
 PAGE_TEXTS: dict[str, str | Promise] = {
     "answering": _("Answering"),
     "answer_ready": _("Answer ready"),
-    "answer_stopped": _("Answer stopped"),
     "copied": _("Copied"),
     "copy_failed": _("Your browser did not allow copying. Select the text instead."),
     "new_chat": _("New chat"),
     "request_failed": _("The server cannot be reached at the moment. Try again."),
-    "still_reconnecting": _("Still reconnecting. Try again in a moment."),
-    "branch_position": _("Version {position} of {count}"),
+    "send": _("Send"),
+    "stop": _("Stop"),
+    "too_long": _("The message has {length} characters; at most {limit} fit. Shorten it."),
+    "session_ended": _("Your session has ended. Reload the page; what you typed is kept."),
+    "reconnecting": _("Reconnecting…"),
+    "waiting": _("Waiting for a free place…"),
 }

@@ -1,75 +1,74 @@
-"""The chat page, rendered whole on the server so that it can be read before JavaScript. It asks queries, never models."""
+"""The chat page, rendered whole on the server so that it can be read before JavaScript. Asks queries, never models."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec
+import json
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from assistant.accounts.actions import ensure_person
+from assistant.accounts.models import Person
 from assistant.chat import queries
 from assistant.errors import AssistantError
 from webui.page_texts import PAGE_TEXTS
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
-
-
-def _shows_errors(view: View[P]) -> View[P]:
-    """Turn an AssistantError into a page with its sentence and status."""
-
-    @wraps(view)
-    def wrapper(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except AssistantError as error:
-            return render(request, "webui/error.html", {"error": error}, status=error.status)
-
-    return wrapper
+STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer")]
+MODULES = (
+    *("api", "stream_client", "chat_transcript", "chat_message", "chat_composer", "feedback_buttons"),
+    *("branch_picker", "scroll_manager", "sidebar", "texts"),
+)
 
 
 @require_safe
 @never_cache
 @ensure_csrf_cookie
-@_shows_errors
 def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
     """A conversation, or the beginning of a new one. A visitor becomes a guest; conversations of others are 404."""
     person = ensure_person(request)
+    try:
+        context = _context(person, conversation_id)
+    except AssistantError as error:
+        return render(request, "webui/error.html", {"error": error}, status=error.status)
+    return render(request, "webui/chat.html", context)
+
+
+def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
     conversation = path = None
     if conversation_id is not None:
         conversation = queries.conversation_of(person.id, conversation_id)
-        path = queries.visible_path(person.id, conversation, leaf_id=_uuid(request.GET.get("leaf_id")))
-    conversations = queries.conversations_of(person.id, cursor=request.GET.get("cursor"))
+        path = queries.visible_path(person.id, conversation)
+    conversations = queries.conversations_of(person.id)
     messages = path.items if path else []
-    page_state = {
-        "person_id": person.id,
-        "conversation": conversation
-        and {"id": conversation.id, "title": conversation.title, "head_id": conversation.head_id},
-        "messages": [dataclasses.asdict(message) for message in messages],
-        "next_leaf_id": path.next_cursor if path else None,
-        "next_cursor": conversations.next_cursor,
-    }
-    context = {
+    return {
         "person": person,
         "conversation": conversation,
         "chat_messages": messages,
         "conversations": conversations.items,
-        "page_state": page_state,
+        "next_cursor": conversations.next_cursor,
         "page_texts": PAGE_TEXTS,
+        "page_state": {
+            "conversation_id": conversation.id if conversation else None,
+            "messages": [dataclasses.asdict(message) for message in messages],
+            "next_leaf_id": path.next_cursor if path else None,
+            "next_cursor": conversations.next_cursor,
+            "max_message_chars": settings.MAX_MESSAGE_CHARS,
+        },
+        "stylesheets": STYLESHEETS,
+        "import_map": _import_map(),
     }
-    return render(request, "webui/chat.html", context)
 
 
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise AssistantError("message.not_found") from None
+def _import_map() -> str:
+    """Bare module names -> hashed addresses, so that browsers may keep each file for ever."""
+    imports = {name: staticfiles_storage.url(f"webui/js/{name}.js") for name in MODULES}
+    return mark_safe(json.dumps({"imports": imports}))  # noqa: S308 - our own file names

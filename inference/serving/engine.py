@@ -7,6 +7,7 @@ token of every running reply in one forward, so a reply that begins waits for no
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -54,8 +55,7 @@ class TransformersEngine:
 
     def start(self, emit: Emit) -> EngineInfo:
         self._emit_event = emit
-        if self._config.threads:
-            torch.set_num_threads(self._config.threads)
+        torch.set_num_threads(self._config.threads or max(1, (os.cpu_count() or 1) // 2))
         self._model = BaseModel(self._config)
         self._template = ChatTemplate(self._model.tokenizer)
         self._context_length = self._config.context_length or self._model.max_context

@@ -1,0 +1,92 @@
+"""A person at a real browser: what they do and see, and everything their browser complained about."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, expect
+
+PATIENCE_MS = 20_000
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+
+
+def launch(playwright: Playwright) -> Browser:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    assert program, "no Chromium was found; `make browser` installs one"
+    return playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+
+
+class Visitor:
+    """One browser profile. `options` are those of Playwright's new_context."""
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        self.url = url
+        self.problems: list[str] = []
+        self.context = browser.new_context(base_url=url, **{"locale": "en-US", **options})
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.on("console", self._hear)
+        self.context.on("weberror", lambda error: self.problems.append(f"uncaught: {error.error}"))
+        self.context.on("request", self._watch)
+
+    def open(self, path: str = "/") -> Page:
+        page = self.context.new_page()
+        page.goto(path)
+        return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(f"{message.type}: {message.text} ({message.location.get('url')})")
+
+    def _watch(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob") and address.netloc != urlsplit(self.url).netloc:
+            self.problems.append(f"left the origin: {request.url}")
+
+
+def composer(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Message", exact=True)
+
+
+def send(page: Page, text: str) -> None:
+    composer(page).fill(text)
+    if text.strip():
+        expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    composer(page).press("Enter")
+
+
+def questions(page: Page) -> Locator:
+    return page.locator("chat-message[data-role=user]")
+
+
+def replies(page: Page) -> Locator:
+    return page.locator("chat-message[data-role=assistant]")
+
+
+def text_of(message: Locator) -> str:
+    return message.locator(".message-text").text_content() or ""
+
+
+def until_words(message: Locator, words: int) -> str:
+    """Wait until so many words of a reply are shown; returns what is shown."""
+    handle = message.locator(".message-text").element_handle()
+    message.page.wait_for_function(
+        "([element, words]) => element.textContent.split(' ').length > words", arg=[handle, words]
+    )
+    return text_of(message)
+
+
+def until_state(message: Locator, state: str) -> None:
+    expect(message).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
+
+
+def ask(page: Page, text: str) -> Locator:
+    """Send a message and wait for the whole answer; returns the answer."""
+    before = replies(page).count()
+    send(page, text)
+    expect(replies(page)).to_have_count(before + 1)
+    until_state(replies(page).last, "completed")
+    return replies(page).last
