@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
+
+# WhiteNoise hands out small files from disk by plain iterators; Django reads them in a thread and says so each time.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assistant.settings")
 

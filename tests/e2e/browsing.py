@@ -6,7 +6,7 @@ import shutil
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, TimeoutError, expect
 
 PATIENCE_MS = 20_000
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
@@ -52,10 +52,14 @@ def composer(page: Page) -> Locator:
 
 
 def send(page: Page, text: str) -> None:
+    """Write and press Enter; on a phone, where Enter begins a line, touch the button."""
     composer(page).fill(text)
-    if text.strip():
-        expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
-    composer(page).press("Enter")
+    button = page.get_by_role("button", name="Send", exact=True)
+    expect(button).to_be_enabled()
+    if page.evaluate("matchMedia('(pointer: coarse)').matches"):
+        button.tap()
+    else:
+        composer(page).press("Enter")
 
 
 def questions(page: Page) -> Locator:
@@ -77,6 +81,18 @@ def until_words(message: Locator, words: int) -> str:
         "([element, words]) => element.textContent.split(' ').length > words", arg=[handle, words]
     )
     return text_of(message)
+
+
+def expect_text(message: Locator, text: str) -> None:
+    """The message says exactly this, to the last space and line end."""
+    place = message.locator(".message-text")
+    handle = place.element_handle()
+    try:
+        message.page.wait_for_function(
+            "([element, text]) => element.textContent === text", arg=[handle, text], timeout=5_000
+        )
+    except TimeoutError:
+        assert place.text_content() == text
 
 
 def until_state(message: Locator, state: str) -> None:

@@ -61,7 +61,7 @@ def _sign_up(browser: Browser, url: str, file: Path) -> None:
 def _conversation(page: Page, texts: tuple[str, ...], file: Path) -> None:
     for number, text in enumerate(texts, 1):
         page.locator("textarea[name=text]").fill(text)
-        page.locator("textarea[name=text]").press("Enter")
+        page.locator(".composer__send").click()
         expect(replies(page)).to_have_count(number)
         until_state(replies(page).last, "completed")
     page.screenshot(path=file)

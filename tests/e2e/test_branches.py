@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from inference.serving.scripted import scripted_text
-from tests.e2e.browsing import ask, questions, replies, text_of, until_state
+from tests.e2e.browsing import ask, expect_text, questions, replies, until_state
 from tests.e2e.conftest import TOKENS
 
 pytestmark = pytest.mark.e2e
@@ -35,7 +35,7 @@ def test_regenerating_makes_a_second_version_and_keeps_the_first(page: Page) -> 
     press(replies(page).last, "Previous version")
     expect(picker).to_contain_text("1/2")
     expect(replies(page).last).to_have_attribute("data-message-id", first)
-    assert text_of(replies(page).last) == scripted_text("What is a tide?", TOKENS)
+    expect_text(replies(page).last, scripted_text("What is a tide?", TOKENS))
     page.reload()
     expect(picker).to_contain_text("1/2")
     press(replies(page).last, "Next version")
@@ -57,11 +57,11 @@ def test_an_edited_question_begins_a_branch(page: Page) -> None:
     expect(questions(page)).to_have_count(2)
     expect(replies(page)).to_have_count(2)
     until_state(replies(page).last, "completed")
-    assert text_of(questions(page).last) == "And a flood?"
-    assert text_of(replies(page).last) == scripted_text("And a flood?", TOKENS)
+    expect_text(questions(page).last, "And a flood?")
+    expect_text(replies(page).last, scripted_text("And a flood?", TOKENS))
     press(questions(page).last, "Previous version")
     expect(questions(page).last.locator(".message-text")).to_have_text("And an ebb?")
-    assert text_of(replies(page).last) == scripted_text("And an ebb?", TOKENS)
+    expect_text(replies(page).last, scripted_text("And an ebb?", TOKENS))
 
 
 def test_the_first_question_can_be_edited_too(page: Page) -> None:
@@ -73,7 +73,7 @@ def test_the_first_question_can_be_edited_too(page: Page) -> None:
 
     expect(questions(page).last.locator("branch-picker")).to_contain_text("2/2")
     until_state(replies(page).last, "completed")
-    assert text_of(replies(page).last) == scripted_text("What is a wave?", TOKENS)
+    expect_text(replies(page).last, scripted_text("What is a wave?", TOKENS))
     expect(page.get_by_role("navigation").get_by_role("listitem")).to_have_count(1)
 
 
@@ -84,7 +84,7 @@ def test_a_cancelled_edit_changes_nothing(page: Page) -> None:
     page.get_by_role("textbox", name="Edit message").fill("Something else")
     page.get_by_role("button", name="Cancel").click()
 
-    assert text_of(questions(page).last) == "What is a tide?"
+    expect_text(questions(page).last, "What is a tide?")
     expect(questions(page).last.locator("branch-picker")).to_be_hidden()
 
 

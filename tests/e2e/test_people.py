@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browsing import Visitor, ask, questions, replies, text_of
+from tests.e2e.browsing import Visitor, ask, expect_text, questions, replies, text_of
 
 pytestmark = pytest.mark.e2e
 
@@ -37,7 +37,7 @@ def test_signing_up_keeps_a_guests_conversation(page: Page) -> None:
     page.get_by_role("navigation").get_by_role("link", name="What is a tide?").click()
 
     expect(questions(page)).to_have_count(1)
-    assert text_of(replies(page).last) == answer
+    expect_text(replies(page).last, answer)
     ask(page, "And an ebb?")
 
 

@@ -84,10 +84,11 @@ export class ChatComposer extends EventTarget {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    // While an input method composes (Chinese, Japanese …), Enter chooses a word; Safari says so by 229 alone.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || hasTouchKeyboard) return;
+    if (event.key !== "Enter" || event.shiftKey || hasTouchKeyboard) return;
     event.preventDefault();
-    if (!this.#isAnswering) this.#form.requestSubmit();
+    // While an input method composes (Chinese, Japanese …), Enter chooses a word; Safari says so by 229 alone.
+    if (event.isComposing || event.keyCode === 229 || this.#isAnswering) return;
+    this.#form.requestSubmit();
   }
 
   #fit() {
