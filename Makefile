@@ -20,6 +20,8 @@ lint: install-tests ## style, types, layers, known weaknesses
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 	$(PYTHON) -m bandit -q -c pyproject.toml -r assistant inference webui
+	@if command -v npx >/dev/null; then npx --yes --package typescript@5.9.3 tsc -p webui/tsconfig.json; \
+	else echo "No npx was found: the types of the JavaScript were not checked."; fi
 
 faults: install-tests ## break the started product at random for a while and count what was lost
 	@exec $(PYTHON) -m tests.faults.nemesis

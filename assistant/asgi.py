@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 
-# WhiteNoise hands out small files from disk by plain iterators; Django reads them in a thread and says so each time.
-warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assistant.settings")
 
 from django.core.asgi import get_asgi_application
@@ -19,3 +16,6 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from webui.routing import websocket_application  # noqa: E402
 
 application = ProtocolTypeRouter({"http": django_application, "websocket": websocket_application})
+
+# WhiteNoise hands out small files from disk by plain iterators; Django reads them in a thread and warns of it.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")

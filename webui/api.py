@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI, Query, Schema
-from ninja.errors import ValidationError
+from ninja import NinjaAPI, Query, Schema, Status
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import SessionAuth
 
 from assistant.accounts.models import Person
@@ -112,9 +112,9 @@ def list_messages(
 
 
 @api.put("/conversations/{uuid:conversation_id}/head", response={204: None})
-def look_at_branch(request: HttpRequest, conversation_id: UUID, body: HeadIn) -> tuple[int, None]:
+def look_at_branch(request: HttpRequest, conversation_id: UUID, body: HeadIn) -> Status[None]:
     chat.look_at_branch(_person(request).id, conversation_id, body.message_id)
-    return 204, None
+    return Status(204, None)
 
 
 @api.put("/messages/{uuid:message_id}/feedback", response=RatingOut)
@@ -123,9 +123,9 @@ def rate(request: HttpRequest, message_id: UUID, body: RatingIn) -> Feedback:
 
 
 @api.delete("/messages/{uuid:message_id}/feedback", response={204: None})
-def withdraw(request: HttpRequest, message_id: UUID) -> tuple[int, None]:
+def withdraw(request: HttpRequest, message_id: UUID) -> Status[None]:
     feedback.withdraw(_person(request).id, message_id)
-    return 204, None
+    return Status(204, None)
 
 
 def _person(request: HttpRequest) -> Person:
@@ -148,6 +148,16 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
     first = problem.errors[0]
     reason = f"{first['loc'][-1]}: {first['msg'].lower()}"
     return _error(request, AssistantError("request.invalid", reason=reason))
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, problem: HttpError) -> HttpResponse:
+    return _error(request, AssistantError("request.invalid", reason=str(problem).lower()))
+
+
+@api.exception_handler(AuthenticationError)
+def _not_signed_in(request: HttpRequest, problem: AuthenticationError) -> HttpResponse:
+    return _error(request, AssistantError("person.not_signed_in"))
 
 
 @api.exception_handler(OperationalError)

@@ -95,8 +95,8 @@ def expect_text(message: Locator, text: str) -> None:
         assert place.text_content() == text
 
 
-def until_state(message: Locator, state: str) -> None:
-    expect(message).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
+def until_state(message: Locator, state: str, patience_ms: int = PATIENCE_MS) -> None:
+    expect(message).to_have_attribute("data-state", state, timeout=patience_ms)
 
 
 def ask(page: Page, text: str) -> Locator:

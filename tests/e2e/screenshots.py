@@ -16,11 +16,7 @@ from tests.product import ROOT, Product
 
 FOLDER = ROOT / "docs" / "screenshots"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-ENGLISH = (
-    "Why is the sky blue?",
-    "Write three short lines about the sea.",
-)
-CHINESE = ("你好！请用一句话介绍你自己。",)
+CONVERSATION = ("What is the capital of France?", "What are three sights there? Answer in one sentence.")
 
 
 def main() -> None:
@@ -37,19 +33,19 @@ def main() -> None:
 
 
 def _light(browser: Browser, url: str, file: Path) -> None:
-    _conversation(Visitor(browser, url, color_scheme="light", **DESKTOP).open(), ENGLISH, file)
+    _conversation(Visitor(browser, url, color_scheme="light", **DESKTOP).open(), CONVERSATION, file)
 
 
 def _dark(browser: Browser, url: str, file: Path) -> None:
-    _conversation(Visitor(browser, url, color_scheme="dark", **DESKTOP).open(), ENGLISH, file)
+    _conversation(Visitor(browser, url, color_scheme="dark", **DESKTOP).open(), CONVERSATION, file)
 
 
 def _phone(browser: Browser, url: str, file: Path) -> None:
-    _conversation(Visitor(browser, url, color_scheme="light", **PHONE).open(), ENGLISH[:1], file)
+    _conversation(Visitor(browser, url, color_scheme="light", **PHONE).open(), CONVERSATION[:1], file)
 
 
 def _chinese(browser: Browser, url: str, file: Path) -> None:
-    _conversation(Visitor(browser, url, locale="zh-CN", **DESKTOP).open(), CHINESE, file)
+    _conversation(Visitor(browser, url, locale="zh-CN", **DESKTOP).open(), CONVERSATION[:1], file)
 
 
 def _sign_up(browser: Browser, url: str, file: Path) -> None:
@@ -63,7 +59,7 @@ def _conversation(page: Page, texts: tuple[str, ...], file: Path) -> None:
         page.locator("textarea[name=text]").fill(text)
         page.locator(".composer__send").click()
         expect(replies(page)).to_have_count(number)
-        until_state(replies(page).last, "completed")
+        until_state(replies(page).last, "completed", patience_ms=120_000)
     page.screenshot(path=file)
     page.context.close()
 
