@@ -23,6 +23,7 @@ class AssistantError(Exception):
 TABLE: dict[str, tuple[str, int, bool]] = {
     "frame.invalid": ("This frame cannot be read: {reason}.", 400, False),
     "frame.unknown": ("There is no frame of type {type}; reload the page to get the newest version.", 400, False),
+    "request.forged": ("This request did not come from our own page. Reload the page and try again.", 403, False),
     "request.invalid": ("This request cannot be read: {reason}.", 400, False),
     "person.not_signed_in": ("Your session has ended. Reload the page; what you typed is kept.", 401, False),
     "conversation.not_found": ("This conversation does not exist.", 404, False),

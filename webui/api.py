@@ -152,6 +152,8 @@ def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _unreadable(request: HttpRequest, problem: HttpError) -> HttpResponse:
+    if problem.status_code == 403:  # ninja's check of the CSRF token
+        return _error(request, AssistantError("request.forged"))
     return _error(request, AssistantError("request.invalid", reason=str(problem).lower()))
 
 

@@ -34,6 +34,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.changed: set[UUID | None] = set()
         self.has_changes = asyncio.Event()
         self.open = ExitStack()
+        self.is_over = False
         person = self.scope["user"]
         await self.accept()
         if not isinstance(person, Person):
@@ -131,13 +132,17 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self._send(protocol.hint(self.changed.pop()))
 
     async def _send(self, frame: str) -> None:
+        if self.is_over:
+            return
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self.base_send({"type": "websocket.send", "text": frame})
         except TimeoutError:
-            self._end_tasks()
+            self.is_over = True
             await self.close(protocol.CLOSE_TOO_SLOW)
+            self._end_tasks()
         except OSError:  # the peer has gone; disconnect() follows
+            self.is_over = True
             self._end_tasks()
 
     def _end_tasks(self) -> None:
