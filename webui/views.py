@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,6 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
@@ -64,11 +62,6 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
             "max_message_chars": settings.MAX_MESSAGE_CHARS,
         },
         "stylesheets": STYLESHEETS,
-        "import_map": _import_map(),
+        # Bare module names -> hashed addresses, so that browsers may keep each file for ever.
+        "modules": {name: staticfiles_storage.url(f"webui/js/{name}.js") for name in MODULES},
     }
-
-
-def _import_map() -> str:
-    """Bare module names -> hashed addresses, so that browsers may keep each file for ever."""
-    imports = {name: staticfiles_storage.url(f"webui/js/{name}.js") for name in MODULES}
-    return mark_safe(json.dumps({"imports": imports}))  # noqa: S308 - our own file names
