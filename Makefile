@@ -12,7 +12,7 @@ run: install ## start everything; Ctrl-C stops it. Settings come from the enviro
 
 test: install-tests browser ## all tests, on SQLite and again on PostgreSQL
 	$(PYTHON) -m pytest
-	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/assistant tests/webui
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/assistant tests/webui tests/runtime
 
 lint: install-tests ## style, types, layers, known weaknesses
 	$(PYTHON) -m ruff check .

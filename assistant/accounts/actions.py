@@ -26,6 +26,9 @@ def ensure_person(request: HttpRequest) -> Person:
 @transaction.atomic
 def adopt_guest(guest: Person, person: Person) -> None:
     """Give everything of a guest to the person who has just signed in, and forget the guest."""
+    # A message of the guest being stored right now is waited for; unseen, it would go with the row of the guest.
+    if Person.objects.select_for_update().filter(pk=guest.pk).first() is None:
+        return  # another tab has just signed in
     # The layers above hold what a person owns; they are reached by name, so that this layer needs none of them.
     conversations, feedback, messages = (
         apps.get_model("assistant", name).objects for name in ("Conversation", "Feedback", "Message")

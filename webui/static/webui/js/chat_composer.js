@@ -10,7 +10,7 @@ export class ChatComposer extends EventTarget {
   #button;
   #alert;
   #isAnswering = false;
-  #isConnected = false;
+  #isConnected = true; // until told otherwise: what is sent before the socket is open goes out with it
   #draftKey = "";
 
   /** @param {HTMLFormElement} form */

@@ -73,6 +73,7 @@ export class ChatMessage extends HTMLElement {
    * @param {any} event
    */
   note(event) {
+    this.#render(); // whoever waits for the end must find the whole text
     if (event.kind === "started") {
       this.dataset.state = "running";
       this.#reveal("dropped", event.dropped_messages > 0);
