@@ -134,7 +134,10 @@ def _refuse_when_answering(conversation: Conversation) -> None:
 def _ask_for_reply(conversation: Conversation, message: Message, *, is_regenerated: bool = False) -> Accepted:
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
     # A random seed each time: a regenerated reply shall differ, and each can be written again from its row.
-    sampling = SamplingParams(seed=secrets.randbits(32), max_tokens=settings.MAX_REPLY_TOKENS)
+    # Small models fall into loops; a mild penalty and a ban on long repeats end them and leave quotations possible.
+    sampling = SamplingParams(
+        seed=secrets.randbits(32), max_tokens=settings.MAX_REPLY_TOKENS, repetition_penalty=1.05, no_repeat_ngram=12
+    )
     generation = Generation.objects.create(
         reply=reply, conversation=conversation, sampling=asdict(sampling), adapter=adapter_for_new_reply()
     )
