@@ -100,7 +100,7 @@ class Listener(asyncio.Protocol):
         return self.text_sha256 == hashlib.sha256("".join(self.text).encode()).hexdigest()
 
 
-async def measure(product: Product, sockets: int, rate: float, tokens: int) -> None:
+async def measure(product: Product, sockets: int, rate: float, tokens: int, ramp_s: float) -> None:
     loop = asyncio.get_running_loop()
     listeners = []
     for _ in range(sockets):
@@ -115,6 +115,7 @@ async def measure(product: Product, sockets: int, rate: float, tokens: int) -> N
     began = time.monotonic()
     for listener in listeners:
         listener.ask()
+        await asyncio.sleep(ramp_s / sockets)
     await asyncio.wait_for(asyncio.gather(*(listener.done for listener in listeners)), tokens / rate * 3 + 60)
     took_s = time.monotonic() - began
 
@@ -122,7 +123,7 @@ async def measure(product: Product, sockets: int, rate: float, tokens: int) -> N
     delivered = sum(listener.tokens for listener in listeners)
     latencies = sorted(latency for listener in listeners for latency in listener.latencies_s)
     cuts = statistics.quantiles(latencies, n=1000)
-    print(f"{sockets} streams x {rate:g} tokens/s, {tokens} tokens each")
+    print(f"{sockets} streams x {rate:g} tokens/s, {tokens} tokens each, asked for within {ramp_s:g} s")
     print(f"took {took_s:.1f} s, {delivered / took_s:.0f} tokens/s")
     print(f"tokens expected {expected}, delivered {delivered}, lost {expected - delivered}")
     print(f"replies whole (sha256 of shown = stored): {sum(listener.is_whole for listener in listeners)} of {sockets}")
@@ -151,12 +152,13 @@ def main() -> None:
     parser.add_argument("--sockets", type=int, default=200)
     parser.add_argument("--rate", type=float, default=20)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--ramp", type=float, default=8, help="seconds over which the questions are asked; 0 = at once")
     options = parser.parse_args()
     tokens = round(options.rate * options.seconds)
     script = f"tokens_per_second={options.rate:g}&tokens={tokens}&stamp=1"
     limits = {"ENGINE_MAX_RUNNING": str(options.sockets + 8), "MAX_REPLY_TOKENS": str(tokens + 1)}
     with Product(script, **limits) as product:
-        asyncio.run(measure(product, options.sockets, options.rate, tokens))
+        asyncio.run(measure(product, options.sockets, options.rate, tokens, options.ramp))
 
 
 if __name__ == "__main__":
