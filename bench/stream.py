@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import psutil
 
 from tests.product import Product
@@ -104,7 +104,7 @@ async def measure(product: Product, sockets: int, rate: float, tokens: int, ramp
     loop = asyncio.get_running_loop()
     listeners = []
     for _ in range(sockets):
-        cookie = httpx.get(product.url).cookies["sessionid"]
+        cookie = httpx2.get(product.url).cookies["sessionid"]
         listener = Listener(product, cookie, loop.create_future())
         await loop.create_connection(partial(_same, listener), "127.0.0.1", product.port)
         listeners.append(listener)

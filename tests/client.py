@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any, Self
 from uuid import uuid4
 
-import httpx
+import httpx2
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -81,7 +81,7 @@ class PageClient:
 
     def __init__(self, url: str, cookies: dict[str, str] | None = None) -> None:
         self.url = url
-        self.http = httpx.AsyncClient(base_url=url, timeout=30, cookies=cookies)
+        self.http = httpx2.AsyncClient(base_url=url, timeout=30, cookies=cookies)
         self.replies: dict[str, Reply] = {}
         self.errors: list[dict[str, Any]] = []
         self.reconnects = 0

@@ -17,7 +17,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-import httpx
+import httpx2
 
 from inference.serving.scripted import scripted_text
 from tests.client import PageClient, Reply
@@ -81,7 +81,7 @@ async def stored_patiently(page: PageClient, reply: Reply) -> list[dict[str, obj
     while True:
         try:
             return await page.stored(reply)
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             if time.monotonic() > give_up_at:
                 raise
             await asyncio.sleep(0.5)
