@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import warnings
 
@@ -19,3 +20,7 @@ application = ProtocolTypeRouter({"http": django_application, "websocket": webso
 
 # WhiteNoise hands out small files from disk by plain iterators; Django reads them in a thread and warns of it.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
+
+# What has been imported lives for ever; walking through it in every full collection held all streams up by 0.1 s.
+gc.collect()
+gc.freeze()

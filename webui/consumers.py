@@ -35,6 +35,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.has_changes = asyncio.Event()
         self.open = ExitStack()
         self.is_over = False
+        self.sending = self.sent = 0
         person = self.scope["user"]
         await self.accept()
         if not isinstance(person, Person):
@@ -42,8 +43,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
             return
         self.person_id = person.id
         self.open.enter_context(live_logs.current().listen(person.id, self._note_change))
-        self.hinting = asyncio.create_task(self._send_hints())
-        self.open.callback(self.hinting.cancel)
+        for work in (self._send_hints(), self._watch_for_stillness()):
+            self.open.callback(asyncio.create_task(work).cancel)
 
     async def disconnect(self, code: int) -> None:
         self._end_tasks()
@@ -134,16 +135,26 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def _send(self, frame: str) -> None:
         if self.is_over:
             return
+        self.sending += 1
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self.base_send({"type": "websocket.send", "text": frame})
-        except TimeoutError:
-            self.is_over = True
-            await self.close(protocol.CLOSE_TOO_SLOW)
-            self._end_tasks()
+            await self.base_send({"type": "websocket.send", "text": frame})
         except OSError:  # the peer has gone; disconnect() follows
             self.is_over = True
             self._end_tasks()
+        finally:
+            self.sending -= 1
+            self.sent += 1
+
+    async def _watch_for_stillness(self) -> None:
+        """End a socket whose peer takes nothing. One look now and then is cheaper than a time-out around each frame."""
+        while True:
+            sent_before = self.sent
+            await asyncio.sleep(SEND_TIMEOUT_S)
+            if self.sending and self.sent == sent_before:
+                break
+        self.is_over = True
+        await self.close(protocol.CLOSE_TOO_SLOW)
+        self._end_tasks()
 
     def _end_tasks(self) -> None:
         self.open.close()

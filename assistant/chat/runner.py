@@ -7,6 +7,7 @@ round looks for queued replies that nobody woke us for, and for running ones who
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -78,6 +79,7 @@ class ReplyRunner:
             log.critical("the model cannot be used: %s", error, exc_info=not isinstance(error, OSError | ValueError))
             logging.shutdown()
             os._exit(EXIT_CONFIG)
+        gc.freeze()  # the model lives as long as the process: no collection needs to walk through it
         log.warning("%s is ready after %.1f s", self._info.base_model, time.monotonic() - began)
         self._last_beat = 0.0
         self.wake()

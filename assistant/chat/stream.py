@@ -69,9 +69,9 @@ class LogEntry:
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
-    def parse(cls, entry_id: bytes, body: bytes) -> LogEntry:
+    def parse(cls, seq: int, body: bytes) -> LogEntry:
         fields = json.loads(body)
-        return cls(int(entry_id.split(b"-")[0]), fields["kind"], fields["data"], tuple(fields["ids"]))
+        return cls(seq, fields["kind"], fields["data"], tuple(fields["ids"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,10 @@ class LogState:
     seq: int
     text: str
     token_ids: tuple[int, ...]
+
+
+def seq_of(entry_id: bytes) -> int:
+    return int(entry_id.partition(b"-")[0])
 
 
 def log_key(generation_id: UUID) -> str:
@@ -120,7 +124,7 @@ def read_state(generation_id: UUID) -> LogState:
     ids: tuple[int, ...] = ()
     rows: Any = connection().xrange(log_key(generation_id))
     for entry_id, fields in rows:
-        entry = LogEntry.parse(entry_id, fields[b"e"])
+        entry = LogEntry.parse(seq_of(entry_id), fields[b"e"])
         seq = entry.seq
         if entry.kind == "snapshot":
             text, ids = entry.data["text"], entry.token_ids

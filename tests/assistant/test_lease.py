@@ -172,5 +172,5 @@ def test_the_end_of_a_reply_given_up_stands_in_its_log(asked: Accepted) -> None:
     claim(worker())
 
     [(_, fields)] = stream.connection().xrange(stream.log_key(asked.generation_id))
-    assert LogEntry.parse(b"1-0", fields[b"e"]).data["code"] == "generation.attempts_exhausted"
+    assert LogEntry.parse(1, fields[b"e"]).data["code"] == "generation.attempts_exhausted"
     assert leases.outcome_of(Generation.objects.get()).kind == "failed"

@@ -51,7 +51,7 @@ def ended(accepted: Accepted) -> bool:
 
 def kinds(accepted: Accepted) -> list[str]:
     rows = stream.connection().xrange(stream.log_key(accepted.generation_id))
-    return [stream.LogEntry.parse(id_, fields[b"e"]).kind for id_, fields in rows]
+    return [stream.LogEntry.parse(stream.seq_of(id_), fields[b"e"]).kind for id_, fields in rows]
 
 
 def test_it_writes_the_reply_into_the_log_and_the_database(asked: Accepted, start_runner: StartRunner) -> None:
