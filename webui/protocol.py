@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from assistant.chat.actions import Accepted
 from assistant.chat.follow import Piece
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, failure_message
 
 VERSION = 1
 MAX_SEQ = 999_999_999
@@ -89,13 +89,16 @@ def accepted(value: Accepted) -> str:
 
 
 def event(generation_id: UUID, piece: Piece) -> str:
+    data = piece.data
+    if piece.kind == "failed":
+        data = {**data, "message": failure_message(data["code"], data["message"])}
     return _dump(
         "generation.event",
         generation_id=str(generation_id),
         seq=piece.seq,
         after_seq=piece.after_seq,
         kind=piece.kind,
-        **piece.data,
+        **data,
     )
 
 

@@ -9,7 +9,7 @@ urlpatterns = [
     path("", views.chat, name="new_chat"),
     path("c/<uuid:conversation_id>/", views.chat, name="chat"),
     path("api/", api.urls),
-    path("accounts/", include("allauth.account.urls")),
+    path("accounts/", include("webui.accounts")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -49,12 +49,13 @@ def send_message(
         conversation = Conversation.objects.create(owner=person, title=title_of(text))
     else:
         conversation = queries.conversation_of(person.id, conversation_id)
-        _refuse_when_answering(conversation)
     parent = None
     if parent_id is not None:
         parent = conversation.messages.filter(pk=parent_id, role=Message.Role.ASSISTANT).first()
         if parent is None:
             raise AssistantError("message.invalid_parent")
+    if conversation_id is not None:
+        _refuse_when_answering(conversation)
     message = Message.objects.create(
         conversation=conversation,
         parent=parent,

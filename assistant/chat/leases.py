@@ -80,16 +80,14 @@ def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[
         _commit_and_log(reply, Generation.State.CANCELLED, "cancelled")
         return None
     if generation.attempts >= MAX_ATTEMPTS:
-        _commit_and_log(
-            reply, Generation.State.FAILED, error=AssistantError("generation.attempts_exhausted", attempts=MAX_ATTEMPTS)
-        )
+        _commit_and_log(reply, Generation.State.FAILED, error=AssistantError("generation.attempts_exhausted"))
         return None
     if text and generation.base_model_sha256 not in ("", engine.base_model_sha256):
         _commit_and_log(reply, Generation.State.FAILED, error=AssistantError("generation.model_changed"))
         return None
     adapter = generation.adapter
     if adapter and adapter.base_model_sha256 != engine.base_model_sha256:
-        _commit_and_log(reply, Generation.State.FAILED, error=AssistantError("adapter.wrong_base", name=adapter.name))
+        _commit_and_log(reply, Generation.State.FAILED, error=AssistantError("adapter.wrong_base"))
         return None
     return reply, request_for(generation, token_ids)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q
 
 from assistant.chat.models import Conversation, Generation, Message
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, failure_message
 
 Item = TypeVar("Item")
 
@@ -174,4 +174,5 @@ def error_of(generation: Generation) -> ErrorView | None:
     if generation.state != Generation.State.FAILED:
         return None
     retryable = AssistantError.is_retryable(generation.error_code)
-    return ErrorView(generation.error_code, generation.error_message, retryable)
+    message = failure_message(generation.error_code, generation.error_message)
+    return ErrorView(generation.error_code, message, retryable)

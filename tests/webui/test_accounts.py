@@ -65,6 +65,15 @@ def test_a_guest_reaches_the_account_pages(browser: Client, path: str) -> None:
     assert "account/base.html" in [template.name for template in page.templates]
 
 
+def test_a_guest_who_wants_to_change_the_password_is_led_to_the_sign_up(browser: Client) -> None:
+    assert browser.get("/accounts/password/change/").headers["Location"] == "/accounts/signup/"
+
+
+@pytest.mark.parametrize("path", ["email", "password/set", "confirm-email", "reauthenticate"])
+def test_what_has_no_page_of_ours_has_no_address(browser: Client, path: str) -> None:
+    assert browser.get(f"/accounts/{path}/").status_code == 404
+
+
 def test_signing_up_keeps_a_guests_conversations(browser: Client, guest: Person) -> None:
     ask(guest, "Where do rivers end?")
 

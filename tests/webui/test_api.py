@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assistant.chat import actions
 from assistant.chat.actions import Accepted
-from assistant.models import Conversation, Feedback, Person
+from assistant.models import Conversation, Feedback, Generation, Person
 from tests.assistant.rows import finish
 from tests.conftest import ask
 
@@ -293,3 +293,20 @@ def test_reading_as_a_stranger_makes_no_guest(db: None) -> None:
     Client().get("/api/conversations")
 
     assert not Person.objects.exists()
+
+
+def test_an_error_is_told_in_the_language_of_the_page(client: Client) -> None:
+    answer = client.get(f"/api/conversations/{uuid4()}/messages", headers={"Accept-Language": "zh-CN"})
+
+    assert answer.json()["message"] == "这个对话不存在。"
+
+
+def test_a_failed_reply_is_told_in_the_language_of_the_page(client: Client, alice: Person) -> None:
+    asked = ask(alice)
+    Generation.objects.update(state="failed", error_code="engine.step_failed", error_message="CUDA error 700")
+
+    page = client.get(
+        f"/api/conversations/{asked.conversation_id}/messages", headers={"Accept-Language": "zh-CN"}
+    ).json()
+
+    assert page["items"][-1]["generation"]["error"]["message"] == "模型在生成时出错。请重试。"

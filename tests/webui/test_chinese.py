@@ -11,6 +11,7 @@ import pytest
 from django.utils import translation
 from django.utils.translation.template import templatize
 
+from assistant import errors
 from webui.page_texts import PAGE_TEXTS
 
 WEBUI = Path(__file__).parents[2] / "webui"
@@ -37,6 +38,10 @@ def texts_of_script() -> set[str]:
         return {str(text) for text in PAGE_TEXTS.values()}
 
 
+def texts_of_errors() -> set[str]:
+    return {sentence for sentence, _, _ in errors.TABLE.values()}
+
+
 TEMPLATES = [path for path in WEBUI.glob("templates/**/*.html") if texts_of(path)]
 
 
@@ -49,8 +54,12 @@ def test_every_text_of_the_script_is_translated() -> None:
     assert {text for text in texts_of_script() if not catalogue().get(text)} == set()
 
 
+def test_every_error_is_translated() -> None:
+    assert {text for text in texts_of_errors() if not catalogue().get(text)} == set()
+
+
 def test_what_is_to_be_filled_in_is_kept() -> None:
-    fields = re.compile(r"\{\w*\}|%\(\w+\)s")
+    fields = re.compile(r"\{[\w:]*\}|%\(\w+\)s")
 
     changed = {text for text, zh in catalogue().items() if sorted(fields.findall(text)) != sorted(fields.findall(zh))}
     assert changed == set()
@@ -64,7 +73,7 @@ def test_the_compiled_catalogue_is_the_edited_one() -> None:
 
 
 def test_the_catalogue_holds_nothing_that_nobody_says() -> None:
-    said = texts_of_script().union(*map(texts_of, TEMPLATES))
+    said = texts_of_script().union(texts_of_errors(), *map(texts_of, TEMPLATES))
 
     assert set(catalogue()) - said == set()
 

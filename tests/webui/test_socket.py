@@ -231,3 +231,16 @@ async def _answer(socket: Socket) -> Any:
     while (frame := await socket.receive())["type"] == "hint":
         pass
     return frame
+
+
+async def test_an_error_is_told_in_the_language_of_the_page(cookie: str) -> None:
+    chinese, english = await connect(f"{cookie}; django_language=zh-hans"), await connect(cookie)
+    frame = json.dumps({"type": "message.send", "client_message_id": ID, "text": " "})
+
+    for socket in (chinese, english):
+        await socket.send_text(frame)
+    said = [(await socket.receive())["message"] for socket in (chinese, english)]
+
+    assert said == ["消息是空的。请输入内容后再发送。", "The message is empty. Write something and send it again."]
+    for socket in (chinese, english):
+        await socket.close()

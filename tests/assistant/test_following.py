@@ -1,0 +1,158 @@
+"""Whoever follows a reply gets all of it, from any position, at any speed, whatever has become of the log."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+from channels.db import database_sync_to_async
+from hypothesis import given
+from hypothesis import strategies as st
+from uuid_utils.compat import uuid7
+
+from assistant.chat import live_logs, stream
+from assistant.chat.actions import Accepted
+from assistant.chat.follow import Piece, follow
+from assistant.chat.live_logs import LiveLog
+from assistant.chat.stream import EntryKind, LogEntry
+from assistant.errors import AssistantError
+from assistant.models import Generation, Person
+from tests.assistant.rows import finish
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+END = {"finish_reason": "stop", "text_sha256": "0" * 64}
+
+
+def log_of(texts: list[str], snapshot_at: int | None = None) -> list[LogEntry]:
+    """A reply in so many deltas; from `snapshot_at` on as another worker wrote it again."""
+    entries = [LogEntry(1, "started", {"dropped_messages": 0})]
+    for index, text in enumerate(texts):
+        if index == snapshot_at:
+            entries.append(LogEntry(len(entries) + 1, "snapshot", {"text": "".join(texts[:index])}))
+        entries.append(LogEntry(len(entries) + 1, "delta", {"delta": text}, (index,)))
+    return [*entries, LogEntry(len(entries) + 1, "finished", dict(END))]
+
+
+def rows_of(entries: list[LogEntry]) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    return [(b"%d-0" % entry.seq, {b"e": entry.body()}) for entry in entries]
+
+
+def write(id_: UUID, *entries: LogEntry) -> None:
+    stream.append_script()(**stream.append_arguments(id_, 1, -1, list(entries)))
+
+
+def text_after(text: str, kind: EntryKind, data: dict[str, str]) -> str:
+    if kind == "snapshot":
+        return data["text"]
+    return text + data["delta"] if kind == "delta" else text
+
+
+async def all_of(id_: UUID, after_seq: int = 0) -> list[Piece]:
+    async with asyncio.timeout(5):
+        return [piece async for piece in follow(id_, after_seq)]
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=12),
+    st.none() | st.integers(0, 11),
+    st.lists(st.integers(1, 4), max_size=8),
+)
+def test_a_reader_who_takes_what_is_there_now_and_then_has_the_same_text(
+    texts: list[str], snapshot_at: int | None, arrivals: list[int]
+) -> None:
+    entries = log_of(texts, snapshot_at)
+    live = LiveLog()
+    text, position = "", 0
+
+    for arrived in [*arrivals, len(entries)]:
+        if entries[:arrived]:
+            live.add(rows_of(entries[:arrived]))
+        entries = entries[arrived:]
+        for entry in live.after(position):
+            text = text_after(text, entry.kind, entry.data)
+            position = entry.seq
+
+    assert text == "".join(texts)
+
+
+async def test_deltas_that_gathered_come_as_one() -> None:
+    id_ = uuid7()
+    await asyncio.to_thread(write, id_, *log_of(["The ", "tide ", "turns."]))
+
+    pieces = await all_of(id_)
+
+    assert [(piece.after_seq, piece.seq, piece.kind) for piece in pieces] == [
+        (0, 1, "started"),
+        (1, 4, "delta"),
+        (4, 5, "finished"),
+    ]
+    assert pieces[1].data == {"delta": "The tide turns."}
+
+
+async def test_a_position_gives_only_what_follows() -> None:
+    id_ = uuid7()
+    await asyncio.to_thread(write, id_, *log_of(["The ", "tide ", "turns."]))
+
+    assert [piece.data.get("delta") for piece in await all_of(id_, 3)] == ["turns.", None]
+
+
+async def test_what_is_written_while_one_follows_arrives() -> None:
+    id_ = uuid7()
+    entries = log_of(["The ", "tide ", "turns."])
+    readers = [asyncio.create_task(all_of(id_)) for _ in range(3)]
+    for entry in entries:
+        await asyncio.to_thread(write, id_, entry)
+        await asyncio.sleep(0.03)
+
+    for reader in readers:
+        assert "".join(piece.data.get("delta", "") for piece in await reader) == "The tide turns."
+
+
+async def test_a_reply_whose_log_is_gone_comes_from_the_database(asked: Accepted) -> None:
+    await database_sync_to_async(finish)(asked, "The tide turns.")
+
+    pieces = await all_of(asked.generation_id, 7)
+
+    assert [(piece.kind, piece.seq) for piece in pieces] == [("snapshot", 8), ("finished", 9)]
+    assert pieces[0].data == {"text": "The tide turns."}
+    assert pieces[1].data["text_sha256"] == stream.text_sha256("The tide turns.")
+
+
+async def test_an_end_that_the_log_lost_is_told_after_a_silence(
+    asked: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.chat.follow.SILENCE_S", 0.2)
+    *entries, _ = log_of(["The ", "tide "])
+    await asyncio.to_thread(write, asked.generation_id, *entries)
+    await database_sync_to_async(finish)(asked, "The tide turns.")
+
+    pieces = await all_of(asked.generation_id)
+
+    assert [piece.kind for piece in pieces] == ["started", "delta", "snapshot", "finished"]
+    assert pieces[2].data == {"text": "The tide turns."}
+
+
+async def test_following_what_was_erased_ends_with_a_reason(asked: Accepted) -> None:
+    await database_sync_to_async(Generation.objects.all().delete)()
+
+    with pytest.raises(AssistantError) as caught:
+        await all_of(asked.generation_id)
+
+    assert caught.value.code == "generation.not_found"
+
+
+async def test_hints_reach_the_owner_alone(alice: Person, bob: Person) -> None:
+    heard_by_alice: list[UUID | None] = []
+    heard_by_bob: list[UUID | None] = []
+    changed = uuid4()
+    logs = live_logs.current()
+    with logs.listen(alice.id, heard_by_alice.append), logs.listen(bob.id, heard_by_bob.append):
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(stream.hint, alice.id, changed)
+        async with asyncio.timeout(5):
+            while not heard_by_alice:
+                await asyncio.sleep(0.01)
+
+    assert (heard_by_alice, heard_by_bob) == ([changed], [])
