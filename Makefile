@@ -2,10 +2,10 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help run test lint faults bench-stream screenshots install install-tests browser clean
+.PHONY: help run test lint e2e-all faults bench-stream screenshots install install-tests browser clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install ## start everything; Ctrl-C stops it. Settings come from the environment (README)
 	@exec $(PYTHON) manage.py up
@@ -22,6 +22,9 @@ lint: install-tests ## style, types, layers, known weaknesses
 	$(PYTHON) -m bandit -q -c pyproject.toml -r assistant inference webui
 	@if command -v npx >/dev/null; then npx --yes --package typescript@5.9.3 tsc -p webui/tsconfig.json; \
 	else echo "No npx was found: the types of the JavaScript were not checked."; fi
+
+e2e-all: install-tests browser ## the browser tests and the injected faults again, with the product on PostgreSQL
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/e2e tests/faults
 
 faults: install-tests ## break the started product at random for a while and count what was lost
 	@exec $(PYTHON) -m tests.faults.nemesis

@@ -69,6 +69,7 @@ export class ChatComposer extends EventTarget {
     this.#box.value = "";
     this.#onInput();
     this.dispatchEvent(new CustomEvent("send", { detail: text }));
+    if (!hasTouchKeyboard) this.#box.focus(); // after a click on the button as well
   }
 
   #stop() {
