@@ -27,7 +27,7 @@ async def test_a_socket_dropped_ten_times_in_one_reply(product: Product) -> None
         await until_done(reply)
 
         await assert_nothing_lost(page, reply)
-    assert reply.longest_gap_s <= 3.0
+    assert reply.longest_gap_s <= 3.0 * product.slowness
 
 
 async def test_the_web_process_is_killed(product: Product) -> None:
@@ -38,7 +38,7 @@ async def test_the_web_process_is_killed(product: Product) -> None:
         await until_done(reply)
 
         await assert_nothing_lost(page, reply)
-    assert reply.longest_gap_s <= 5.0
+    assert reply.longest_gap_s <= 5.0 * product.slowness
 
 
 async def test_a_hundred_clients_that_never_read_do_not_hold_up_twenty_that_do(product: Product) -> None:
@@ -63,7 +63,7 @@ async def _ask_and_check(product: Product) -> None:
         reply = await page.ask("What is a tide?")
         await until_done(reply)
         await assert_nothing_lost(page, reply)
-        assert reply.longest_gap_s <= 3.0
+        assert reply.longest_gap_s <= 3.0 * product.slowness
 
 
 def _open_and_never_read(product: Product, owner: PageClient, generation_id: str) -> socket.socket:

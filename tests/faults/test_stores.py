@@ -42,7 +42,7 @@ async def test_valkey_is_killed_and_comes_back_after_three_seconds(own_valkey: E
 
             await assert_nothing_lost(page, reply)
             await assert_nothing_lost(other, meanwhile)
-    assert reply.longest_gap_s <= 3.0 + 5.0
+    assert reply.longest_gap_s <= 3.0 + 5.0 * product.slowness
 
 
 async def test_valkey_loses_everything(own_valkey: EmbeddedValkey) -> None:
@@ -73,4 +73,4 @@ async def test_postgresql_restarts_at_once(postgresql: PostgreSQL) -> None:
             await assert_nothing_lost(other, meanwhile)
             for _ in range(10):
                 await page.stored(reply)  # no consumer or connection is stuck
-    assert reply.longest_gap_s <= 5.0
+    assert reply.longest_gap_s <= 5.0 * product.slowness

@@ -43,7 +43,7 @@ async def test_the_only_worker_is_killed(product: Product) -> None:
         await until_done(reply)
 
         await assert_nothing_lost(page, reply)
-    assert reply.longest_gap_s <= 8.0
+    assert reply.longest_gap_s <= 8.0 * product.slowness
 
 
 async def test_a_frozen_worker_wakes_after_another_took_over(product: Product) -> None:
@@ -61,7 +61,7 @@ async def test_a_frozen_worker_wakes_after_another_took_over(product: Product) -
             await asyncio.sleep(1)  # what the late worker may still try
 
             await assert_nothing_lost(page, reply)
-    assert reply.longest_gap_s <= 8.0
+    assert reply.longest_gap_s <= 8.0 * product.slowness
 
 
 async def test_web_and_worker_are_restarted_in_turn_under_load(product: Product) -> None:
@@ -71,7 +71,7 @@ async def test_web_and_worker_are_restarted_in_turn_under_load(product: Product)
                 reply = await page.ask(question)
                 await until_done(reply)
                 await assert_nothing_lost(page, reply)
-                assert reply.longest_gap_s <= 8.0
+                assert reply.longest_gap_s <= 8.0 * product.slowness
 
     async def restart_in_turn() -> None:
         for role in ("web", "worker-interactive", "web", "worker-interactive"):
