@@ -14,7 +14,7 @@ from ninja.security import SessionAuth
 
 from assistant.accounts.models import Person
 from assistant.chat import actions as chat
-from assistant.chat import queries
+from assistant.chat import organizing, queries
 from assistant.errors import AssistantError
 from assistant.feedback import actions as feedback
 from assistant.feedback.models import Feedback
@@ -62,6 +62,16 @@ class ConversationOut(Schema):
     title: str
     updated_at: datetime
     is_answering: bool
+    is_pinned: bool
+    is_archived: bool
+
+
+class ConversationIn(Schema):
+    """What is left out stays as it is."""
+
+    title: str | None = None
+    is_pinned: bool | None = None
+    is_archived: bool | None = None
 
 
 class ConversationHead(Schema):
@@ -94,9 +104,29 @@ class RatingOut(Schema):
 
 
 @api.get("/conversations", response=ConversationsPage)
-def list_conversations(request: HttpRequest, cursor: str | None = None, limit: Limit = 30) -> ConversationsPage:
-    page = queries.conversations_of(_person(request).id, cursor, limit)
+def list_conversations(
+    request: HttpRequest, cursor: str | None = None, limit: Limit = 30, is_archived: bool = False
+) -> ConversationsPage:
+    page = queries.conversations_of(_person(request).id, cursor, limit, is_archived=is_archived)
     return ConversationsPage.model_validate(page, from_attributes=True)
+
+
+@api.patch("/conversations/{uuid:conversation_id}", response={204: None})
+def organize(request: HttpRequest, conversation_id: UUID, body: ConversationIn) -> Status[None]:
+    organizing.organize(_person(request).id, conversation_id, **body.dict())
+    return Status(204, None)
+
+
+@api.delete("/conversations/{uuid:conversation_id}", response={204: None})
+def delete(request: HttpRequest, conversation_id: UUID) -> Status[None]:
+    organizing.delete(_person(request).id, conversation_id)
+    return Status(204, None)
+
+
+@api.post("/conversations/{uuid:conversation_id}/restore", response={204: None})
+def restore(request: HttpRequest, conversation_id: UUID) -> Status[None]:
+    organizing.restore(_person(request).id, conversation_id)
+    return Status(204, None)
 
 
 @api.get("/conversations/{uuid:conversation_id}/messages", response=MessagesPage)

@@ -23,7 +23,7 @@ from webui.page_texts import PAGE_TEXTS
 STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer")]
 MODULES = (
     *("api", "stream_client", "chat_transcript", "chat_message", "chat_composer", "feedback_buttons"),
-    *("branch_picker", "scroll_manager", "sidebar", "texts"),
+    *("branch_picker", "scroll_manager", "sidebar", "conversation_menu", "toast", "texts"),
 )
 
 
@@ -58,6 +58,7 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
             "conversation_id": conversation.id if conversation else None,
             "messages": [dataclasses.asdict(message) for message in messages],
             "next_leaf_id": path.next_cursor if path else None,
+            "conversations": [dataclasses.asdict(item) for item in conversations.items],
             "next_cursor": conversations.next_cursor,
             "max_message_chars": settings.MAX_MESSAGE_CHARS,
         },

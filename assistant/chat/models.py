@@ -24,6 +24,10 @@ class Conversation(models.Model):
     mode_version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    pinned_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    # Hidden at once, erased by the sweeper when the time for a change of mind has passed.
+    deleted_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     if TYPE_CHECKING:
         messages: RelatedManager[Message]

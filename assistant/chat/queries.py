@@ -58,10 +58,12 @@ class ConversationView:
     title: str
     updated_at: datetime
     is_answering: bool
+    is_pinned: bool
+    is_archived: bool
 
 
 def conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
-    conversation = Conversation.objects.filter(pk=conversation_id, owner_id=person_id).first()
+    conversation = Conversation.objects.filter(pk=conversation_id, owner_id=person_id, deleted_at=None).first()
     if conversation is None:
         raise AssistantError("conversation.not_found")
     return conversation
@@ -70,7 +72,7 @@ def conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
 def message_of(person_id: UUID, message_id: UUID) -> Message:
     message = (
         Message.objects.select_related("conversation", "parent")
-        .filter(pk=message_id, conversation__owner_id=person_id)
+        .filter(pk=message_id, conversation__owner_id=person_id, conversation__deleted_at=None)
         .first()
     )
     if message is None:
@@ -85,21 +87,32 @@ def generation_of(person_id: UUID, generation_id: UUID) -> Generation:
     return generation
 
 
-def conversations_of(person_id: UUID, cursor: str | None = None, limit: int = 30) -> Page[ConversationView]:
-    """A person's conversations, the last changed first. `cursor` is the `next_cursor` of the page before."""
-    rows = Conversation.objects.filter(owner_id=person_id).order_by("-updated_at", "-id")
+def conversations_of(
+    person_id: UUID, cursor: str | None = None, limit: int = 30, *, is_archived: bool = False
+) -> Page[ConversationView]:
+    """A person's conversations: the pinned ones first, then the last changed. `cursor` is the `next_cursor` of the
+    page before. Raises page.invalid_cursor."""
+    rows = Conversation.objects.filter(owner_id=person_id, deleted_at=None, archived_at__isnull=not is_archived).alias(
+        is_unpinned=Q(pinned_at=None)
+    )
     if cursor:
-        at, _, id_ = cursor.partition("_")
+        unpinned, at, id_ = [*cursor.split("_"), "", ""][:3]
         try:
             before, before_id = datetime.fromisoformat(at), UUID(id_)
         except ValueError:
             raise AssistantError("page.invalid_cursor") from None
-        rows = rows.filter(Q(updated_at__lt=before) | Q(updated_at=before, id__lt=before_id))
+        is_later = Q(updated_at__lt=before) | Q(updated_at=before, id__lt=before_id)
+        rows = rows.filter(is_later & Q(pinned_at=None) if unpinned == "1" else Q(pinned_at=None) | is_later)
     answering = Generation.objects.filter(conversation=OuterRef("pk"), state__in=Generation.ACTIVE)
-    found = list(rows.annotate(is_answering=Exists(answering))[: limit + 1])
-    items = [ConversationView(c.id, c.title, c.updated_at, c.is_answering) for c in found[:limit]]
+    found = list(
+        rows.order_by("is_unpinned", "-updated_at", "-id").annotate(is_answering=Exists(answering))[: limit + 1]
+    )
+    items = [
+        ConversationView(c.id, c.title, c.updated_at, c.is_answering, c.pinned_at is not None, is_archived)
+        for c in found[:limit]
+    ]
     last = items[-1] if len(found) > limit else None
-    return Page(items, f"{last.updated_at.isoformat()}_{last.id}" if last else None)
+    return Page(items, f"{int(not last.is_pinned)}_{last.updated_at.isoformat()}_{last.id}" if last else None)
 
 
 def visible_path(

@@ -23,7 +23,7 @@ from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 from uuid_utils.compat import uuid7
 
-from assistant.chat import leases
+from assistant.chat import leases, organizing
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Worker
 from assistant.chat.writer import LogWriter
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 ROUND_S = 0.25
 BEAT_S = 1.0
 CHECKPOINT_S = 2.0
+ERASE_S = 60.0
 # An engine that completes no step for so long is hung; the process ends and others take over.
 STALLED_S = 30.0
 EXIT_CONFIG = 78  # sysexits.h EX_CONFIG: starting again would not help
@@ -53,7 +54,7 @@ class ReplyRunner:
         self._writer = LogWriter(on_change=self.wake)
         self._thread = threading.Thread(target=self._run, name="reply-runner")
         self._beating_since: float | None = None
-        self._last_beat = self._last_checkpoint = 0.0
+        self._last_beat = self._last_checkpoint = self._last_erasure = 0.0
 
     def start(self) -> None:
         self._writer.start()
@@ -121,6 +122,9 @@ class ReplyRunner:
         if now - self._last_checkpoint >= CHECKPOINT_S:
             self._checkpoint()
             self._last_checkpoint = now
+        if now - self._last_erasure >= ERASE_S:
+            organizing.erase_deleted()
+            self._last_erasure = now
         if self._replies:
             for generation_id in leases.cancelled(self._worker_id):
                 self._engine.cancel(str(generation_id))

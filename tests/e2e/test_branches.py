@@ -74,7 +74,7 @@ def test_the_first_question_can_be_edited_too(page: Page) -> None:
     expect(questions(page).last.locator("branch-picker")).to_contain_text("2/2")
     until_state(replies(page).last, "completed")
     expect_text(replies(page).last, scripted_text("What is a wave?", TOKENS))
-    expect(page.get_by_role("navigation").get_by_role("listitem")).to_have_count(1)
+    expect(page.get_by_role("navigation").locator("[data-conversation-id]")).to_have_count(1)
 
 
 def test_a_cancelled_edit_changes_nothing(page: Page) -> None:

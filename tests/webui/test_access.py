@@ -43,6 +43,16 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "GET /": Own(),
     "GET /c/{conversation_id}/": Foreign(lambda c, of: c.get(f"/c/{of.conversation_id}/"), None),
     "GET /api/conversations": Own(),
+    "PATCH /api/conversations/{conversation_id}": Foreign(
+        lambda c, of: c.patch(f"/api/conversations/{of.conversation_id}", {"title": "Mine"}, "application/json"),
+        "conversation.not_found",
+    ),
+    "DELETE /api/conversations/{conversation_id}": Foreign(
+        lambda c, of: c.delete(f"/api/conversations/{of.conversation_id}"), "conversation.not_found"
+    ),
+    "POST /api/conversations/{conversation_id}/restore": Foreign(
+        lambda c, of: c.post(f"/api/conversations/{of.conversation_id}/restore"), "conversation.not_found"
+    ),
     "GET /api/conversations/{conversation_id}/messages": Foreign(
         lambda c, of: c.get(f"/api/conversations/{of.conversation_id}/messages"), "conversation.not_found"
     ),

@@ -92,7 +92,7 @@ def test_a_conversation_in_the_list_says_whether_it_is_being_answered(alice: Per
     items = client.get("/api/conversations").json()["items"]
 
     assert [(item["title"], item["is_answering"]) for item in items] == [("New", True), ("Old", False)]
-    assert items[0].keys() == {"id", "title", "updated_at", "is_answering"}
+    assert items[0].keys() == {"id", "title", "updated_at", "is_answering", "is_pinned", "is_archived"}
 
 
 @pytest.mark.parametrize("cursor", ["x", "_", "2026-05-01T00:00:00+00:00_x", f"yesterday_{uuid4()}"])

@@ -25,8 +25,15 @@ async function request(method, path, body) {
 const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
 
 export const api = {
-  /** @param {string} cursor */
-  conversations: (cursor = "") => request("GET", `/conversations?cursor=${encodeURIComponent(cursor)}`),
+  /** @param {string} cursor @param {boolean} isArchived @param {number} [limit] */
+  conversations: (cursor, isArchived, limit = 30) =>
+    request("GET", `/conversations?cursor=${encodeURIComponent(cursor)}&is_archived=${isArchived}&limit=${limit}`),
+  /** @param {string} id @param {{title?: string, is_pinned?: boolean, is_archived?: boolean}} changes */
+  organize: (id, changes) => request("PATCH", `/conversations/${id}`, changes),
+  /** @param {string} id */
+  deleteConversation: (id) => request("DELETE", `/conversations/${id}`),
+  /** @param {string} id */
+  restoreConversation: (id) => request("POST", `/conversations/${id}/restore`),
   /** @param {string} id @param {string} [leafId] */
   messages: (id, leafId) => request("GET", `/conversations/${id}/messages${leafId ? `?leaf_id=${leafId}` : ""}`),
   /** @param {string} id @param {string} messageId */

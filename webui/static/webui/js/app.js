@@ -169,6 +169,8 @@ client.addEventListener("differs", () => tried(refresh()));
 
 transcript.addEventListener("grown", () => scroll.follow());
 transcript.addEventListener("changed", () => update());
+sidebar.addEventListener("leaving", () => (conversationId = null));
+sidebar.addEventListener("problem", (event) => composer.warn(/** @type {CustomEvent} */ (event).detail));
 transcript.addEventListener("problem", (event) => composer.warn(/** @type {CustomEvent} */ (event).detail));
 transcript.addEventListener("rerun", (event) => {
   const element = /** @type {ChatMessage} */ (event.target);

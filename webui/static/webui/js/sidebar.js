@@ -1,66 +1,206 @@
 // @ts-check
-/** The list of conversations; a drawer on narrow screens. */
+/** The list of conversations by day, with a menu for each; a drawer on narrow screens. */
 import { api } from "api";
-import { pageState, texts } from "texts";
+import { ConversationMenu } from "conversation_menu";
+import { fromTemplate, pageState, texts } from "texts";
+import { toast } from "toast";
+/** @typedef {import("texts").Conversation} Conversation */
 
-/** @typedef {{id: string, title: string, is_answering: boolean}} Conversation */
+const UNDO_KEY = "parley.deleted";
 
-export class Sidebar {
+export class Sidebar extends EventTarget {
   #root;
   #list;
   #more;
+  #archive;
+  #menu = new ConversationMenu(/** @type {HTMLElement} */ (document.getElementById("conversation-menu")));
   #scrim = /** @type {HTMLElement} */ (document.getElementById("scrim"));
-  #menu = /** @type {HTMLElement} */ (document.querySelector(".chat__menu"));
+  #opener = /** @type {HTMLElement} */ (document.querySelector(".chat__menu"));
+  #conversations = pageState.conversations;
   #cursor = pageState.next_cursor;
+  #openId = pageState.conversation_id;
+  #isArchive = false;
 
   /** @param {HTMLElement} root */
   constructor(root) {
+    super();
     this.#root = root;
     this.#list = /** @type {HTMLElement} */ (root.querySelector(".sidebar__list"));
     this.#more = /** @type {HTMLElement} */ (root.querySelector(".sidebar__more"));
-    this.#more.addEventListener("click", () => this.#loadMore());
-    this.#menu.addEventListener("click", () => this.#open(true));
+    this.#archive = /** @type {HTMLElement} */ (root.querySelector(".sidebar__archive"));
+    this.#more.addEventListener("click", () => this.#try(this.#loadMore()));
+    this.#archive.addEventListener("click", () => this.#try(this.#showArchive(!this.#isArchive)));
+    this.#opener.addEventListener("click", () => this.#open(true));
     this.#scrim.addEventListener("click", () => this.#open(false));
     root.querySelector(".sidebar__close")?.addEventListener("click", () => this.#open(false));
     root.addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
+    this.#list.addEventListener("click", (event) => this.#openMenu(/** @type {Element} */ (event.target)));
+    this.#on("rename", (conversation) => this.#rename(conversation));
+    this.#on("pin", (each) => this.#try(api.organize(each.id, { is_pinned: !each.is_pinned }).then(() => this.refresh(this.#openId))));
+    this.#on("archive", (each) => this.#try(api.organize(each.id, { is_archived: !each.is_archived }).then(() => this.refresh(this.#openId))));
+    this.#on("delete", (conversation) => this.#try(this.#delete(conversation)));
+    this.#render();
+    const deleted = sessionStorage.getItem(UNDO_KEY);
+    if (deleted) this.#offerUndo(deleted);
   }
 
   /** @param {string | null} openId the conversation that is being looked at */
   async refresh(openId) {
-    const page = await api.conversations();
-    const loaded = new Set(page.items.map((/** @type {Conversation} */ item) => item.id));
-    const rest = [...this.#list.children].filter((item) => !loaded.has(idOf(item)));
-    this.#list.replaceChildren(...page.items.map((/** @type {Conversation} */ item) => entry(item, openId)), ...rest);
+    this.#openId = openId;
+    const shown = Math.min(Math.max(this.#conversations.length, 30), 200);
+    const page = await api.conversations("", this.#isArchive, shown);
+    this.#conversations = page.items;
+    this.#cursor = page.next_cursor;
+    this.#render();
   }
 
   async #loadMore() {
-    const page = await api.conversations(this.#cursor ?? "");
-    this.#list.append(...page.items.map((/** @type {Conversation} */ item) => entry(item, null)));
+    const page = await api.conversations(this.#cursor ?? "", this.#isArchive);
+    this.#conversations = [...this.#conversations, ...page.items];
     this.#cursor = page.next_cursor;
-    this.#more.hidden = !page.next_cursor;
+    this.#render();
+  }
+
+  /** @param {boolean} isArchive */
+  async #showArchive(isArchive) {
+    this.#isArchive = isArchive;
+    this.#conversations = [];
+    await this.refresh(this.#openId);
+  }
+
+  #render() {
+    if (this.#list.querySelector("form")) return; // somebody is writing a title
+    const menuOf = /** @type {HTMLElement | null} */ (document.activeElement?.closest("[data-conversation-id]"));
+    /** @type {Node[]} */
+    const items = [];
+    let group = "";
+    for (const conversation of this.#conversations) {
+      const its = groupOf(conversation);
+      if (its !== group) items.push(label((group = its)));
+      items.push(entry(conversation, this.#openId));
+    }
+    this.#list.replaceChildren(...items);
+    this.#more.hidden = !this.#cursor;
+    this.#archive.textContent = this.#isArchive ? texts.show_current : texts.show_archived;
+    const again = menuOf && this.#list.querySelector(`[data-conversation-id="${menuOf.dataset.conversationId}"] button`);
+    /** @type {HTMLElement | null} */ (again)?.focus();
+  }
+
+  /** @param {Element} target */
+  #openMenu(target) {
+    const button = /** @type {HTMLElement | null} */ (target.closest("button[aria-haspopup]"));
+    const conversation = button && this.#conversationAt(button);
+    if (conversation) this.#menu.open(conversation, button);
+  }
+
+  /** @param {Element} element */
+  #conversationAt(element) {
+    const id = /** @type {HTMLElement} */ (element.closest("[data-conversation-id]")).dataset.conversationId;
+    return this.#conversations.find((conversation) => conversation.id === id);
+  }
+
+  /** @param {Conversation} conversation */
+  #rename(conversation) {
+    const item = this.#list.querySelector(`[data-conversation-id="${conversation.id}"]`);
+    const form = /** @type {HTMLFormElement} */ (fromTemplate("title-form"));
+    const box = /** @type {HTMLInputElement} */ (form.querySelector("input"));
+    box.value = conversation.title;
+    let isOver = false;
+    const close = () => {
+      isOver = true; // taking the form away blurs it
+      form.remove();
+      this.#render();
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const title = box.value.trim();
+      close();
+      if (!title || title === conversation.title) return;
+      this.#try(api.organize(conversation.id, { title }).then(() => this.refresh(this.#openId)));
+    });
+    form.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") close();
+    });
+    box.addEventListener("blur", () => isOver || form.requestSubmit());
+    item?.replaceChildren(form);
+    box.select();
+  }
+
+  /** @param {Conversation} conversation */
+  async #delete(conversation) {
+    if (conversation.id === this.#openId) {
+      this.dispatchEvent(new Event("leaving")); // nobody shall ask for it any more
+      await api.deleteConversation(conversation.id).catch((error) => {
+        location.reload();
+        throw error;
+      });
+      sessionStorage.setItem(UNDO_KEY, conversation.id);
+      location.assign("/");
+      return;
+    }
+    await api.deleteConversation(conversation.id);
+    this.#offerUndo(conversation.id);
+    await this.refresh(this.#openId);
+  }
+
+  /** @param {string} id */
+  #offerUndo(id) {
+    sessionStorage.removeItem(UNDO_KEY);
+    toast(texts.conversation_deleted, () =>
+      this.#try(api.restoreConversation(id).then(() => this.refresh(this.#openId))),
+    );
   }
 
   /** @param {boolean} isOpen */
   #open(isOpen) {
     this.#root.classList.toggle("is-open", isOpen);
     this.#scrim.hidden = !isOpen;
-    this.#menu.setAttribute("aria-expanded", String(isOpen));
+    this.#opener.setAttribute("aria-expanded", String(isOpen));
     if (isOpen) /** @type {HTMLElement} */ (this.#root.querySelector(".sidebar__close")).focus();
-    else this.#menu.focus();
+    else this.#opener.focus();
   }
+
+  /** @param {string} action @param {(conversation: Conversation) => void} then */
+  #on(action, then) {
+    this.#menu.addEventListener(action, (event) => then(/** @type {CustomEvent} */ (event).detail));
+  }
+
+  /** @param {Promise<unknown>} work */
+  #try(work) {
+    work.catch((error) => this.dispatchEvent(new CustomEvent("problem", { detail: error.message })));
+  }
+}
+
+/** @param {Conversation} conversation */
+function groupOf(conversation) {
+  if (conversation.is_pinned) return texts.pinned;
+  const changed = new Date(conversation.updated_at);
+  const today = new Date().setHours(0, 0, 0, 0);
+  const days = Math.round((today - changed.setHours(0, 0, 0, 0)) / 86_400_000);
+  if (days <= 0) return texts.today;
+  if (days === 1) return texts.yesterday;
+  return days <= 7 ? texts.last_seven_days : texts.earlier;
+}
+
+/** @param {string} text */
+function label(text) {
+  const item = document.createElement("li");
+  item.className = "sidebar__label";
+  item.textContent = text;
+  return item;
 }
 
 /** @param {Conversation} conversation @param {string | null} openId */
 function entry(conversation, openId) {
-  const item = document.createElement("li");
-  const link = document.createElement("a");
-  link.href = `/c/${conversation.id}/`;
-  link.textContent = conversation.title || texts.new_chat;
-  if (conversation.id === openId) link.setAttribute("aria-current", "page");
+  const item = fromTemplate("conversation-entry");
+  const link = /** @type {HTMLAnchorElement} */ (item.querySelector("a"));
+  const title = conversation.title || texts.new_chat;
+  item.dataset.conversationId = conversation.id;
   item.toggleAttribute("data-answering", conversation.is_answering);
-  item.append(link);
+  link.href = `/c/${conversation.id}/`;
+  link.textContent = title;
+  if (conversation.id === openId) link.setAttribute("aria-current", "page");
+  item.querySelector("button")?.setAttribute("aria-label", texts.options_of.replace("{title}", title));
   return item;
 }
-
-/** @param {Element} item */
-const idOf = (item) => item.querySelector("a")?.pathname.split("/")[2] ?? "";

@@ -12,7 +12,9 @@ export const texts = block("page-texts");
  *   error: null | {code: string, message: string, retryable: boolean}}} Generation
  * @typedef {{id: string, parent_id: string | null, role: string, text: string, client_message_id: string | null,
  *   sibling_ids: string[], rating: null | string, generation: null | Generation}} Message
- * @typedef {{conversation_id: string | null, messages: Message[], next_leaf_id: string | null,
+ * @typedef {{id: string, title: string, updated_at: string, is_answering: boolean, is_pinned: boolean,
+ *   is_archived: boolean}} Conversation
+ * @typedef {{conversation_id: string | null, conversations: Conversation[], messages: Message[], next_leaf_id: string | null,
  *   next_cursor: string | null, max_message_chars: number}} PageState
  */
 

@@ -1,0 +1,101 @@
+"""The list of conversations: what is done to one there is done in every tab, and a deletion can be undone."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.browsing import Visitor, ask, replies
+
+pytestmark = pytest.mark.e2e
+
+
+def entry(page: Page, title: str) -> Locator:
+    return page.locator("#sidebar [data-conversation-id]").filter(has=page.get_by_role("link", name=title, exact=True))
+
+
+def choose(page: Page, title: str, option: str) -> None:
+    entry(page, title).hover()
+    page.get_by_role("button", name=f"Options for “{title}”").click()
+    page.locator("#conversation-menu").get_by_role("button", name=option, exact=True).click()
+
+
+def test_conversations_stand_under_their_day(page: Page) -> None:
+    ask(page, "What is a tide?")
+
+    expect(page.locator(".sidebar__label")).to_have_text(["Today"])
+
+
+def test_a_new_title_is_seen_in_both_tabs(alice: Visitor, page: Page) -> None:
+    ask(page, "What is a tide?")
+    other = alice.open(page.url)
+
+    choose(page, "What is a tide?", "Rename")
+    page.get_by_role("textbox", name="Title").fill("Tides")
+    page.keyboard.press("Enter")
+
+    for tab in (page, other):
+        expect(entry(tab, "Tides")).to_be_visible()
+        expect(tab.locator(".chat__title")).to_have_text("Tides")
+
+
+def test_escape_leaves_the_title_as_it_was(page: Page) -> None:
+    ask(page, "What is a tide?")
+
+    choose(page, "What is a tide?", "Rename")
+    page.get_by_role("textbox", name="Title").fill("Something else")
+    page.keyboard.press("Escape")
+
+    expect(entry(page, "What is a tide?")).to_be_visible()
+
+
+def test_a_pinned_conversation_stands_first(page: Page) -> None:
+    ask(page, "The first")
+    page.goto("/")
+    ask(page, "The second")
+
+    choose(page, "The first", "Pin")
+
+    expect(page.locator(".sidebar__label")).to_have_text(["Pinned", "Today"])
+    expect(page.locator("#sidebar [data-conversation-id] a")).to_have_text(["The first", "The second"])
+    choose(page, "The first", "Unpin")
+    expect(page.locator(".sidebar__label")).to_have_text(["Today"])
+
+
+def test_an_archived_conversation_is_found_in_the_archive(page: Page) -> None:
+    ask(page, "What is a tide?")
+
+    choose(page, "What is a tide?", "Archive")
+
+    expect(entry(page, "What is a tide?")).to_have_count(0)
+    page.get_by_role("button", name="Archived chats").click()
+    choose(page, "What is a tide?", "Move out of the archive")
+    page.get_by_role("button", name="Back to current chats").click()
+    expect(entry(page, "What is a tide?")).to_be_visible()
+
+
+def test_deleting_the_open_conversation_can_be_undone(page: Page) -> None:
+    ask(page, "What is a tide?")
+    address = page.url
+
+    choose(page, "What is a tide?", "Delete")
+
+    page.wait_for_url("**/")
+    expect(entry(page, "What is a tide?")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(entry(page, "What is a tide?")).to_be_visible()
+    page.goto(address)
+    expect(replies(page)).to_have_count(1)
+
+
+def test_the_menu_is_worked_by_keys(page: Page) -> None:
+    ask(page, "What is a tide?")
+    options = page.get_by_role("button", name="Options for “What is a tide?”")
+
+    options.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Rename")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".sidebar__label")).to_have_text(["Pinned"])

@@ -1,0 +1,27 @@
+// @ts-check
+/** A short notice with one way back. It survives going to another page, since that is what deleting leads to. */
+import { fromTemplate, texts } from "texts";
+
+const SHOWN_MS = 8000;
+
+/** @param {string} text @param {() => void} undo */
+export function toast(text, undo) {
+  document.querySelector(".toast")?.remove();
+  const element = fromTemplate("toast");
+  const button = /** @type {HTMLButtonElement} */ (element.querySelector("button"));
+  /** @type {HTMLElement} */ (element.querySelector("span")).textContent = text;
+  button.textContent = texts.undo;
+  let timer = setTimeout(() => element.remove(), SHOWN_MS);
+  const hold = () => clearTimeout(timer);
+  const letGo = () => (timer = setTimeout(() => element.remove(), SHOWN_MS));
+  element.addEventListener("pointerenter", hold);
+  element.addEventListener("focusin", hold);
+  element.addEventListener("pointerleave", letGo);
+  element.addEventListener("focusout", letGo);
+  button.addEventListener("click", () => {
+    hold();
+    element.remove();
+    undo();
+  });
+  document.body.append(element);
+}
