@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +20,10 @@ from assistant.accounts.models import Person
 from assistant.chat import queries
 from assistant.errors import AssistantError
 from webui.page_texts import PAGE_TEXTS
+from webui.preferences import preferences_of
 
 STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer")]
-MODULES = (
-    *("api", "stream_client", "chat_transcript", "chat_message", "chat_composer", "feedback_buttons"),
-    *("branch_picker", "scroll_manager", "sidebar", "conversation_menu", "toast", "texts"),
-)
+MODULES = sorted(file.stem for file in (Path(__file__).parent / "static" / "webui" / "js").glob("*.js"))
 
 
 @require_safe
@@ -60,6 +59,7 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
             "next_leaf_id": path.next_cursor if path else None,
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
             "next_cursor": conversations.next_cursor,
+            "preferences": preferences_of(person).model_dump(),
             "max_message_chars": settings.MAX_MESSAGE_CHARS,
         },
         "stylesheets": STYLESHEETS,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from django.apps import apps
 from django.contrib.auth import login
 from django.db import transaction
@@ -21,6 +24,11 @@ def ensure_person(request: HttpRequest) -> Person:
     guest.save(force_insert=True)
     login(request, guest, backend="django.contrib.auth.backends.ModelBackend")
     return guest
+
+
+def set_preferences(person_id: UUID, preferences: dict[str, Any]) -> None:
+    """Store how the pages look for a person; what may stand there is the pages' business."""
+    Person.objects.filter(pk=person_id).update(preferences=preferences)
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import Value
 from uuid_utils.compat import uuid7
 
 
@@ -18,6 +19,11 @@ class Person(AbstractUser):
     is_guest = models.BooleanField(default=False)
     # When this person allowed their conversations to be used for training; null = not allowed.
     training_consent_at = models.DateTimeField(null=True, blank=True)
+
+    # What the person is called here, if they said so.
+    name = models.CharField(max_length=150, blank=True, default="", db_default="")
+    # How the pages look and behave for this person: webui/preferences.py says what may stand here.
+    preferences = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
 
     def __str__(self) -> str:
         return "guest" if self.is_guest else self.email or self.username

@@ -6,24 +6,57 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Value
 from uuid_utils.compat import uuid7
 
 if TYPE_CHECKING:
     from django_stubs_ext.db.models.manager import RelatedManager
 
 
+class Folder(models.Model):
+    """A person's own place for conversations that belong together."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="folders")
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="one_folder_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Conversation(models.Model):
+    # `model_choice`, beside the id of an adapter: whatever is live when a reply is asked for, or no adapter at all.
+    AUTOMATIC_MODEL = ""
+    BASE_MODEL = "base"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     title = models.CharField(max_length=200, blank=True)
+    folder = models.ForeignKey(Folder, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations")
+    # Not listed, searched, exported or learned from, and erased soon after its last message.
+    is_temporary = models.BooleanField(default=False, db_default=False)
+    # The conversation this one was copied from, to go on from there in another direction.
+    forked_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="forks")
     # The newest message of the branch the owner looks at; the path from it to the root is what is shown.
     head = models.ForeignKey("assistant.Message", on_delete=models.SET_NULL, null=True, related_name="+")
     # Nothing of a conversation enters a training example before its owner has consented, here and in person.
     training_consent_at = models.DateTimeField(null=True, blank=True)
+    # How replies are asked for: what the owner changed of the defaults (fields of SamplingParams), what the model is
+    # told first in place of SYSTEM_MESSAGE, and which adapter writes.
+    sampling = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
+    system_message = models.TextField(blank=True, default="", db_default="")
+    model_choice = models.CharField(max_length=36, blank=True, default="", db_default="")
     # Who answers: the assistant, or a person of the support desk. Each change of mode counts up.
     mode_version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # Unread: answered after the owner last looked.
+    answered_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
     pinned_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     # Hidden at once, erased by the sweeper when the time for a change of mind has passed.
@@ -55,6 +88,8 @@ class Message(models.Model):
     # A reply's text stays empty until its generation has ended; until then it stands in the token log.
     text = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # When its author last changed a text that had been answered already.
+    edited_at = models.DateTimeField(null=True, blank=True)
 
     if TYPE_CHECKING:
         generation: Generation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Value
 from uuid_utils.compat import uuid7
 
 
@@ -18,6 +19,10 @@ class Feedback(models.Model):
     message = models.ForeignKey("assistant.Message", on_delete=models.CASCADE, related_name="feedback")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="feedback")
     rating = models.CharField(max_length=4, choices=Rating.choices)
+    # Codes of the reasons that were ticked, in words of the person's own, and what the answer should have been.
+    reasons = models.JSONField(default=list, db_default=Value([], models.JSONField()), blank=True)
+    comment = models.TextField(blank=True, default="", db_default="")
+    correction = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -26,3 +31,27 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rating} on {self.message_id}"
+
+
+class Comparison(models.Model):
+    """One person's verdict on two answers to the same question, seen side by side."""
+
+    class Verdict(models.TextChoices):
+        LEFT = "left"
+        RIGHT = "right"
+        TIE = "tie"
+        NEITHER = "neither"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="comparisons")
+    left = models.ForeignKey("assistant.Message", on_delete=models.CASCADE, related_name="+")
+    right = models.ForeignKey("assistant.Message", on_delete=models.CASCADE, related_name="+")
+    verdict = models.CharField(max_length=7, choices=Verdict.choices)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "left", "right"], name="one_verdict_per_pair")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} of {self.left_id} and {self.right_id}"

@@ -69,6 +69,8 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "DELETE /api/messages/{message_id}/feedback": Foreign(
         lambda c, of: c.delete(f"/api/messages/{of.reply_id}/feedback"), "message.not_found"
     ),
+    "GET /api/me/preferences": Own(),
+    "PATCH /api/me/preferences": Own(),
     "GET /api/openapi.json": Own(),
     "GET /healthz": Own(),
     "GET /readyz": Own(),

@@ -38,6 +38,8 @@ export const api = {
   messages: (id, leafId) => request("GET", `/conversations/${id}/messages${leafId ? `?leaf_id=${leafId}` : ""}`),
   /** @param {string} id @param {string} messageId */
   lookAt: (id, messageId) => request("PUT", `/conversations/${id}/head`, { message_id: messageId }),
+  /** @param {Partial<import("texts").Preferences>} changes */
+  prefer: (changes) => request("PATCH", "/me/preferences", changes),
   /** @param {string} messageId @param {string | null} rating */
   rate: (messageId, rating) =>
     rating

@@ -30,9 +30,11 @@ export class ChatComposer extends EventTarget {
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.#isAnswering && this.#stop());
   }
 
-  /** @param {string | null} conversationId */
+  /** @param {string | null} conversationId nothing happens where it is open already */
   open(conversationId) {
-    this.#draftKey = `parley.draft.${conversationId ?? "new"}`;
+    const key = `parley.draft.${conversationId ?? "new"}`;
+    if (key === this.#draftKey) return;
+    this.#draftKey = key;
     if (!this.#box.value) this.#box.value = localStorage.getItem(this.#draftKey) ?? "";
     this.#fit();
     this.#update();

@@ -1,16 +1,17 @@
 // @ts-check
-/** The only owner of the scroll position: keeps the end in view until the reader scrolls up. */
+/** The only owner of the scroll position: keeps the end in view until the reader scrolls up. It tells "top". */
 
 const NEAR_END_PX = 60;
 
-export class ScrollManager {
+export class ScrollManager extends EventTarget {
   #box;
   #jump;
   #isPinned = true;
   #lastTop = 0;
 
-  /** @param {HTMLElement} box @param {HTMLElement} jump @param {() => void} onTop */
-  constructor(box, jump, onTop) {
+  /** @param {HTMLElement} box @param {HTMLElement} jump */
+  constructor(box, jump) {
+    super();
     this.#box = box;
     this.#jump = jump;
     box.addEventListener("scroll", () => {
@@ -18,7 +19,7 @@ export class ScrollManager {
       if (this.#distance() < NEAR_END_PX) this.#isPinned = true;
       this.#lastTop = box.scrollTop;
       jump.hidden = this.#isPinned;
-      if (box.scrollTop < 200) onTop();
+      if (box.scrollTop < 200) this.dispatchEvent(new Event("top"));
     }, { passive: true });
     jump.addEventListener("click", () => this.toEnd());
     new ResizeObserver(() => this.follow()).observe(box);

@@ -1,0 +1,66 @@
+"""Who may call, and how every failure is told: one shape with a stable code."""
+
+from __future__ import annotations
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.security import SessionAuth
+
+from assistant.accounts.models import Person
+from assistant.errors import AssistantError
+
+
+class _PersonAuth(SessionAuth):
+    def authenticate(self, request: HttpRequest, key: str | None) -> Person | None:
+        return request.user if isinstance(request.user, Person) else None
+
+
+api = NinjaAPI(title="Parley", version="1", auth=_PersonAuth(), docs_url=None, openapi_url="openapi.json")
+
+
+class Error(Schema):
+    code: str
+    message: str
+    retryable: bool
+
+
+def person_of(request: HttpRequest) -> Person:
+    assert isinstance(request.user, Person)  # _PersonAuth lets nobody else through
+    return request.user
+
+
+def _error(request: HttpRequest, problem: AssistantError) -> HttpResponse:
+    body = Error(code=problem.code, message=problem.message, retryable=problem.retryable)
+    return api.create_response(request, body, status=problem.status)
+
+
+@api.exception_handler(AssistantError)
+def _expected(request: HttpRequest, problem: AssistantError) -> HttpResponse:
+    return _error(request, problem)
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
+    first = problem.errors[0]
+    reason = f"{first['loc'][-1]}: {first['msg'].lower()}"
+    return _error(request, AssistantError("request.invalid", reason=reason))
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, problem: HttpError) -> HttpResponse:
+    if problem.status_code == 403:  # ninja's check of the CSRF token
+        return _error(request, AssistantError("request.forged"))
+    return _error(request, AssistantError("request.invalid", reason=str(problem).lower()))
+
+
+@api.exception_handler(AuthenticationError)
+def _not_signed_in(request: HttpRequest, problem: AuthenticationError) -> HttpResponse:
+    return _error(request, AssistantError("person.not_signed_in"))
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+def _no_database(request: HttpRequest, problem: Exception) -> HttpResponse:
+    return _error(request, AssistantError("database.unavailable"))

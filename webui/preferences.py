@@ -1,0 +1,39 @@
+"""How the pages look and behave for one person. The only place that knows what stands in Person.preferences."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from assistant.accounts.models import Person
+
+ShortText = Annotated[str, StringConstraints(max_length=40)]
+
+
+class Preferences(BaseModel):
+    # What an older or newer version stored is ignored rather than refused.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    theme: Literal["system", "light", "dark"] = "system"
+    contrast: Literal["system", "more"] = "system"
+    # Keep the end in view while a reply grows.
+    follows_reply: bool = True
+    shows_suggestions: bool = True
+    has_shortcuts: bool = True
+    # Action -> keys, for those that differ from the page's own.
+    shortcuts: Annotated[dict[ShortText, ShortText], Field(max_length=40)] = {}
+
+
+def preferences_of(person: object) -> Preferences:
+    """The defaults for whoever has none, or has some that no longer make sense."""
+    try:
+        return Preferences.model_validate(person.preferences if isinstance(person, Person) else {})
+    except ValidationError:
+        return Preferences()
+
+
+def on_every_page(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: templates set the theme before the first paint."""
+    return {"preferences": preferences_of(getattr(request, "user", None))}
