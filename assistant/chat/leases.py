@@ -63,8 +63,15 @@ def waiting(free: int, may_take_over: bool) -> list[Generation]:
 
 def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[LiveReply, GenerationRequest] | None:
     """Take a generation, unless somebody was faster; None too when it could only be ended. Continues from the
-    token ids that the log or the checkpoint holds, whichever is further."""
+    token ids that the log or the checkpoint holds, whichever is further. Raises redis.RedisError for a reply that was
+    begun before and whose log cannot be read: people may have been shown more than its checkpoint knows."""
     fence = generation.fence + 1
+    try:
+        logged = stream.read_state(generation.pk, fence)
+    except redis.RedisError:
+        if generation.fence:
+            raise
+        logged = LogState(0, "", ())
     taken = Generation.objects.filter(pk=generation.pk, fence=generation.fence, state__in=Generation.ACTIVE).update(
         state=Generation.State.RUNNING,
         worker_id=worker_id,
@@ -74,7 +81,7 @@ def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[
     )
     if taken != 1:
         return None
-    reply = _resume(generation, fence)
+    reply = _resume(generation, logged, fence)
     text, token_ids = reply.text, tuple(reply.token_ids)
     if generation.cancel_requested_at:
         _commit_and_log(reply, Generation.State.CANCELLED, "cancelled")
@@ -142,15 +149,11 @@ def _own(reply: LiveReply) -> QuerySet[Generation]:
     return Generation.objects.filter(pk=reply.generation_id, fence=reply.fence, state=Generation.State.RUNNING)
 
 
-def _resume(generation: Generation, fence: int) -> LiveReply:
-    """Set up what this process needs to go on with a reply. While Redis is away the checkpoint must do."""
+def _resume(generation: Generation, logged: LogState, fence: int) -> LiveReply:
+    """Set up what this process needs to go on with a reply. Where Redis lost the log the checkpoint must do."""
     ids = array("I")
     ids.frombytes(bytes(generation.checkpoint_token_ids))
     saved = LogState(generation.checkpoint_seq, generation.checkpoint_text, tuple(ids))
-    try:
-        logged = stream.read_state(generation.pk)
-    except redis.RedisError:
-        logged = LogState(0, "", ())
     reply = LiveReply(
         generation_id=generation.pk,
         reply_id=generation.reply_id,

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+import redis
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.db.models.functions import Now
@@ -157,7 +158,10 @@ class ReplyRunner:
     def _claim(self) -> None:
         assert self._info is not None
         for generation in leases.waiting(self._max_running - len(self._replies), self._may_take_over()):
-            claimed = leases.claim(generation, self._worker_id, self._info)
+            try:
+                claimed = leases.claim(generation, self._worker_id, self._info)
+            except redis.RedisError:
+                return  # what was begun waits for Redis, and so does all that was asked for later
             if claimed is None:
                 continue
             reply, request = claimed

@@ -55,6 +55,16 @@ return last
 """
 
 
+# KEYS: log, fence. ARGV: fence, seconds to live. In one step: whoever holds an older fence can add nothing to what is
+# read here, so that the next writer goes on from the very end.
+_READ = """
+if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[2]) or '0') then
+  redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+end
+return redis.call('XRANGE', KEYS[1], '-', '+')
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class LogEntry:
     """`data` is what the browser is shown of it (protocol.md: `generation.event`); `token_ids` let a worker go on."""
@@ -108,6 +118,11 @@ def append_script() -> redis.commands.core.Script:
     return connection().register_script(_APPEND)
 
 
+@lru_cache(maxsize=1)
+def _read_script() -> redis.commands.core.Script:
+    return connection().register_script(_READ)
+
+
 def append_arguments(
     generation_id: UUID, fence: int, after: int, entries: list[LogEntry], ttl_s: int = RUNNING_TTL_S
 ) -> dict[str, Any]:
@@ -118,13 +133,15 @@ def append_arguments(
     return {"keys": [log_key(generation_id), fence_key(generation_id)], "args": [fence, after, ttl_s, *flat]}
 
 
-def read_state(generation_id: UUID) -> LogState:
-    """Fold the whole log into its text and token ids."""
+def read_state(generation_id: UUID, fence: int = 0) -> LogState:
+    """Fold the whole log into its text and token ids. Writers with a fence older than `fence` are refused from then
+    on."""
     seq, text = 0, ""
     ids: tuple[int, ...] = ()
-    rows: Any = connection().xrange(log_key(generation_id))
-    for entry_id, fields in rows:
-        entry = LogEntry.parse(seq_of(entry_id), fields[b"e"])
+    keys = [log_key(generation_id), fence_key(generation_id)]
+    rows: Any = _read_script()(keys=keys, args=[fence, RUNNING_TTL_S])
+    for entry_id, (_, body) in rows:
+        entry = LogEntry.parse(seq_of(entry_id), body)
         seq = entry.seq
         if entry.kind == "snapshot":
             text, ids = entry.data["text"], entry.token_ids

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+import redis
+
 from assistant.chat import actions, leases, stream
 from assistant.chat.actions import Accepted
 from assistant.chat.leases import Checkpoint
 from assistant.chat.stream import LogEntry
 from assistant.models import Generation, Message, Person, Worker
+from assistant.runtime.valkey import EmbeddedValkey
 from inference.contract import EngineFailure, EngineInfo, FinishReason, StreamEvent
 from tests.assistant.rows import worker
 
@@ -106,6 +110,44 @@ def test_another_worker_goes_on_from_the_checkpoint_when_the_log_is_gone(asked: 
     after, [snapshot] = reply.unlogged()
     assert (after, snapshot.kind, snapshot.data) == (-1, "snapshot", {"text": "Once upon"})
     assert snapshot.seq > 40 + 100  # beyond what any browser can have seen
+
+
+def test_a_reply_that_was_begun_waits_for_redis_to_come_back(asked: Accepted, valkey: EmbeddedValkey) -> None:
+    [late] = claim(worker(beat_ago_s=5))
+    shown = LogEntry(1, "delta", {"delta": "Once upon"}, (7, 8))
+    stream.append_script()(**stream.append_arguments(asked.generation_id, late.fence, 0, [shown]))
+    leases.save([(late, Checkpoint(1, (7,), "Once"))], ENGINE)
+    before = Generation.objects.values().get()
+
+    valkey.stop()
+    [row] = leases.waiting(10, may_take_over=True)
+    with pytest.raises(redis.RedisError):
+        leases.claim(row, worker().id, ENGINE)
+    assert Generation.objects.values().get() == before
+
+    valkey.start()
+    [reply] = claim(worker())
+    assert (reply.text, reply.token_ids) == ("Once upon", [7, 8])
+
+
+def test_a_reply_that_nobody_has_begun_is_claimed_without_redis(asked: Accepted, valkey: EmbeddedValkey) -> None:
+    valkey.stop()
+
+    assert len(claim(worker())) == 1
+
+    valkey.start()
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing_behind_what_the_next_has_read(asked: Accepted) -> None:
+    [late] = claim(worker(beat_ago_s=5))
+    [new] = claim(worker())
+
+    answer = stream.append_script()(
+        **stream.append_arguments(asked.generation_id, late.fence, 0, [LogEntry(1, "delta", {"delta": "late"}, (7,))])
+    )
+
+    assert answer == stream.FENCED_OUT
+    assert stream.read_state(asked.generation_id).seq == new.seq == 0
 
 
 def test_after_three_attempts_the_reply_fails_and_keeps_its_text(asked: Accepted) -> None:
