@@ -20,9 +20,10 @@ from assistant.runtime.console import Console
 from assistant.runtime.parent_death import end_with_parent
 
 SHORTEST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 10.0
-STABLE_AFTER_S = 30.0
-# A child that ends by itself so soon, so often, and has never lived longer, cannot start.
+# People wait meanwhile, and a worker must be back within the 8 s that they are promised.
+LONGEST_PAUSE_S = 5.0
+# A child that lives longer is well: the next pause is the shortest again. One that ends by itself sooner, so often, and
+# has never lived longer, cannot start.
 EARLY_S = 10.0
 EARLY_ENDS = 3
 # Together below the 10 s in which everything must be gone.
@@ -110,7 +111,7 @@ class ProcessTree:
             if _cannot_start(running, status, lived_s):
                 self._fail(running, how)
                 return
-            if lived_s >= STABLE_AFTER_S:
+            if lived_s >= EARLY_S:
                 pause_s = SHORTEST_PAUSE_S
             self._say(f"{name} {how} after {lived_s:.1f} s; starting it again in {pause_s:.1f} s.")
             with contextlib.suppress(TimeoutError):
