@@ -154,6 +154,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 # Guests are signed in, as nobody in particular; they must be able to reach the forms.
 ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
+# Before what could take an account from its owner: a walked-away-from browser must not be enough.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Parley] "
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_REACHES_PEOPLE
 

@@ -198,6 +198,8 @@ def test_the_account_pages_name_nobodys_objects_but_passkeys() -> None:
 @pytest.mark.parametrize("visitor", VISITORS)
 def test_others_do_not_reach_a_passkey_of_alice(visitor: str, action: str, alice: Person, charlie: Person) -> None:
     passkey = Authenticator.objects.create(user=alice, type="webauthn", data={"name": "Alice's key", "credential": {}})
+    charlie.set_unusable_password()  # nothing to prove themselves by once more, so nothing but the look-up refuses
+    charlie.save()
     client = client_of(visitor, charlie)
 
     answer = client.post(f"/accounts/2fa/passkeys/{passkey.pk}/{action}/", {"name": "Mine"})
