@@ -1,11 +1,38 @@
-"""Look-up for administrators. Reading here is all that is offered: what changes things has pages of its own."""
+"""Look-up for administrators. Reading here is all that is offered: what changes things has pages of its own. What
+people wrote is not shown at all: reviewers read transcripts on pages that ask them for a reason."""
 
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.auth.models import Group
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
 
-from assistant.models import Adapter, Generation, Person, Worker
+from assistant.models import Adapter, Comparison, Conversation, Feedback, Generation, Person, Worker
+
+# allauth's own pages would show second-step secrets and session keys, and let them be changed.
+for model in (EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken, UserSession, Group):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+admin.site.site_header = admin.site.site_title = "Parley"
+admin.site.index_title = "Look-up"
+
+
+def _sign_in(request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
+    """The product's own page in the place of the admin's, which knows neither the second step nor passkeys."""
+    if isinstance(request.user, Person) and not request.user.is_guest:
+        raise PermissionDenied  # signed in, but not for this
+    return redirect_to_login(request.GET.get("next", "/admin/"))
+
+
+admin.site.login = _sign_in  # type: ignore[method-assign]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs
@@ -21,18 +48,74 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only
 
 @admin.register(Person)
 class PersonAdmin(ReadOnlyAdmin):
-    list_display = ("email", "role", "is_guest", "date_joined")
-    list_filter = ("role", "is_guest")
-    search_fields = ("email",)
-    fields = ("email", "role", "is_guest", "is_active", "training_consent_at", "date_joined", "last_login")
+    list_display = ("email", "name", "role", "is_guest", "date_joined", "last_login")
+    list_filter = ("role", "is_guest", "is_staff")
+    search_fields = ("email", "name", "id")
+    ordering = ("-date_joined",)
+    fields = (
+        *("id", "email", "name", "role", "is_guest", "is_active", "is_staff"),
+        *("training_consent_at", "preferences", "date_joined", "last_login"),
+    )
+
+
+@admin.register(Conversation)
+class ConversationAdmin(ReadOnlyAdmin):
+    """Titles are left out: they begin as the first words that were written."""
+
+    list_display = ("id", "owner", "created_at", "updated_at", "messages", "is_temporary", "deleted_at")
+    list_filter = ("is_temporary", "mode_version")
+    list_select_related = ("owner",)
+    search_fields = ("id", "owner__email")
+    date_hierarchy = "created_at"
+    ordering = ("-updated_at",)
+    fields = (
+        *(
+            "id",
+            "owner",
+            "created_at",
+            "updated_at",
+            "answered_at",
+            "read_at",
+            "pinned_at",
+            "archived_at",
+            "deleted_at",
+        ),
+        *("is_temporary", "forked_from", "training_consent_at", "model_choice", "sampling", "mode_version"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
+        conversations: QuerySet[Conversation] = super().get_queryset(request)
+        return conversations.annotate(message_count=Count("messages"))
+
+    @admin.display(ordering="message_count")
+    def messages(self, conversation: Conversation) -> int:
+        count: int = conversation.message_count  # type: ignore[attr-defined]  # the query adds it
+        return count
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    list_display = ("id", "person", "rating", "reasons", "created_at", "updated_at")
+    list_filter = ("rating",)
+    list_select_related = ("person",)
+    search_fields = ("person__email", "message__conversation__id")
+    fields = ("id", "person", "message", "rating", "reasons", "created_at", "updated_at")
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(ReadOnlyAdmin):
+    list_display = ("id", "person", "verdict", "created_at")
+    list_filter = ("verdict",)
+    list_select_related = ("person",)
 
 
 @admin.register(Generation)
 class GenerationAdmin(ReadOnlyAdmin):
-    """How replies were made, without what was said: transcripts are read on the review pages, with a reason."""
+    """How replies were made, without what was said."""
 
     list_display = ("id", "state", "finish_reason", "error_code", "attempts", "completion_tokens", "created_at")
     list_filter = ("state", "error_code")
+    search_fields = ("id", "conversation__id")
     exclude = ("checkpoint_text", "checkpoint_token_ids", "reply")
 
 

@@ -41,6 +41,14 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "request.forged": (_("This request did not come from our own page. Reload the page and try again."), 403, False),
     "request.invalid": (_("This request cannot be read: {reason}."), 400, False),
     "person.not_signed_in": (_("Your session has ended. Reload the page; what you typed is kept."), 401, False),
+    "person.not_erased": (
+        _("Your account could not be deleted at the moment; nothing was erased. Try again in a minute."),
+        503,
+        True,
+    ),
+    "device.not_found": (_("This device is no longer signed in."), 404, False),
+    "email.link_invalid": (_("This link no longer works. Ask for a new one in your settings."), 400, False),
+    "email.taken": (_("Another account uses this e-mail address. Choose a different one."), 409, False),
     "conversation.not_found": (_("This conversation does not exist."), 404, False),
     "conversation.busy": (
         _("The assistant is still answering in this conversation. Stop it, or wait for it to finish."),

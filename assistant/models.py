@@ -1,8 +1,19 @@
 """Re-exports, so that Django sees one app."""
 
-from assistant.accounts.models import Person
+from assistant.accounts.models import ConsentChange, Person
 from assistant.adapters.models import Adapter
 from assistant.chat.models import Conversation, Folder, Generation, Message, Worker
 from assistant.feedback.models import Comparison, Feedback
 
-__all__ = ["Adapter", "Comparison", "Conversation", "Feedback", "Folder", "Generation", "Message", "Person", "Worker"]
+__all__ = [
+    "Adapter",
+    "Comparison",
+    "ConsentChange",
+    "Conversation",
+    "Feedback",
+    "Folder",
+    "Generation",
+    "Message",
+    "Person",
+    "Worker",
+]

@@ -15,6 +15,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from assistant import env
+from assistant.oidc import openid_connect_apps
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = re.findall(r"^## (\d\S*)", (BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[0]
@@ -68,6 +69,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "assistant",
     "webui",
 ]
@@ -82,6 +87,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "assistant.accounts.devices.NoteDevices",
 ]
 TEMPLATES = [
     {
@@ -107,6 +113,11 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "webui" / "locale"]
+# The chosen language is a matter of the browser, like the default that it overrides: see webui/languages.py.
+LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = BEHIND_TLS_PROXY
+LANGUAGE_COOKIE_HTTPONLY = True
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
@@ -115,6 +126,14 @@ STORAGES = {
 }
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "parley@localhost")
+EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.integer("EMAIL_PORT", 25, 1, 65535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+# The console is read by the operator, not by the person who is written to.
+MAIL_REACHES_PEOPLE = not EMAIL_BACKEND.endswith((".console.EmailBackend", ".dummy.EmailBackend"))
 
 # People
 AUTH_USER_MODEL = "assistant.Person"
@@ -135,6 +154,24 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 # Guests are signed in, as nobody in particular; they must be able to reach the forms.
 ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
+# Before what could take an account from its owner: a walked-away-from browser must not be enough.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Parley] "
+ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_REACHES_PEOPLE
+
+# Two-step verification and passkeys
+MFA_ADAPTER = "assistant.accounts.mfa.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Parley"
+MFA_TOTP_TOLERANCE = 1  # phones' clocks drift
+# With somebody else's address one could lock its owner out for good; where no mail goes out, nobody can confirm one.
+MFA_ALLOW_UNVERIFIED_EMAIL = not MAIL_REACHES_PEOPLE
+
+# Sign-in by another service. Never into an existing account because of an e-mail address: any provider could claim it.
+SOCIALACCOUNT_ADAPTER = "assistant.accounts.social.SocialAccountAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": openid_connect_apps(), "OAUTH_PKCE_ENABLED": True}}
 
 # Database
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR}/parley.sqlite3")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from django.conf import settings
 from django.http import HttpRequest
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from assistant.accounts.models import Person
+from webui.languages import chosen_language
 
 ShortText = Annotated[str, StringConstraints(max_length=40)]
 
@@ -35,5 +37,9 @@ def preferences_of(person: object) -> Preferences:
 
 
 def on_every_page(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: templates set the theme before the first paint."""
-    return {"preferences": preferences_of(getattr(request, "user", None))}
+    """Context processor: templates set the theme before the first paint, and offer the languages."""
+    return {
+        "preferences": preferences_of(getattr(request, "user", None)),
+        "languages": [("", ""), *settings.LANGUAGES],  # the first is whatever the browser asks for
+        "chosen_language": chosen_language(request),
+    }

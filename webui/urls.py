@@ -10,6 +10,7 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/", views.chat, name="chat"),
     path("api/", api.urls),
     path("accounts/", include("webui.accounts")),
+    path("settings/", include("webui.settings.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -9,9 +9,10 @@ from django.apps import apps
 from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from assistant.accounts.models import Person
+from assistant.accounts.models import ConsentChange, Person
 
 
 def ensure_person(request: HttpRequest) -> Person:
@@ -29,6 +30,23 @@ def ensure_person(request: HttpRequest) -> Person:
 def set_preferences(person_id: UUID, preferences: dict[str, Any]) -> None:
     """Store how the pages look for a person; what may stand there is the pages' business."""
     Person.objects.filter(pk=person_id).update(preferences=preferences)
+
+
+def rename(person_id: UUID, name: str) -> None:
+    """Store what a person wants to be called; nothing is fine."""
+    Person.objects.filter(pk=person_id).update(name=" ".join(name.split()))
+
+
+@transaction.atomic
+def set_training_consent(person_id: UUID, *, is_given: bool) -> None:
+    """Allow one's conversations to be used for training, or take that back; the same answer again changes nothing."""
+    person = Person.objects.select_for_update().get(pk=person_id)
+    if is_given == (person.training_consent_at is not None):
+        return
+    now = timezone.now()
+    person.training_consent_at = now if is_given else None
+    person.save(update_fields=["training_consent_at"])
+    ConsentChange.objects.create(person=person, is_given=is_given, at=now)
 
 
 @transaction.atomic
@@ -50,4 +68,7 @@ def adopt_guest(guest: Person, person: Person) -> None:
     feedback.filter(person=guest).exclude(message__in=feedback.filter(person=person).values("message")).update(
         person=person
     )
+    if not person.preferences and guest.preferences:
+        set_preferences(person.id, guest.preferences)
+    # Consent is not taken along: what the guest allowed, the account may have refused.
     guest.delete()

@@ -27,3 +27,19 @@ class Person(AbstractUser):
 
     def __str__(self) -> str:
         return "guest" if self.is_guest else self.email or self.username
+
+
+class ConsentChange(models.Model):
+    """Each time a person allowed their conversations to be used for training, or took that back. Only ever added to:
+    it proves later what was allowed when something was learned."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="consent_changes")
+    is_given = models.BooleanField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["person", "at"], name="consent_change_by_person")]
+
+    def __str__(self) -> str:
+        return f"{'given' if self.is_given else 'withdrawn'} at {self.at:%Y-%m-%d %H:%M}"

@@ -69,7 +69,7 @@ class Conversation(models.Model):
         indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner")]
 
     def __str__(self) -> str:
-        return self.title or str(self.id)
+        return str(self.id)  # not the title: this is what logs and the admin show, and neither shows what people wrote
 
 
 class Message(models.Model):
@@ -102,7 +102,7 @@ class Message(models.Model):
         indexes = [models.Index(fields=["conversation", "id"], name="message_by_conversation")]
 
     def __str__(self) -> str:
-        return f"{self.role}: {self.text[:50]}"
+        return f"{self.role} {self.id}"
 
 
 class Worker(models.Model):

@@ -29,6 +29,8 @@ EntryKind = Literal["started", "delta", "snapshot", "finished", "failed"]
 TERMINAL = ("finished", "failed")
 
 FENCED_OUT = -1
+# Higher than any lease's, and exact in Lua.
+LAST_FENCE = 2**53 - 1
 
 # KEYS: log, fence. ARGV: fence, seq the entries follow (-1: any), seconds to live, then seq and body of each entry.
 # Returns -1 when a newer fence exists, else the last seq in the log; less than wanted means that the log lost its
@@ -148,6 +150,15 @@ def read_state(generation_id: UUID, fence: int = 0) -> LogState:
         elif entry.kind == "delta":
             text, ids = text + entry.data["delta"], ids + entry.token_ids
     return LogState(seq, text, ids)
+
+
+def erase(generation_ids: list[UUID]) -> None:
+    """Forget these logs for good: whoever is still writing one is fenced out, and cannot begin it anew."""
+    pipeline = connection().pipeline()
+    for generation_id in generation_ids:
+        pipeline.set(fence_key(generation_id), LAST_FENCE, ex=RUNNING_TTL_S)
+        pipeline.delete(log_key(generation_id))
+    pipeline.execute()
 
 
 def hint(owner_id: UUID, conversation_id: UUID) -> None:

@@ -9,6 +9,8 @@ from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from channels.db import database_sync_to_async
 from django.http import HttpResponse
 from django.test import Client
@@ -72,12 +74,29 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "GET /api/me/preferences": Own(),
     "PATCH /api/me/preferences": Own(),
     "GET /api/openapi.json": Own(),
+    "GET /settings/": Own(),
+    "POST /settings/": Own(),
+    "POST /settings/email/": Own(),
+    # A signed key that only the owner of the mailbox has; tests/webui/test_email.py tampers with it.
+    "GET /settings/email/confirm/{key}/": Own(),
+    "POST /settings/email/confirm/{key}/": Own(),
+    "POST /settings/language/": Own(),
+    "GET /settings/appearance/": Own(),
+    "POST /settings/appearance/": Own(),
+    "GET /settings/privacy/": Own(),
+    "POST /settings/privacy/consent/": Own(),
+    "GET /settings/delete/": Own(),
+    "POST /settings/delete/": Own(),
+    "GET /settings/security/": Own(),
+    # Names a device in its form: test_charlie_signs_no_device_of_alice_out.
+    "POST /settings/security/devices/": Own(),
     "GET /healthz": Own(),
     "GET /readyz": Own(),
 }
-# allauth's and the admin's addresses are walked as wholes: the first know only the signed-in person and mailed keys,
-# the second is for staff alone (test_the_admin_is_closed_to_people_without_a_post_in_it).
+# allauth's and the admin's addresses are walked as wholes: the first know only the signed-in person, mailed keys, and
+# the passkeys below; the second is for staff alone (test_the_admin_is_closed_to_people_without_a_post_in_it).
 PARTS = ("accounts/", "admin/")
+NAMED_BY_ACCOUNTS = {"2fa/passkeys/<int:pk>/edit/", "2fa/passkeys/<int:pk>/remove/"}
 
 FOREIGN = [pytest.param(line, id=address) for address, line in ADDRESSES.items() if isinstance(line, Foreign)]
 VISITORS = ["charlie", "nobody"]
@@ -167,6 +186,39 @@ def test_the_admin_is_closed_to_people_without_a_post_in_it(visitor: str, charli
     for page in pages:
         answer = client.get(page)
         assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/admin/login/")
+
+
+def test_the_account_pages_name_nobodys_objects_but_passkeys() -> None:
+    [accounts] = [each for each in get_resolver("webui.urls").url_patterns if str(each.pattern) == "accounts/"]
+
+    assert {path for path in _paths(accounts) if re.search(r"<(int|uuid)", path)} == NAMED_BY_ACCOUNTS
+
+
+@pytest.mark.parametrize("action", ["edit", "remove"])
+@pytest.mark.parametrize("visitor", VISITORS)
+def test_others_do_not_reach_a_passkey_of_alice(visitor: str, action: str, alice: Person, charlie: Person) -> None:
+    passkey = Authenticator.objects.create(user=alice, type="webauthn", data={"name": "Alice's key", "credential": {}})
+    charlie.set_unusable_password()  # nothing to prove themselves by once more, so nothing but the look-up refuses
+    charlie.save()
+    client = client_of(visitor, charlie)
+
+    answer = client.post(f"/accounts/2fa/passkeys/{passkey.pk}/{action}/", {"name": "Mine"})
+
+    assert answer.status_code == (404 if visitor == "charlie" else 302)
+    passkey.refresh_from_db()
+    assert passkey.data["name"] == "Alice's key"
+
+
+def test_charlie_signs_no_device_of_alice_out(alice: Person, charlie: Person) -> None:
+    owner = Client()
+    owner.force_login(alice, "django.contrib.auth.backends.ModelBackend")
+    owner.get("/settings/security/")
+    [device] = UserSession.objects.filter(user=alice)
+
+    answer = client_of("charlie", charlie).post("/settings/security/devices/", {"device": device.pk})
+
+    assert answer.status_code == 404
+    assert owner.get("/settings/security/").status_code == 200
 
 
 # Each frame by which a page can name an object, with what charlie is told. A new frame needs a line here.

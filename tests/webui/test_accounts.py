@@ -69,7 +69,7 @@ def test_a_guest_who_wants_to_change_the_password_is_led_to_the_sign_up(browser:
     assert browser.get("/accounts/password/change/").headers["Location"] == "/accounts/signup/"
 
 
-@pytest.mark.parametrize("path", ["email", "password/set", "confirm-email", "reauthenticate"])
+@pytest.mark.parametrize("path", ["email", "confirm-email", "login/code/confirm", "sessions", "2fa/trust"])
 def test_what_has_no_page_of_ours_has_no_address(browser: Client, path: str) -> None:
     assert browser.get(f"/accounts/{path}/").status_code == 404
 

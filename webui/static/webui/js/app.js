@@ -1,5 +1,6 @@
 // @ts-check
 /** Puts the page together: each part knows its own business and tells by events; here they hear of one another. */
+import "account_menu";
 import "branch_picker";
 import "feedback_buttons";
 import { ChatComposer } from "chat_composer";

@@ -1,5 +1,6 @@
 // @ts-check
 /** The menu of one conversation in the sidebar: rename, pin, archive, delete. It tells what was chosen. */
+import { arrowKeys, itemsOf } from "menu_keys";
 import { texts } from "texts";
 /** @typedef {import("texts").Conversation} Conversation */
 
@@ -18,7 +19,7 @@ export class ConversationMenu extends EventTarget {
       const button = /** @type {Element} */ (event.target).closest("button");
       if (button && this.#conversation) this.#choose(button.dataset.action ?? "");
     });
-    root.addEventListener("keydown", (event) => this.#onKey(event));
+    arrowKeys(root);
     root.addEventListener("toggle", (event) => {
       const isOpen = /** @type {ToggleEvent} */ (event).newState === "open";
       this.#opener?.setAttribute("aria-expanded", String(isOpen));
@@ -37,28 +38,13 @@ export class ConversationMenu extends EventTarget {
     const left = Math.min(place.left, innerWidth - this.#root.offsetWidth - 8);
     this.#root.style.top = `${Math.max(8, top)}px`;
     this.#root.style.left = `${Math.max(8, left)}px`;
-    this.#items[0].focus();
-  }
-
-  get #items() {
-    return [...this.#root.querySelectorAll("button")];
+    itemsOf(this.#root)[0].focus();
   }
 
   /** @param {string} action */
   #choose(action) {
     this.#root.hidePopover();
     this.dispatchEvent(new CustomEvent(action, { detail: this.#conversation }));
-  }
-
-  /** @param {KeyboardEvent} event */
-  #onKey(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === "Escape") event.stopPropagation(); // it closes this menu, not the drawer behind it
-    if (!step) return;
-    event.preventDefault();
-    const items = this.#items;
-    const at = items.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
-    items[(at + step + items.length) % items.length].focus();
   }
 
   /** @param {string} action @param {string} text */
