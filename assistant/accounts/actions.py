@@ -38,8 +38,8 @@ def adopt_guest(guest: Person, person: Person) -> None:
     if Person.objects.select_for_update().filter(pk=guest.pk).first() is None:
         return  # another tab has just signed in
     # The layers above hold what a person owns; they are reached by name, so that this layer needs none of them.
-    conversations, feedback, messages = (
-        apps.get_model("assistant", name).objects for name in ("Conversation", "Feedback", "Message")
+    conversations, feedback, comparisons, messages = (
+        apps.get_model("assistant", name).objects for name in ("Conversation", "Feedback", "Comparison", "Message")
     )
     taken = messages.filter(author=person, client_message_id__isnull=False)
     own = messages.filter(author=guest)
@@ -50,4 +50,5 @@ def adopt_guest(guest: Person, person: Person) -> None:
     feedback.filter(person=guest).exclude(message__in=feedback.filter(person=person).values("message")).update(
         person=person
     )
+    comparisons.filter(person=guest).update(person=person)
     guest.delete()

@@ -87,7 +87,7 @@ VISITORS = ["charlie", "nobody"]
 def of_alice(asked: Accepted, alice: Person) -> Accepted:
     """A conversation of alice's with a rated reply."""
     finish(asked, "Hello, alice.")
-    feedback.rate(alice.id, asked.reply_id, Feedback.Rating.UP)
+    feedback.give(alice.id, asked.reply_id, Feedback.Rating.UP)
     return asked
 
 

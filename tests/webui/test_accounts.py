@@ -114,7 +114,7 @@ def test_signing_in_leads_to_no_other_site(browser: Client, member: Person) -> N
 def test_a_guests_ratings_move_along(browser: Client, guest: Person, member: Person) -> None:
     asked = ask(guest)
     finish(asked, "Hi")
-    feedback.rate(guest.id, asked.reply_id, Feedback.Rating.UP)
+    feedback.give(guest.id, asked.reply_id, Feedback.Rating.UP)
 
     sign_in(browser)
 
