@@ -42,7 +42,8 @@ def send_message(
     """Store a user message, an empty reply and its queued generation, once per `client_message_id`.
 
     `conversation_id` None begins a conversation, which `model_choice` answers. `parent_id` is the reply the message
-    follows, None its beginning; a parent that has been answered before makes a new branch. Raises AssistantError message.*, conversation.*.
+    follows, None its beginning; a parent that has been answered before makes a new branch. Raises
+    AssistantError message.*, conversation.*.
     """
     person = _lock(person_id)
     if stored := _stored(person, client_message_id):

@@ -37,7 +37,7 @@ def vote(person_id: UUID, left_id: UUID, right_id: UUID, verdict: Verdict) -> No
     """Store which answer is better, in place of an earlier verdict on the pair, and show the better one. Raises
     message.not_found, comparison.invalid, comparison.unfinished."""
     left, right = _pair(person_id, left_id, right_id)
-    if any(reply.generation.state not in _WHOLE for reply in (left, right)):
+    if not (_is_whole(left) and _is_whole(right)):
         raise AssistantError("comparison.unfinished")
     _rows(person_id, left, right).exclude(left=left).delete()
     Comparison.objects.update_or_create(person_id=person_id, left=left, right=right, defaults={"verdict": verdict})
@@ -52,8 +52,11 @@ def withdraw(person_id: UUID, left_id: UUID, right_id: UUID) -> None:
     _rows(person_id, left, right).delete()
 
 
-# A reply that was stopped can be judged by what there is of it; one that failed, or is being written, cannot.
-_WHOLE = (Generation.State.COMPLETED, Generation.State.CANCELLED)
+def _is_whole(reply: Message) -> bool:
+    """A reply that was stopped can be judged by what there is of it; one that failed, or is being written, cannot.
+    What was not written here has no generation."""
+    generation: Generation | None = getattr(reply, "generation", None)
+    return generation is None or generation.state in (Generation.State.COMPLETED, Generation.State.CANCELLED)
 
 
 def _pair(person_id: UUID, left_id: UUID, right_id: UUID) -> tuple[Message, Message]:

@@ -11,6 +11,8 @@ import { texts } from "texts";
 /** @typedef {import("stream_client").StreamClient} StreamClient */
 
 const HASH = /^#compare=([\w-]+),([\w-]+)$/;
+/** States of an answer that can be judged; one that was imported is "sent". */
+const WHOLE = ["completed", "cancelled", "sent"];
 const VERDICTS = ["left", "right", "tie", "neither"];
 
 export class Comparison {
@@ -101,6 +103,7 @@ export class Comparison {
       this.#place("left", first);
       this.#place("right", second);
       this.#part("pair").hidden = this.#part("vote").hidden = false;
+      this.#part("pair").focus(); // what had the focus may have gone, and keys would reach nothing
       this.#update();
     } catch (error) {
       this.#say(/** @type {Error} */ (error).message);
@@ -122,6 +125,7 @@ export class Comparison {
       await api.vote(left, right, verdict);
       this.#verdict = verdict;
       this.#say("");
+      if (!verdict) this.#part("pair").focus(); // the button that was pressed goes
     } catch (error) {
       this.#say(/** @type {Error} */ (error).message);
     }
@@ -130,7 +134,7 @@ export class Comparison {
 
   #update() {
     const states = [...this.#dialog.querySelectorAll("chat-message")].map((each) => /** @type {ChatMessage} */ (each).state);
-    const isReady = states.every((state) => state === "completed" || state === "cancelled");
+    const isReady = states.every((state) => WHOLE.includes(state));
     for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (this.#dialog.querySelectorAll("[data-verdict]"))) {
       button.disabled = !isReady;
       button.setAttribute("aria-pressed", String(button.dataset.verdict === this.#verdict));

@@ -80,7 +80,12 @@ export class ConversationView extends EventTarget {
   /** @param {string} choice who writes from the next reply on; a new conversation takes it along with its first message */
   chooseModel(choice) {
     this.modelChoice = choice;
-    if (this.id) this.#try(api.changeSettings(this.id, { model_choice: choice }));
+    if (!this.id) return;
+    const work = api.changeSettings(this.id, { model_choice: choice }).catch(async (error) => {
+      await this.refresh(); // the chooser goes back to what holds
+      throw error;
+    });
+    this.#try(work);
   }
 
   stop() {

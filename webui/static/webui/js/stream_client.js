@@ -13,8 +13,9 @@ const NOT_SIGNED_IN = 4401;
 /**
  * Whoever shows a reply: its text so far, and the events that are not text.
  * @typedef {{show: (text: string) => void, note: (event: any) => void}} Reader
- * A reply that is being followed: the last seq, the text so far, and who shows it (a comparison does beside the transcript).
- * @typedef {{seq: number, text: string, readers: Set<Reader>}} Followed
+ * A reply that is being followed: the last seq, the text so far, how it began, and who shows it (a comparison does,
+ * beside the transcript).
+ * @typedef {{seq: number, text: string, started: any, readers: Set<Reader>}} Followed
  */
 
 export class StreamClient extends EventTarget {
@@ -65,11 +66,12 @@ export class StreamClient extends EventTarget {
   follow(generationId, reader, isKnownToServer = false) {
     const known = this.#followed.get(generationId);
     if (known) {
+      if (known.started && !known.readers.has(reader)) reader.note(known.started);
       known.readers.add(reader);
       reader.show(known.text);
       return;
     }
-    this.#followed.set(generationId, { seq: 0, text: "", readers: new Set([reader]) });
+    this.#followed.set(generationId, { seq: 0, text: "", started: null, readers: new Set([reader]) });
     if (!isKnownToServer) this.#ask(generationId);
   }
 
@@ -156,6 +158,7 @@ export class StreamClient extends EventTarget {
     reply.seq = event.seq;
     if (event.kind === "delta") reply.text += event.delta;
     if (event.kind === "snapshot") reply.text = event.text;
+    if (event.kind === "started") reply.started = event;
     for (const reader of reply.readers) {
       if (event.kind === "delta" || event.kind === "snapshot") reader.show(reply.text);
       else reader.note(event);
