@@ -83,11 +83,14 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     conversation_id=frame.conversation_id,
                     parent_id=frame.parent_id,
                     text=frame.text,
+                    model_choice=frame.model_choice,
                 )
                 await self._send(protocol.accepted(accepted))
                 self._follow(accepted.generation_id, 0)
             case protocol.Regenerate():
-                accepted = await database_sync_to_async(actions.regenerate)(self.person_id, frame.message_id)
+                accepted = await database_sync_to_async(actions.regenerate)(
+                    self.person_id, frame.message_id, frame.model_choice
+                )
                 await self._send(protocol.accepted(accepted))
                 self._follow(accepted.generation_id, 0)
             case protocol.Follow():

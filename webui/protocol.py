@@ -31,6 +31,7 @@ class SendMessage(_Frame):
     conversation_id: UUID | None = None
     parent_id: UUID | None = None
     text: str
+    model_choice: str = ""
 
 
 class Follow(_Frame):
@@ -47,6 +48,7 @@ class Stop(_Frame):
 class Regenerate(_Frame):
     type: Literal["generation.regenerate"]
     message_id: UUID
+    model_choice: str | None = None
 
 
 Frame = SendMessage | Follow | Stop | Regenerate

@@ -17,12 +17,14 @@ from django.views.decorators.http import require_safe
 
 from assistant.accounts.actions import ensure_person
 from assistant.accounts.models import Person
+from assistant.adapters.registry import AUTOMATIC, choices_for
 from assistant.chat import queries
+from assistant.chat.consent import training_use
 from assistant.errors import AssistantError
 from webui.page_texts import PAGE_TEXTS
 from webui.preferences import preferences_of
 
-STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer")]
+STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer", "answers")]
 MODULES = sorted(file.stem for file in (Path(__file__).parent / "static" / "webui" / "js").glob("*.js"))
 
 
@@ -52,11 +54,14 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
         "chat_messages": messages,
         "conversations": conversations.items,
         "next_cursor": conversations.next_cursor,
+        "model_choices": choices_for(person, queries.loaded_base_model()),
         "page_texts": PAGE_TEXTS,
         "page_state": {
             "conversation_id": conversation.id if conversation else None,
             "messages": [dataclasses.asdict(message) for message in messages],
             "next_leaf_id": path.next_cursor if path else None,
+            "model_choice": conversation.model_choice if conversation else AUTOMATIC,
+            "training_use": training_use(conversation, person) if conversation else None,
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
             "next_cursor": conversations.next_cursor,
             "preferences": preferences_of(person).model_dump(),

@@ -56,8 +56,8 @@ def adopt_guest(guest: Person, person: Person) -> None:
     if Person.objects.select_for_update().filter(pk=guest.pk).first() is None:
         return  # another tab has just signed in
     # The layers above hold what a person owns; they are reached by name, so that this layer needs none of them.
-    conversations, feedback, messages = (
-        apps.get_model("assistant", name).objects for name in ("Conversation", "Feedback", "Message")
+    conversations, feedback, comparisons, messages = (
+        apps.get_model("assistant", name).objects for name in ("Conversation", "Feedback", "Comparison", "Message")
     )
     taken = messages.filter(author=person, client_message_id__isnull=False)
     own = messages.filter(author=guest)
@@ -71,4 +71,5 @@ def adopt_guest(guest: Person, person: Person) -> None:
     if not person.preferences and guest.preferences:
         set_preferences(person.id, guest.preferences)
     # Consent is not taken along: what the guest allowed, the account may have refused.
+    comparisons.filter(person=guest).update(person=person)
     guest.delete()

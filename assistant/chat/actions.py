@@ -3,22 +3,19 @@ that message costs only time, because workers look at the database by themselves
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from assistant.accounts.models import Person
-from assistant.adapters.registry import adapter_for_new_reply
-from assistant.chat import queries, stream
+from assistant.adapters.registry import AUTOMATIC, adapter_for_new_reply, is_choosable
+from assistant.chat import consent, queries, sampling, stream
 from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.tasks import wake_workers
 from assistant.chat.texts import checked, title_of
 from assistant.errors import AssistantError
-from inference.contract import SamplingParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +31,31 @@ class Accepted:
 
 @transaction.atomic
 def send_message(
-    person_id: UUID, *, client_message_id: UUID, conversation_id: UUID | None, parent_id: UUID | None, text: str
+    person_id: UUID,
+    *,
+    client_message_id: UUID,
+    conversation_id: UUID | None,
+    parent_id: UUID | None,
+    text: str,
+    model_choice: str = AUTOMATIC,
 ) -> Accepted:
     """Store a user message, an empty reply and its queued generation, once per `client_message_id`.
 
-    `conversation_id` None begins a conversation. `parent_id` is the reply the message follows, None its beginning;
-    a parent that has been answered before makes a new branch. Raises AssistantError message.*, conversation.*.
+    `conversation_id` None begins a conversation, which `model_choice` answers. `parent_id` is the reply the message
+    follows, None its beginning; a parent that has been answered before makes a new branch. Raises
+    AssistantError message.*, conversation.*.
     """
     person = _lock(person_id)
     if stored := _stored(person, client_message_id):
         return stored
     text = checked(text)
     if conversation_id is None:
-        conversation = Conversation.objects.create(owner=person, title=title_of(text))
+        conversation = Conversation.objects.create(
+            owner=person,
+            title=title_of(text),
+            model_choice=model_choice if is_choosable(person, model_choice, queries.loaded_base_model()) else AUTOMATIC,
+            training_consent_at=consent.of_new_conversation(person),
+        )
     else:
         conversation = queries.conversation_of(person.id, conversation_id)
     parent = None
@@ -64,13 +73,13 @@ def send_message(
         client_message_id=client_message_id,
         text=text,
     )
-    return _ask_for_reply(conversation, message)
+    return _ask_for_reply(person, conversation, message)
 
 
 @transaction.atomic
-def regenerate(person_id: UUID, message_id: UUID) -> Accepted:
-    """Ask for another reply beside this one, which stays. While one is being written for the same turn, that one
-    is returned, so that a double click asks once."""
+def regenerate(person_id: UUID, message_id: UUID, model_choice: str | None = None) -> Accepted:
+    """Ask for another reply beside this one, which stays; `model_choice` None is the conversation's own. While one is
+    being written for the same turn, that one is returned, so that a double click asks once."""
     person = _lock(person_id)
     reply = queries.message_of(person.id, message_id)
     if reply.role != Message.Role.ASSISTANT or reply.parent is None:
@@ -80,7 +89,24 @@ def regenerate(person_id: UUID, message_id: UUID) -> Accepted:
     if running:
         return _accepted(reply.parent, running, client_message_id=None)
     _refuse_when_answering(conversation)
-    return _ask_for_reply(conversation, reply.parent, is_regenerated=True)
+    return _ask_for_reply(person, conversation, reply.parent, is_regenerated=True, model_choice=model_choice)
+
+
+@transaction.atomic
+def edit_message(person_id: UUID, message_id: UUID, text: str) -> None:
+    """Put another text in the place of one's own message, whose replies stay. They were written from the earlier text:
+    their `prompt_sha256` says so. Not while the assistant answers: a worker that takes the reply over would go on from
+    another prompt. Raises message.*, conversation.busy."""
+    person = _lock(person_id)
+    message = queries.message_of(person.id, message_id)
+    if message.role != Message.Role.USER or message.author_id != person.id:
+        raise AssistantError("message.not_editable")
+    text = checked(text)
+    _refuse_when_answering(message.conversation)
+    if text == message.text:
+        return
+    Message.objects.filter(pk=message.pk).update(text=text, edited_at=Now())
+    transaction.on_commit(lambda: stream.hint(person.id, message.conversation_id))
 
 
 @transaction.atomic
@@ -100,15 +126,23 @@ def stop_generation(person_id: UUID, generation_id: UUID) -> None:
 
 @transaction.atomic
 def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> None:
-    """Show the branch that runs through this message: its newest leaf becomes the conversation's head."""
+    """Show the branch that runs through this message: its newest leaf becomes the conversation's head. Nothing
+    changes where the message is shown already."""
     conversation = queries.conversation_of(person_id, conversation_id)
     children = queries.children_by_parent(conversation)
-    if not conversation.messages.filter(pk=message_id).exists():
+    parents = {child: parent for parent, siblings in children.items() for child in siblings}
+    if message_id not in parents:
         raise AssistantError("message.not_found")
+    step = conversation.head_id
+    while step is not None:
+        if step == message_id:
+            return
+        step = parents[step]
     leaf = message_id
     while leaf in children:
         leaf = children[leaf][-1]
     Conversation.objects.filter(pk=conversation.pk).update(head_id=leaf)
+    transaction.on_commit(lambda: stream.hint(person_id, conversation_id))
 
 
 def _lock(person_id: UUID) -> Person:
@@ -132,15 +166,21 @@ def _refuse_when_answering(conversation: Conversation) -> None:
         raise AssistantError("conversation.busy")
 
 
-def _ask_for_reply(conversation: Conversation, message: Message, *, is_regenerated: bool = False) -> Accepted:
+def _ask_for_reply(
+    person: Person,
+    conversation: Conversation,
+    message: Message,
+    *,
+    is_regenerated: bool = False,
+    model_choice: str | None = None,
+) -> Accepted:
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
-    # A random seed each time: a regenerated reply shall differ, and each can be written again from its row.
-    # Small models fall into loops; a mild penalty and a ban on long repeats end them and leave quotations possible.
-    sampling = SamplingParams(
-        seed=secrets.randbits(32), max_tokens=settings.MAX_REPLY_TOKENS, repetition_penalty=1.05, no_repeat_ngram=12
-    )
+    choice = conversation.model_choice if model_choice is None else model_choice
     generation = Generation.objects.create(
-        reply=reply, conversation=conversation, sampling=asdict(sampling), adapter=adapter_for_new_reply()
+        reply=reply,
+        conversation=conversation,
+        sampling=asdict(sampling.with_changes(conversation.sampling)),
+        adapter=adapter_for_new_reply(person, choice, queries.loaded_base_model()),
     )
     conversation.head = reply
     conversation.save(update_fields=["head", "updated_at"])

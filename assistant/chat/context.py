@@ -31,7 +31,8 @@ def request_for(generation: Generation, prefix_token_ids: tuple[int, ...]) -> Ge
     path = path_to(generation.reply.parent)
     messages = [ChatMessage(_ROLES[message.role], message.text) for message in path if message.text]
     if messages[0].role != "system":
-        messages.insert(0, ChatMessage("system", settings.SYSTEM_MESSAGE))
+        told_first = generation.conversation.system_message or settings.SYSTEM_MESSAGE
+        messages.insert(0, ChatMessage("system", told_first))
     return GenerationRequest(
         generation_id=str(generation.id),
         messages=tuple(messages),

@@ -29,10 +29,6 @@ class Folder(models.Model):
 
 
 class Conversation(models.Model):
-    # `model_choice`, beside the id of an adapter: whatever is live when a reply is asked for, or no adapter at all.
-    AUTOMATIC_MODEL = ""
-    BASE_MODEL = "base"
-
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     title = models.CharField(max_length=200, blank=True)
@@ -45,8 +41,8 @@ class Conversation(models.Model):
     head = models.ForeignKey("assistant.Message", on_delete=models.SET_NULL, null=True, related_name="+")
     # Nothing of a conversation enters a training example before its owner has consented, here and in person.
     training_consent_at = models.DateTimeField(null=True, blank=True)
-    # How replies are asked for: what the owner changed of the defaults (fields of SamplingParams), what the model is
-    # told first in place of SYSTEM_MESSAGE, and which adapter writes.
+    # How replies are asked for: what the owner changed of the defaults (chat/sampling.py), what the model is told
+    # first in place of SYSTEM_MESSAGE, and who writes (adapters/registry.py).
     sampling = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
     system_message = models.TextField(blank=True, default="", db_default="")
     model_choice = models.CharField(max_length=36, blank=True, default="", db_default="")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
-from assistant.chat.models import Conversation, Generation, Message
+from assistant.chat.models import Conversation, Generation, Message, Worker
 from assistant.errors import AssistantError, failure_message
 
 Item = TypeVar("Item")
@@ -40,15 +40,24 @@ class GenerationView:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackView:
+    rating: str
+    reasons: list[str]
+    comment: str
+    correction: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageView:
     id: UUID
     parent_id: UUID | None
     role: str
     text: str
     created_at: datetime
+    edited_at: datetime | None
     client_message_id: UUID | None
     sibling_ids: list[UUID]
-    rating: str | None
+    feedback: FeedbackView | None
     generation: GenerationView | None
 
 
@@ -85,6 +94,12 @@ def generation_of(person_id: UUID, generation_id: UUID) -> Generation:
     if generation is None:
         raise AssistantError("generation.not_found")
     return generation
+
+
+def loaded_base_model() -> str:
+    """The hash of the base model that replies are written with now; "" while no worker is ready."""
+    ready = Worker.objects.filter(state=Worker.State.READY).order_by("-beat_at")
+    return ready.values_list("base_model_sha256", flat=True).first() or ""
 
 
 def conversations_of(
@@ -157,16 +172,21 @@ def path_to(message: Message) -> list[Message]:
 
 def _message_view(message: Message, siblings: list[UUID], person_id: UUID) -> MessageView:
     generation = getattr(message, "generation", None)
-    own = [feedback.rating for feedback in message.feedback.all() if feedback.person_id == person_id]
+    own = [
+        FeedbackView(feedback.rating, feedback.reasons, feedback.comment, feedback.correction)
+        for feedback in message.feedback.all()
+        if feedback.person_id == person_id
+    ]
     return MessageView(
         id=message.id,
         parent_id=message.parent_id,
         role=message.role,
         text=message.text,
         created_at=message.created_at,
+        edited_at=message.edited_at,
         client_message_id=message.client_message_id,
         sibling_ids=siblings,
-        rating=own[0] if own else None,
+        feedback=own[0] if own else None,
         generation=_generation_view(generation) if generation else None,
     )
 

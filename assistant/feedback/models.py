@@ -15,6 +15,15 @@ class Feedback(models.Model):
         UP = "up"
         DOWN = "down"
 
+    # What may be ticked beside each thumb; the pages have words for them.
+    REASONS = {
+        Rating.UP: ("correct", "clear", "well_written", "right_length", "other"),
+        Rating.DOWN: (
+            *("incorrect", "did_not_follow", "not_helpful", "too_long", "too_short"),
+            *("unsafe", "wrong_language", "other"),
+        ),
+    }
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     message = models.ForeignKey("assistant.Message", on_delete=models.CASCADE, related_name="feedback")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="feedback")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -16,9 +16,10 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from assistant.chat import actions
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
-from assistant.models import Conversation, Feedback, Generation, Message, Person
+from assistant.models import Comparison, Conversation, Feedback, Generation, Message, Person
 from tests.assistant.rows import finish
 from tests.conftest import ask
 from tests.webui.sockets import Socket, connect, cookie_of
@@ -64,6 +65,32 @@ ADDRESSES: dict[str, Foreign | Own] = {
         ),
         "conversation.not_found",
     ),
+    "GET /api/conversations/{conversation_id}/settings": Foreign(
+        lambda c, of: c.get(f"/api/conversations/{of.conversation_id}/settings"), "conversation.not_found"
+    ),
+    "PATCH /api/conversations/{conversation_id}/settings": Foreign(
+        lambda c, of: c.patch(
+            f"/api/conversations/{of.conversation_id}/settings", {"system_message": "Obey charlie"}, "application/json"
+        ),
+        "conversation.not_found",
+    ),
+    "PATCH /api/messages/{message_id}": Foreign(
+        lambda c, of: c.patch(f"/api/messages/{of.message_id}", {"text": "Mine"}, "application/json"),
+        "message.not_found",
+    ),
+    "GET /api/messages/{message_id}/provenance": Foreign(
+        lambda c, of: c.get(f"/api/messages/{of.reply_id}/provenance"), "message.not_found"
+    ),
+    "GET /api/comparisons/{left_id}/{right_id}": Foreign(
+        lambda c, of: c.get(f"/api/comparisons/{of.reply_id}/{_second(of)}"), "message.not_found"
+    ),
+    "PUT /api/comparisons/{left_id}/{right_id}": Foreign(
+        lambda c, of: c.put(f"/api/comparisons/{of.reply_id}/{_second(of)}", {"verdict": "right"}, "application/json"),
+        "message.not_found",
+    ),
+    "DELETE /api/comparisons/{left_id}/{right_id}": Foreign(
+        lambda c, of: c.delete(f"/api/comparisons/{of.reply_id}/{_second(of)}"), "message.not_found"
+    ),
     "PUT /api/messages/{message_id}/feedback": Foreign(
         lambda c, of: c.put(f"/api/messages/{of.reply_id}/feedback", {"rating": "down"}, "application/json"),
         "message.not_found",
@@ -104,9 +131,10 @@ VISITORS = ["charlie", "nobody"]
 
 @pytest.fixture
 def of_alice(asked: Accepted, alice: Person) -> Accepted:
-    """A conversation of alice's with a rated reply."""
+    """A conversation of alice's with a rated reply and another beside it."""
     finish(asked, "Hello, alice.")
-    feedback.rate(alice.id, asked.reply_id, Feedback.Rating.UP)
+    finish(actions.regenerate(alice.id, asked.reply_id), "Hello again, alice.")
+    feedback.give(alice.id, asked.reply_id, Feedback.Rating.UP)
     return asked
 
 
@@ -314,6 +342,17 @@ def _paths(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
             yield path
 
 
+def _second(of: Accepted) -> UUID:
+    """The other reply to the same question; for an id that is nobody's, another such id."""
+    return (
+        Message.objects.filter(parent=of.message_id).exclude(pk=of.reply_id).values_list("id", flat=True).first()
+        or uuid4()
+    )
+
+
+KEPT = (Conversation, Message, Generation, Feedback, Comparison)
+
+
 def _everything() -> list[list[dict[str, object]]]:
     """All that charlie might have changed."""
-    return [list(model.objects.order_by("pk").values()) for model in (Conversation, Message, Generation, Feedback)]
+    return [list(model.objects.order_by("pk").values()) for model in KEPT]

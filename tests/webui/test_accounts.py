@@ -13,7 +13,8 @@ from assistant.accounts.models import Person
 from assistant.chat import actions
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
-from assistant.models import Conversation, Feedback, Message
+from assistant.feedback import comparisons
+from assistant.models import Comparison, Conversation, Feedback, Message
 from tests.assistant.rows import finish
 from tests.conftest import ask
 
@@ -114,12 +115,24 @@ def test_signing_in_leads_to_no_other_site(browser: Client, member: Person) -> N
 def test_a_guests_ratings_move_along(browser: Client, guest: Person, member: Person) -> None:
     asked = ask(guest)
     finish(asked, "Hi")
-    feedback.rate(guest.id, asked.reply_id, Feedback.Rating.UP)
+    feedback.give(guest.id, asked.reply_id, Feedback.Rating.UP)
 
     sign_in(browser)
 
     [rating] = Feedback.objects.all()
     assert (rating.person, rating.rating) == (member, "up")
+
+
+def test_a_guests_votes_move_along(browser: Client, guest: Person, member: Person) -> None:
+    asked = ask(guest)
+    finish(asked, "Hi")
+    again = actions.regenerate(guest.id, asked.reply_id)
+    finish(again, "Hello")
+    comparisons.vote(guest.id, asked.reply_id, again.reply_id, Comparison.Verdict.RIGHT)
+
+    sign_in(browser)
+
+    assert comparisons.verdict_on(member.id, asked.reply_id, again.reply_id) == "right"
 
 
 def test_a_guest_who_used_an_id_of_the_account_can_still_sign_in(

@@ -1,4 +1,4 @@
-"""The JSON that the page reads over HTTP: pages of lists, branches, ratings, and the one shape of every error."""
+"""The JSON that the page reads over HTTP: pages of lists, branches, and the one shape of every error."""
 
 from __future__ import annotations
 
@@ -130,6 +130,8 @@ def test_a_message_has_all_that_the_page_shows(alice: Person, client: Client) ->
         "id": str(accepted.conversation_id),
         "title": "Hello",
         "head_id": str(accepted.reply_id),
+        "model_choice": "",
+        "training_use": "not_consented",
     }
     question, answer = page["items"]
     assert (question["role"], question["text"], question["parent_id"]) == ("user", "Hello", None)
@@ -144,7 +146,7 @@ def test_a_message_has_all_that_the_page_shows(alice: Person, client: Client) ->
         "text_sha256": answer["generation"]["text_sha256"],
         "error": None,
     }
-    assert (answer["rating"], answer["sibling_ids"]) == (None, [answer["id"]])
+    assert (answer["feedback"], answer["edited_at"], answer["sibling_ids"]) == (None, None, [answer["id"]])
 
 
 def test_a_reply_being_written_is_there_to_be_followed(client: Client, asked: Accepted) -> None:
@@ -223,37 +225,6 @@ def test_regenerating_leaves_the_first_reply_within_reach(alice: Person, client:
 
     assert texts(page) == ["First", "re: First"]
     assert page["items"][-1]["sibling_ids"] == [str(first.reply_id), str(again.reply_id)]
-
-
-# Ratings
-
-
-def test_a_rating_is_given_changed_and_taken_back(alice: Person, client: Client) -> None:
-    reply = turn(alice, "Hello")
-    path = f"/api/messages/{reply.reply_id}/feedback"
-
-    assert put(client, path, {"rating": "up"}).json() == {"rating": "up"}
-    assert messages(client, reply)["items"][-1]["rating"] == "up"
-    assert put(client, path, {"rating": "down"}).json() == {"rating": "down"}
-    assert messages(client, reply)["items"][-1]["rating"] == "down"
-    assert Feedback.objects.count() == 1
-    assert client.delete(path).status_code == 204
-    assert messages(client, reply)["items"][-1]["rating"] is None
-    assert client.delete(path).status_code == 204
-
-
-def test_a_message_of_the_person_cannot_be_rated(client: Client, asked: Accepted) -> None:
-    answer = put(client, f"/api/messages/{asked.message_id}/feedback", {"rating": "up"})
-
-    assert is_error(answer, 400, "message.not_a_reply")
-
-
-@pytest.mark.parametrize("body", ["", "{", "[]", "null", "{}", '{"rating": "fine"}', '{"rating": 1}', "\xff"])
-def test_a_rating_nobody_can_read_is_refused(client: Client, asked: Accepted, body: str) -> None:
-    answer = client.put(f"/api/messages/{asked.reply_id}/feedback", body.encode("latin-1"), "application/json")
-
-    assert is_error(answer, 400, "request.invalid")
-    assert not Feedback.objects.exists()
 
 
 # Who asks

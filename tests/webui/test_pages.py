@@ -111,7 +111,7 @@ def test_hostile_text_stays_text(alice: Person, client: Client) -> None:
 def test_the_script_reads_the_same_messages_from_the_page(alice: Person, client: Client) -> None:
     accepted = ask(alice, HOSTILE)
     finish(accepted, HOSTILE)
-    feedback.rate(alice.id, accepted.reply_id, Feedback.Rating.DOWN)
+    feedback.give(alice.id, accepted.reply_id, Feedback.Rating.DOWN)
 
     html = client.get(f"/c/{accepted.conversation_id}/").content.decode()
     block = re.search(r'<script id="page-state" type="application/json">(.*?)</script>', html, re.S)

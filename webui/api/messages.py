@@ -1,19 +1,20 @@
-"""The visible path of a conversation, its branches, and what people say about its replies."""
+"""The visible path of a conversation, its branches, and its messages one by one."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
 from assistant.chat import actions, queries
-from assistant.feedback import actions as feedback
-from assistant.feedback.models import Feedback
+from assistant.chat.consent import TrainingUse, training_use
+from assistant.chat.provenance import Provenance, provenance_of
 from webui.api.conversations import Limit
 from webui.api.core import Error, person_of
+from webui.api.feedback import FeedbackOut
 
 router = Router()
 
@@ -33,9 +34,10 @@ class MessageOut(Schema):
     role: str
     text: str
     created_at: datetime
+    edited_at: datetime | None
     client_message_id: UUID | None
     sibling_ids: list[UUID]
-    rating: Literal["up", "down"] | None
+    feedback: FeedbackOut | None
     generation: GenerationOut | None
 
 
@@ -43,6 +45,8 @@ class ConversationHead(Schema):
     id: UUID
     title: str
     head_id: UUID | None
+    model_choice: str
+    training_use: TrainingUse
 
 
 class MessagesPage(Schema):
@@ -55,23 +59,44 @@ class HeadIn(Schema):
     message_id: UUID
 
 
-class RatingIn(Schema):
-    rating: Literal["up", "down"]
+class TextIn(Schema):
+    text: str
 
 
-class RatingOut(Schema):
-    rating: str
+class ProvenanceOut(Schema):
+    base_model: str
+    base_model_sha256: str
+    adapter: str
+    adapter_sha256: str
+    sampling: dict[str, Any]
+    chat_template_sha256: str
+    prompt_sha256: str
+    prompt_tokens: int | None
+    dropped_messages: int
+    completion_tokens: int
+    attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    first_token_at: datetime | None
+    finished_at: datetime | None
 
 
 @router.get("/conversations/{uuid:conversation_id}/messages", response=MessagesPage)
 def list_messages(
     request: HttpRequest, conversation_id: UUID, leaf_id: UUID | None = None, limit: Limit = 50
 ) -> MessagesPage:
-    person_id = person_of(request).id
-    conversation = queries.conversation_of(person_id, conversation_id)
-    page = queries.visible_path(person_id, conversation, leaf_id, limit)
+    person = person_of(request)
+    conversation = queries.conversation_of(person.id, conversation_id)
+    page = queries.visible_path(person.id, conversation, leaf_id, limit)
+    head = ConversationHead(
+        id=conversation.id,
+        title=conversation.title,
+        head_id=conversation.head_id,
+        model_choice=conversation.model_choice,
+        training_use=training_use(conversation, person),
+    )
     return MessagesPage.model_validate(
-        {"conversation": conversation, "items": page.items, "next_leaf_id": page.next_cursor}, from_attributes=True
+        {"conversation": head, "items": page.items, "next_leaf_id": page.next_cursor}, from_attributes=True
     )
 
 
@@ -81,12 +106,13 @@ def look_at_branch(request: HttpRequest, conversation_id: UUID, body: HeadIn) ->
     return Status(204, None)
 
 
-@router.put("/messages/{uuid:message_id}/feedback", response=RatingOut)
-def rate(request: HttpRequest, message_id: UUID, body: RatingIn) -> Feedback:
-    return feedback.rate(person_of(request).id, message_id, Feedback.Rating(body.rating))
-
-
-@router.delete("/messages/{uuid:message_id}/feedback", response={204: None})
-def withdraw(request: HttpRequest, message_id: UUID) -> Status[None]:
-    feedback.withdraw(person_of(request).id, message_id)
+@router.patch("/messages/{uuid:message_id}", response={204: None})
+def edit(request: HttpRequest, message_id: UUID, body: TextIn) -> Status[None]:
+    actions.edit_message(person_of(request).id, message_id, body.text)
     return Status(204, None)
+
+
+@router.get("/messages/{uuid:message_id}/provenance", response=ProvenanceOut)
+def provenance(request: HttpRequest, message_id: UUID) -> Provenance:
+    """Asked for when somebody looks: it is larger than most messages."""
+    return provenance_of(person_of(request).id, message_id)

@@ -36,13 +36,27 @@ export const api = {
   restoreConversation: (id) => request("POST", `/conversations/${id}/restore`),
   /** @param {string} id @param {string} [leafId] */
   messages: (id, leafId) => request("GET", `/conversations/${id}/messages${leafId ? `?leaf_id=${leafId}` : ""}`),
+  /** @param {string} id @param {string} messageId @returns {Promise<import("texts").Message>} */
+  message: (id, messageId) =>
+    request("GET", `/conversations/${id}/messages?leaf_id=${messageId}&limit=1`).then((page) => page.items[0]),
+  /** @param {string} messageId @param {string} text */
+  editMessage: (messageId, text) => request("PATCH", `/messages/${messageId}`, { text }),
+  /** @param {string} messageId */
+  provenance: (messageId) => request("GET", `/messages/${messageId}/provenance`),
+  /** @param {string} id */
+  settings: (id) => request("GET", `/conversations/${id}/settings`),
+  /** @param {string} id @param {{model_choice?: string, system_message?: string, sampling?: object, is_training_allowed?: boolean}} changes */
+  changeSettings: (id, changes) => request("PATCH", `/conversations/${id}/settings`, changes),
   /** @param {string} id @param {string} messageId */
   lookAt: (id, messageId) => request("PUT", `/conversations/${id}/head`, { message_id: messageId }),
   /** @param {Partial<import("texts").Preferences>} changes */
   prefer: (changes) => request("PATCH", "/me/preferences", changes),
-  /** @param {string} messageId @param {string | null} rating */
-  rate: (messageId, rating) =>
-    rating
-      ? request("PUT", `/messages/${messageId}/feedback`, { rating })
-      : request("DELETE", `/messages/${messageId}/feedback`),
+  /** @param {string} messageId @param {import("texts").Feedback | null} feedback null takes it back */
+  giveFeedback: (messageId, feedback) =>
+    request(feedback ? "PUT" : "DELETE", `/messages/${messageId}/feedback`, feedback ?? undefined),
+  /** @param {string} leftId @param {string} rightId @returns {Promise<{verdict: string | null}>} */
+  verdict: (leftId, rightId) => request("GET", `/comparisons/${leftId}/${rightId}`),
+  /** @param {string} leftId @param {string} rightId @param {string | null} verdict null takes it back */
+  vote: (leftId, rightId, verdict) =>
+    request(verdict ? "PUT" : "DELETE", `/comparisons/${leftId}/${rightId}`, verdict ? { verdict } : undefined),
 };

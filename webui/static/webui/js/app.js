@@ -24,6 +24,18 @@ const scroll = new ScrollManager(find("#scroll"), find("#jump"));
 const client = new StreamClient();
 const conversation = new ConversationView(transcript, client, new Outbox(find("#app").dataset.personId ?? ""), scroll);
 
+const chooser = /** @type {HTMLSelectElement | null} */ (document.getElementById("model-chooser"));
+chooser?.addEventListener("change", () => conversation.chooseModel(chooser.value));
+transcript.addEventListener("compare", async (event) => {
+  const { Comparison } = await import("comparison");
+  new Comparison(conversation, client).begin(/** @type {import("chat_message").ChatMessage} */ (event.target));
+});
+transcript.addEventListener("about", async (event) => {
+  const { showAnswerDetails } = await import("answer_details");
+  const id = /** @type {HTMLElement} */ (event.target).dataset.messageId ?? "";
+  showAnswerDetails(id).catch((error) => composer.warn(error.message));
+});
+
 on(composer, "send", (text) => conversation.send(text));
 on(composer, "stop", () => conversation.stop());
 on(conversation, "updated", () => update());
@@ -46,6 +58,10 @@ function update() {
     find(".chat__title").textContent = conversation.title;
     document.title = `${conversation.title} – Parley`;
   }
+  if (chooser) {
+    chooser.value = conversation.modelChoice;
+    if (chooser.selectedIndex < 0) chooser.value = ""; // the choice has gone: the server falls back, too
+  }
   find(".welcome").hidden = transcript.elements.length > 0;
   const status = find(".answer-status");
   const said = conversation.isAnswering ? texts.answering : status.textContent ? texts.answer_ready : "";
@@ -55,3 +71,4 @@ function update() {
 
 conversation.open();
 client.connect();
+if (location.hash.startsWith("#compare=")) import("comparison").then(({ Comparison }) => Comparison.reopen(conversation, client));

@@ -21,8 +21,8 @@ export class ChatMessage extends HTMLElement {
       const button = /** @type {Element} */ (event.target).closest("button[data-action]");
       const action = /** @type {HTMLElement | null} */ (button)?.dataset.action;
       if (action === "copy") this.#copy();
-      else if (action === "edit") this.#edit();
-      else if (action && action !== "cancel") this.#tell(action);
+      else if (action === "edit") import("message_editor").then(({ editMessage }) => editMessage(this));
+      else if (action) this.#tell(action);
     });
   }
 
@@ -56,8 +56,9 @@ export class ChatMessage extends HTMLElement {
     this.#reveal("dropped", (message.generation?.dropped_messages ?? 0) > 0);
     this.#reveal("cut", message.generation?.finish_reason === "length");
     this.#reveal("stopped", message.generation?.state === "cancelled");
+    this.#reveal("edited", message.edited_at !== null);
     this.fail(message.generation?.error?.message ?? "");
-    /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.id, message.rating);
+    /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.id, message.feedback);
     /** @type {BranchPicker} */ (this.querySelector("branch-picker")).set(message.id, message.sibling_ids);
   }
 
@@ -114,32 +115,6 @@ export class ChatMessage extends HTMLElement {
     } catch {
       this.#tell("problem", texts.copy_failed);
     }
-  }
-
-  #edit() {
-    if (this.querySelector("form.edit")) return;
-    const form = fromTemplate("edit-form");
-    const box = /** @type {HTMLTextAreaElement} */ (form.querySelector("textarea"));
-    const close = () => {
-      form.remove();
-      this.classList.remove("is-editing");
-    };
-    box.value = this.#shown;
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      if (!box.value.trim()) return;
-      close();
-      this.#tell("rerun", box.value);
-    });
-    form.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key === "Escape") close();
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.dispatchEvent(new SubmitEvent("submit", { cancelable: true }));
-    });
-    form.querySelector("[data-action=cancel]")?.addEventListener("click", close);
-    this.classList.add("is-editing");
-    this.querySelector(".message__body")?.after(form);
-    box.focus();
   }
 
   /** @param {string} part @param {boolean} isShown */

@@ -16,6 +16,7 @@ export class ConversationView extends EventTarget {
   /** @type {string | null} null until the first message of a new conversation is accepted */
   id = pageState.conversation_id;
   title = "";
+  modelChoice = pageState.model_choice;
   #transcript;
   #client;
   #outbox;
@@ -39,7 +40,8 @@ export class ConversationView extends EventTarget {
     client.addEventListener("differs", () => this.#try(this.refresh()));
     transcript.addEventListener("changed", () => this.#tell("updated"));
     transcript.addEventListener("rerun", (event) => this.#rerun(event));
-    transcript.addEventListener("regenerate", (event) => this.#regenerate(/** @type {ChatMessage} */ (event.target)));
+    transcript.addEventListener("edited", () => this.#try(this.refresh()));
+    transcript.addEventListener("regenerate", (event) => this.regenerate(/** @type {ChatMessage} */ (event.target)));
     transcript.addEventListener("retry", (event) => this.#retry(/** @type {ChatMessage} */ (event.target)));
     transcript.addEventListener("look-at", (event) => {
       const messageId = /** @type {CustomEvent} */ (event).detail;
@@ -75,6 +77,17 @@ export class ConversationView extends EventTarget {
     this.#send(text, last?.dataset.role === "assistant" ? (last.dataset.messageId ?? null) : null);
   }
 
+  /** @param {string} choice who writes from the next reply on; a new conversation takes it along with its first message */
+  chooseModel(choice) {
+    this.modelChoice = choice;
+    if (!this.id) return;
+    const work = api.changeSettings(this.id, { model_choice: choice }).catch(async (error) => {
+      await this.refresh(); // the chooser goes back to what holds
+      throw error;
+    });
+    this.#try(work);
+  }
+
   stop() {
     const id = this.#transcript.answering?.dataset.generationId;
     if (id) this.#client.stop(id);
@@ -89,13 +102,17 @@ export class ConversationView extends EventTarget {
     if (this.#transcript.elements.length <= page.items.length) this.#olderLeafId = page.next_leaf_id;
     this.#transcript.set(page.items);
     this.title = page.conversation.title;
+    this.modelChoice = page.conversation.model_choice;
+    this.#transcript.dataset.trainingUse = page.conversation.training_use;
     this.#followUnfinished();
     this.#tell("updated");
   }
 
   /** @param {string} text @param {string | null} parentId */
   #send(text, parentId) {
+    /** @type {Sending} */
     const sending = { client_message_id: newId(), conversation_id: this.id, parent_id: parentId, text };
+    if (!this.id) sending.model_choice = this.modelChoice;
     this.#transcript.addPending(sending.client_message_id, text);
     this.#hand(sending);
   }
@@ -111,11 +128,7 @@ export class ConversationView extends EventTarget {
   /** @param {ChatMessage} element @param {string} generationId @param {boolean} [isKnownToServer] */
   #follow(element, generationId, isKnownToServer = false) {
     element.dataset.generationId = generationId;
-    const reader = {
-      show: (/** @type {string} */ text) => element.show(text),
-      note: (/** @type {any} */ event) => element.note(event),
-    };
-    this.#client.follow(generationId, reader, isKnownToServer);
+    this.#client.follow(generationId, element, isKnownToServer);
   }
 
   #followUnfinished() {
@@ -178,16 +191,16 @@ export class ConversationView extends EventTarget {
     this.#send(/** @type {CustomEvent} */ (event).detail, parentId);
   }
 
-  /** @param {ChatMessage} reply */
-  #regenerate(reply) {
+  /** @param {ChatMessage} reply @param {string} [modelChoice] who writes, if not whom the conversation chose */
+  regenerate(reply, modelChoice) {
     if (this.isAnswering || !reply.dataset.messageId) return;
-    this.#client.regenerate(reply.dataset.messageId);
+    this.#client.regenerate(reply.dataset.messageId, modelChoice);
     this.#transcript.cutFrom(reply);
   }
 
   /** @param {ChatMessage} element */
   #retry(element) {
-    if (element.dataset.role === "assistant") return this.#regenerate(element);
+    if (element.dataset.role === "assistant") return this.regenerate(element);
     const sending = this.#outbox.find(element.dataset.clientMessageId ?? "");
     if (!sending) return;
     element.dataset.state = "pending";

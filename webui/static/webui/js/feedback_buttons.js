@@ -1,44 +1,82 @@
 // @ts-check
-/** Two thumbs. The button shows the choice at once and takes it back when the server refuses. */
+/**
+ * Two thumbs. A thumb marks at once, and is taken back where the server refuses; a thumb down opens the panel that asks
+ * why, a thumb up offers it. Pressed again, a thumb goes back to neutral, unless more was said: then the panel opens.
+ */
 import { api } from "api";
+import { texts } from "texts";
+/** @typedef {import("texts").Feedback} Feedback */
 
 export class FeedbackButtons extends HTMLElement {
+  /** @type {Feedback | null} */
+  feedback = null;
   #messageId = "";
-  /** @type {string | null} */
-  #rating = null;
 
   connectedCallback() {
     this.addEventListener("click", (event) => {
-      const button = /** @type {Element} */ (event.target).closest("button");
-      if (button) this.#choose(button.dataset.rating === this.#rating ? null : (button.dataset.rating ?? null));
+      const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("button"));
+      if (button?.dataset.rating) this.#choose(button.dataset.rating);
+      else if (button) this.#openPanel();
     });
   }
 
-  /** @param {string} messageId @param {string | null} rating */
-  set(messageId, rating) {
+  /** @param {string} messageId @param {Feedback | null} feedback */
+  set(messageId, feedback) {
     this.#messageId = messageId;
-    this.#show(rating);
+    this.#show(feedback);
   }
 
-  /** @param {string | null} rating */
-  async #choose(rating) {
-    const before = this.#rating;
-    this.#show(rating);
+  /**
+   * Store it, or take it back with null. Tells the panel by throwing what did not work.
+   * @param {Feedback | null} feedback
+   */
+  async give(feedback) {
+    const before = this.feedback;
+    this.#show(feedback);
     try {
-      await api.rate(this.#messageId, rating);
+      await api.giveFeedback(this.#messageId, feedback);
     } catch (error) {
       this.#show(before);
+      throw error;
+    }
+  }
+
+  /** @param {string} rating */
+  async #choose(rating) {
+    const { comment = "", correction = "" } = this.feedback ?? {};
+    const isPressed = this.feedback?.rating === rating;
+    if (isPressed && hasMore(this.feedback)) return this.#openPanel();
+    try {
+      // The reasons belong to the other thumb; what was written is kept.
+      const giving = this.give(isPressed ? null : { rating, reasons: [], comment, correction });
+      if (!isPressed && rating === "down") await this.#openPanel();
+      else this.closest("chat-message")?.querySelector(".feedback-panel")?.remove();
+      await giving;
+    } catch (error) {
       this.dispatchEvent(new CustomEvent("problem", { bubbles: true, detail: /** @type {Error} */ (error).message }));
     }
   }
 
-  /** @param {string | null} rating */
-  #show(rating) {
-    this.#rating = rating;
-    for (const button of this.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", String(button.dataset.rating === rating));
-    }
+  async #openPanel() {
+    const { openFeedbackPanel } = await import("feedback_panel");
+    openFeedbackPanel(this);
   }
+
+  /** @param {Feedback | null} feedback */
+  #show(feedback) {
+    this.feedback = feedback;
+    for (const button of this.querySelectorAll("button[data-rating]")) {
+      button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.rating === feedback?.rating));
+    }
+    const more = /** @type {HTMLElement} */ (this.querySelector(".feedback-buttons__more"));
+    more.hidden = !feedback;
+    more.textContent = hasMore(feedback) ? texts.your_feedback : texts.tell_more;
+  }
+}
+
+/** @param {Feedback | null} feedback */
+function hasMore(feedback) {
+  return Boolean(feedback && (feedback.reasons.length || feedback.comment || feedback.correction));
 }
 
 customElements.define("feedback-buttons", FeedbackButtons);

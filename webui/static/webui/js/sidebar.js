@@ -38,6 +38,7 @@ export class Sidebar extends EventTarget {
     this.#on("rename", (conversation) => this.#rename(conversation));
     this.#on("pin", (each) => this.#try(api.organize(each.id, { is_pinned: !each.is_pinned }).then(() => this.refresh(this.#openId))));
     this.#on("archive", (each) => this.#try(api.organize(each.id, { is_archived: !each.is_archived }).then(() => this.refresh(this.#openId))));
+    this.#on("settings", (each) => this.#try(import("conversation_settings").then((m) => m.openConversationSettings(each.id))));
     this.#on("delete", (conversation) => this.#try(this.#delete(conversation)));
     this.#render();
     const deleted = sessionStorage.getItem(UNDO_KEY);

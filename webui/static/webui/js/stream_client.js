@@ -11,8 +11,11 @@ const LONGEST_PAUSE_MS = 2000;
 const NOT_SIGNED_IN = 4401;
 
 /**
- * A reply that is being followed: the last seq, the text shown so far, and who shows it.
- * @typedef {{seq: number, text: string, show: (text: string) => void, note: (event: any) => void}} Followed
+ * Whoever shows a reply: its text so far, and the events that are not text.
+ * @typedef {{show: (text: string) => void, note: (event: any) => void}} Reader
+ * A reply that is being followed: the last seq, the text so far, how it began, and who shows it (a comparison does,
+ * beside the transcript).
+ * @typedef {{seq: number, text: string, started: any, readers: Set<Reader>}} Followed
  */
 
 export class StreamClient extends EventTarget {
@@ -47,7 +50,7 @@ export class StreamClient extends EventTarget {
     socket.addEventListener("close", (event) => socket === this.#socket && this.#onClose(event.code));
   }
 
-  /** @param {{client_message_id: string, conversation_id: string | null, parent_id: string | null, text: string}} fields */
+  /** @param {import("outbox").Sending} fields */
   sendMessage(fields) {
     const frame = { type: "message.send", v: 1, ...fields };
     this.#unanswered.set(fields.client_message_id, frame);
@@ -57,17 +60,18 @@ export class StreamClient extends EventTarget {
   /**
    * Follow a reply from where `text` ends.
    * @param {string} generationId
-   * @param {Pick<Followed, "show" | "note">} reader
+   * @param {Reader} reader
    * @param {boolean} [isKnownToServer] the server follows what this socket has just asked for by itself
    */
   follow(generationId, reader, isKnownToServer = false) {
     const known = this.#followed.get(generationId);
     if (known) {
-      Object.assign(known, reader);
-      known.show(known.text);
+      if (known.started && !known.readers.has(reader)) reader.note(known.started);
+      known.readers.add(reader);
+      reader.show(known.text);
       return;
     }
-    this.#followed.set(generationId, { seq: 0, text: "", ...reader });
+    this.#followed.set(generationId, { seq: 0, text: "", started: null, readers: new Set([reader]) });
     if (!isKnownToServer) this.#ask(generationId);
   }
 
@@ -81,9 +85,9 @@ export class StreamClient extends EventTarget {
     this.#send({ type: "generation.stop", v: 1, generation_id: generationId });
   }
 
-  /** @param {string} messageId */
-  regenerate(messageId) {
-    this.#send({ type: "generation.regenerate", v: 1, message_id: messageId });
+  /** @param {string} messageId @param {string} [modelChoice] who writes, if not whom the conversation chose */
+  regenerate(messageId, modelChoice) {
+    this.#send({ type: "generation.regenerate", v: 1, message_id: messageId, model_choice: modelChoice });
   }
 
   /** @param {object} frame */
@@ -154,8 +158,11 @@ export class StreamClient extends EventTarget {
     reply.seq = event.seq;
     if (event.kind === "delta") reply.text += event.delta;
     if (event.kind === "snapshot") reply.text = event.text;
-    if (event.kind === "delta" || event.kind === "snapshot") reply.show(reply.text);
-    else reply.note(event);
+    if (event.kind === "started") reply.started = event;
+    for (const reader of reply.readers) {
+      if (event.kind === "delta" || event.kind === "snapshot") reader.show(reply.text);
+      else reader.note(event);
+    }
     if (event.kind === "finished" || event.kind === "failed") {
       this.#followed.delete(event.generation_id);
       this.#compare(reply.text, event.text_sha256);

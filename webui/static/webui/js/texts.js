@@ -11,13 +11,14 @@ export const texts = block("page-texts");
  * @typedef {{id: string, state: string, finish_reason: string, dropped_messages: number, text_sha256: string,
  *   error: null | {code: string, message: string, retryable: boolean}}} Generation
  * @typedef {{id: string, parent_id: string | null, role: string, text: string, client_message_id: string | null,
- *   sibling_ids: string[], rating: null | string, generation: null | Generation}} Message
+ *   sibling_ids: string[], edited_at: string | null, feedback: null | Feedback, generation: null | Generation}} Message
+ * @typedef {{rating: string, reasons: string[], comment: string, correction: string}} Feedback
  * @typedef {{id: string, title: string, updated_at: string, is_answering: boolean, is_pinned: boolean,
  *   is_archived: boolean}} Conversation
  * @typedef {{theme: string, contrast: string, follows_reply: boolean, shows_suggestions: boolean,
  *   has_shortcuts: boolean, shortcuts: Record<string, string>}} Preferences
  * @typedef {{conversation_id: string | null, conversations: Conversation[], messages: Message[], next_leaf_id: string | null,
- *   next_cursor: string | null, max_message_chars: number, preferences: Preferences}} PageState
+ *   model_choice: string, training_use: string | null, next_cursor: string | null, max_message_chars: number, preferences: Preferences}} PageState
  */
 
 /** @type {PageState} */

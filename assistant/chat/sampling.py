@@ -1,0 +1,44 @@
+"""How tokens are drawn: the product's defaults, and what a conversation's owner changed of them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from assistant.errors import AssistantError
+from inference.contract import SamplingParams
+
+# What an owner may change; the stop strings and the ban on repeats are the product's own.
+CHANGEABLE = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens", "seed")
+
+
+def defaults() -> SamplingParams:
+    """A random seed each time: a regenerated reply shall differ, and each can be written again from its row.
+    Small models fall into loops; a mild penalty and a ban on long repeats end them and leave quotations possible."""
+    return SamplingParams(
+        seed=secrets.randbits(32), max_tokens=settings.MAX_REPLY_TOKENS, repetition_penalty=1.05, no_repeat_ngram=12
+    )
+
+
+def with_changes(changes: Mapping[str, Any]) -> SamplingParams:
+    """The defaults with a conversation's changes over them. The operator's limit on the length holds for what was
+    chosen under an earlier one too; fields of another version are ignored."""
+    base = defaults()
+    chosen = {name: changes.get(name, getattr(base, name)) for name in CHANGEABLE}
+    chosen["max_tokens"] = min(chosen["max_tokens"], base.max_tokens)
+    return SamplingParams(**chosen, no_repeat_ngram=base.no_repeat_ngram)
+
+
+def checked(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes as they will be stored; None takes one back. Raises sampling.invalid, sampling.too_long."""
+    kept = {name: changes[name] for name in CHANGEABLE if changes.get(name) is not None}
+    if kept.get("max_tokens", 1) > settings.MAX_REPLY_TOKENS:
+        raise AssistantError("sampling.too_long", limit=settings.MAX_REPLY_TOKENS)
+    try:
+        with_changes(kept)
+    except ValueError as error:
+        raise AssistantError("sampling.invalid", reason=str(error)) from error
+    return kept
