@@ -105,9 +105,7 @@ def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> 
     children = queries.children_by_parent(conversation)
     if not conversation.messages.filter(pk=message_id).exists():
         raise AssistantError("message.not_found")
-    leaf = message_id
-    while leaf in children:
-        leaf = children[leaf][-1]
+    leaf = queries.newest_leaf(children, message_id)
     Conversation.objects.filter(pk=conversation.pk).update(head_id=leaf)
 
 

@@ -46,9 +46,12 @@ class ConversationHead(Schema):
 
 
 class MessagesPage(Schema):
+    """`next_leaf_id` asks for what is older, as leaf_id; `next_after_id` for what is newer, as after."""
+
     conversation: ConversationHead
     items: list[MessageOut]
     next_leaf_id: UUID | None
+    next_after_id: UUID | None
 
 
 class HeadIn(Schema):
@@ -65,14 +68,24 @@ class RatingOut(Schema):
 
 @router.get("/conversations/{uuid:conversation_id}/messages", response=MessagesPage)
 def list_messages(
-    request: HttpRequest, conversation_id: UUID, leaf_id: UUID | None = None, limit: Limit = 50
+    request: HttpRequest,
+    conversation_id: UUID,
+    leaf_id: UUID | None = None,
+    around: UUID | None = None,
+    after: UUID | None = None,
+    limit: Limit = 50,
 ) -> MessagesPage:
+    """The newest messages of the branch that is looked at; or those up to a leaf, around a message, or after one."""
     person_id = person_of(request).id
     conversation = queries.conversation_of(person_id, conversation_id)
-    page = queries.visible_path(person_id, conversation, leaf_id, limit)
-    return MessagesPage.model_validate(
-        {"conversation": conversation, "items": page.items, "next_leaf_id": page.next_cursor}, from_attributes=True
-    )
+    if around:
+        window = queries.window_around(person_id, conversation, around, limit)
+    elif after:
+        window = queries.window_after(person_id, conversation, after, limit)
+    else:
+        window = queries.visible_path(person_id, conversation, leaf_id, limit)
+    fields = {name: getattr(window, name) for name in ("items", "next_leaf_id", "next_after_id")}
+    return MessagesPage.model_validate({"conversation": conversation, **fields}, from_attributes=True)
 
 
 @router.put("/conversations/{uuid:conversation_id}/head", response={204: None})
