@@ -66,6 +66,7 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
             "next_leaf_id": window.next_leaf_id if window else None,
             "next_after_id": window.next_after_id if window else None,
             "message_id": message_id if window else None,
+            "head_id": conversation.head_id if conversation else None,
             "is_current_branch": window is None or window.is_current,
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
             "next_cursor": conversations.next_cursor,

@@ -140,7 +140,8 @@ def window_around(person_id: UUID, conversation: Conversation, message_id: UUID,
     on the newest branch that does. Raises message.not_found."""
     children = children_by_parent(conversation)
     branch, is_current = _branch_through(children, conversation, message_id)
-    return _window(branch, branch.index(message_id) - limit // 2, limit, children, person_id, is_current=is_current)
+    begin = min(branch.index(message_id) - limit // 2, len(branch) - limit)
+    return _window(branch, begin, limit, children, person_id, is_current=is_current)
 
 
 def window_after(person_id: UUID, conversation: Conversation, message_id: UUID, limit: int = 50) -> Window:
@@ -153,7 +154,8 @@ def window_after(person_id: UUID, conversation: Conversation, message_id: UUID, 
 def _window(
     branch: list[UUID], begin: int, limit: int, children: Children, person_id: UUID, *, is_current: bool = True
 ) -> Window:
-    begin, end = max(0, begin), begin + limit
+    begin = max(0, begin)
+    end = begin + limit
     return Window(
         items=_message_views(branch[begin:end], children, person_id),
         next_leaf_id=branch[begin - 1] if begin else None,

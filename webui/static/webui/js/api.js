@@ -34,8 +34,8 @@ export const api = {
   deleteConversation: (id) => request("DELETE", `/conversations/${id}`),
   /** @param {string} id */
   restoreConversation: (id) => request("POST", `/conversations/${id}/restore`),
-  /** @param {string} id @param {string} [leafId] */
-  messages: (id, leafId) => request("GET", `/conversations/${id}/messages${leafId ? `?leaf_id=${leafId}` : ""}`),
+  /** @param {string} id @param {{leaf_id?: string, around?: string, after?: string}} [where] the newest, if not said */
+  messages: (id, where) => request("GET", `/conversations/${id}/messages?${new URLSearchParams(where)}`),
   /** @param {string} id @param {string} messageId */
   lookAt: (id, messageId) => request("PUT", `/conversations/${id}/head`, { message_id: messageId }),
   /** @param {Partial<import("texts").Preferences>} changes */

@@ -56,7 +56,10 @@ export class ChatMessage extends HTMLElement {
     this.message = message;
     this.dataset.messageId = message.id;
     this.dataset.state = message.generation?.state ?? "sent";
-    if (!isStreaming) this.show(message.text);
+    if (!isStreaming) {
+      this.#shown = message.text;
+      this.#render();
+    }
     this.#reveal("dropped", (message.generation?.dropped_messages ?? 0) > 0);
     this.#reveal("cut", message.generation?.finish_reason === "length");
     this.#reveal("stopped", message.generation?.state === "cancelled");

@@ -106,15 +106,15 @@ const normalized = (text) => text.replace(/\r\n?/g, "\n").replaceAll("\0", "\uFF
 
 /**
  * How many blocks no further text can change: those before the last block whose first line is complete. One line is
- * needed, because "2" below a list is a paragraph until a dot follows. Two paragraphs without an empty line between
- * them may become one, when what made the second a heading or a formula turns out to be something else.
+ * needed, because "2" below a list is a paragraph until a dot follows. What stands below a paragraph
+ * without an empty line may become a part of it, when a later line is not what made it a heading, a table or a formula.
  * @param {import("marked").Token[]} blocks @param {string} text
  */
 function closedBlocks(blocks, text) {
   let closed = 0;
   let at = 0;
   blocks.forEach((block, index) => {
-    const mayJoin = ["paragraph", "heading"].includes(block.type) || block.kind === "open";
+    const mayJoin = ["paragraph", "heading", "table"].includes(block.type) || block.kind === "open";
     const isBound = mayJoin && blocks[index - 1]?.type === "paragraph";
     if (block.type !== "space" && !isBound && text.indexOf("\n", at) >= 0) closed = index;
     at += block.raw.length;

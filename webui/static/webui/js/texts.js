@@ -17,7 +17,7 @@ export const texts = block("page-texts");
  * @typedef {{theme: string, contrast: string, follows_reply: boolean, shows_suggestions: boolean,
  *   has_shortcuts: boolean, shortcuts: Record<string, string>}} Preferences
  * @typedef {{conversation_id: string | null, conversations: Conversation[], messages: Message[], next_leaf_id: string | null,
- *   next_cursor: string | null, max_message_chars: number, preferences: Preferences}} PageState
+ *   next_after_id: string | null, message_id: string | null, head_id: string | null, is_current_branch: boolean, next_cursor: string | null, max_message_chars: number, preferences: Preferences}} PageState
  */
 
 /** @type {PageState} */
