@@ -2,7 +2,7 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream screenshots install install-tests browser clean
+.PHONY: help run test lint e2e-all faults bench-stream bench-page screenshots vendor install install-tests browser clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ faults: install-tests ## break the started product at random for a while and cou
 
 bench-stream: install-tests ## many streams at once: loss, latency, CPU, memory
 	@exec $(PYTHON) -m bench.stream
+
+bench-page: install-tests browser ## weight, speed and smoothness of the page, in a browser
+	@exec $(PYTHON) -m bench.page
+
+vendor: install ## take the vendored JavaScript from npm again, as webui/vendor.lock.json pins it
+	@exec $(PYTHON) -m webui.vendoring
 
 screenshots: install-tests browser ## pictures of every page
 	@exec $(PYTHON) -m tests.e2e.screenshots

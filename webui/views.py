@@ -20,34 +20,41 @@ from assistant.accounts.models import Person
 from assistant.adapters.registry import AUTOMATIC, choices_for
 from assistant.chat import queries
 from assistant.chat.consent import training_use
+from assistant.chat.models import Conversation
 from assistant.errors import AssistantError
+from webui import vendoring
 from webui.page_texts import PAGE_TEXTS
 from webui.preferences import preferences_of
 
-STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer", "answers")]
-MODULES = sorted(file.stem for file in (Path(__file__).parent / "static" / "webui" / "js").glob("*.js"))
+STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "rich_text", "composer", "answers")]
+# Bare module name -> static file: our own modules, and those of others.
+MODULES = {
+    **{file.stem: f"webui/js/{file.name}" for file in sorted((Path(__file__).parent / "static/webui/js").glob("*.js"))},
+    **{name: f"webui/vendor/{name}.js" for name in vendoring.modules()},
+}
 
 
 @require_safe
 @never_cache
 @ensure_csrf_cookie
 def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
-    """A conversation, or the beginning of a new one. A visitor becomes a guest; conversations of others are 404."""
+    """A conversation, at its end or around ?message=<id>, or the beginning of a new one. A visitor becomes a guest;
+    conversations of others are 404."""
     person = ensure_person(request)
     try:
-        context = _context(person, conversation_id)
+        context = _context(person, conversation_id, request.GET.get("message"))
     except AssistantError as error:
         return render(request, "webui/error.html", {"error": error}, status=error.status)
     return render(request, "webui/chat.html", context)
 
 
-def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
-    conversation = path = None
+def _context(person: Person, conversation_id: UUID | None, message_id: str | None) -> dict[str, Any]:
+    conversation = window = None
     if conversation_id is not None:
         conversation = queries.conversation_of(person.id, conversation_id)
-        path = queries.visible_path(person.id, conversation)
+        window = _window(person, conversation, message_id)
     conversations = queries.conversations_of(person.id)
-    messages = path.items if path else []
+    messages = window.items if window else []
     return {
         "person": person,
         "conversation": conversation,
@@ -59,7 +66,11 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
         "page_state": {
             "conversation_id": conversation.id if conversation else None,
             "messages": [dataclasses.asdict(message) for message in messages],
-            "next_leaf_id": path.next_cursor if path else None,
+            "next_leaf_id": window.next_leaf_id if window else None,
+            "next_after_id": window.next_after_id if window else None,
+            "message_id": message_id if window else None,
+            "head_id": conversation.head_id if conversation else None,
+            "is_current_branch": window is None or window.is_current,
             "model_choice": conversation.model_choice if conversation else AUTOMATIC,
             "training_use": training_use(conversation, person) if conversation else None,
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
@@ -69,5 +80,14 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
         },
         "stylesheets": STYLESHEETS,
         # Bare module names -> hashed addresses, so that browsers may keep each file for ever.
-        "modules": {name: staticfiles_storage.url(f"webui/js/{name}.js") for name in MODULES},
+        "modules": {name: staticfiles_storage.url(file) for name, file in MODULES.items()},
     }
+
+
+def _window(person: Person, conversation: Conversation, message_id: str | None) -> queries.Window:
+    if message_id is None:
+        return queries.visible_path(person.id, conversation)
+    try:
+        return queries.window_around(person.id, conversation, UUID(message_id))
+    except ValueError:
+        raise AssistantError("message.not_found") from None

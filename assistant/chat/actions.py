@@ -138,9 +138,7 @@ def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> 
         if step == message_id:
             return
         step = parents[step]
-    leaf = message_id
-    while leaf in children:
-        leaf = children[leaf][-1]
+    leaf = queries.newest_leaf(children, message_id)
     Conversation.objects.filter(pk=conversation.pk).update(head_id=leaf)
     transaction.on_commit(lambda: stream.hint(person_id, conversation_id))
 

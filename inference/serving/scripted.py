@@ -3,6 +3,7 @@
 Its script is `EngineConfig.model`, for example `scripted:tokens_per_second=20&tokens=200&stamp=1`:
   tokens_per_second  each generation's own rate from its start, without drift; 0 = as fast as possible
   tokens             how long a reply is
+  echo               1 = instead of words, the last user message as it is, four characters to a token
   stamp              1 = instead of words, the wall-clock time at which each piece is said
   fail, fail_after   end each attempt with this failure code (retryable) after so many of its tokens
 Token `i` of a reply has the id `i`, and its text depends on the last user message and on `i` alone.
@@ -57,10 +58,15 @@ def scripted_text(user_text: str, tokens: int) -> str:
     return "".join(scripted_pieces(user_text, tokens))
 
 
+def echoed_pieces(user_text: str) -> list[str]:
+    return [user_text[at : at + 4] for at in range(0, len(user_text), 4)]
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     tokens_per_second: float = 20.0
     tokens: int = 50
+    echo: int = 0
     stamp: int = 0
     fail: str = ""
     fail_after: int = 0
@@ -182,12 +188,13 @@ class ScriptedEngine:
 
     def _begin(self, request: GenerationRequest) -> None:
         said = len(request.prefix_token_ids)
-        tokens = min(self._script.tokens, request.sampling.max_tokens)
         text = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
+        pieces = echoed_pieces(text) if self._script.echo else scripted_pieces(text, self._script.tokens)
+        tokens = min(len(pieces), request.sampling.max_tokens)
         speech = Speech(
             request,
-            pieces=scripted_pieces(text, tokens),
-            reason="length" if tokens < self._script.tokens else "stop",
+            pieces=pieces[:tokens],
+            reason="length" if tokens < len(pieces) else "stop",
             began_at=time.monotonic(),
             first=said,
             said=said,

@@ -70,29 +70,30 @@ def replies(page: Page) -> Locator:
     return page.locator("chat-message[data-role=assistant]")
 
 
+# A person's message stands there as it was written; of a reply the element keeps what its Markdown was.
+_TEXT = "element => element.dataset.role === 'user' ? element.querySelector('.message-text').textContent : element.text"
+
+
 def text_of(message: Locator) -> str:
-    return message.locator(".message-text").text_content() or ""
+    return str(message.evaluate(_TEXT) or "")
 
 
 def until_words(message: Locator, words: int) -> str:
     """Wait until so many words of a reply are shown; returns what is shown."""
-    handle = message.locator(".message-text").element_handle()
     message.page.wait_for_function(
-        "([element, words]) => element.textContent.split(' ').length > words", arg=[handle, words]
+        f"([element, words]) => ({_TEXT})(element)?.split(' ').length > words", arg=[message.element_handle(), words]
     )
     return text_of(message)
 
 
 def expect_text(message: Locator, text: str) -> None:
     """The message says exactly this, to the last space and line end."""
-    place = message.locator(".message-text")
-    handle = place.element_handle()
     try:
         message.page.wait_for_function(
-            "([element, text]) => element.textContent === text", arg=[handle, text], timeout=5_000
+            f"([element, text]) => ({_TEXT})(element) === text", arg=[message.element_handle(), text], timeout=5_000
         )
     except TimeoutError:
-        assert place.text_content() == text
+        assert text_of(message) == text
 
 
 def until_state(message: Locator, state: str, patience_ms: int = PATIENCE_MS) -> None:

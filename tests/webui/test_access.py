@@ -125,7 +125,23 @@ ADDRESSES: dict[str, Foreign | Own] = {
 PARTS = ("accounts/", "admin/")
 NAMED_BY_ACCOUNTS = {"2fa/passkeys/<int:pk>/edit/", "2fa/passkeys/<int:pk>/remove/"}
 
-FOREIGN = [pytest.param(line, id=address) for address, line in ADDRESSES.items() if isinstance(line, Foreign)]
+# Parameters that name an object of their own, on addresses that have a line above.
+PARAMETERS = {
+    "GET /c/{conversation_id}/?message": Foreign(
+        lambda c, of: c.get(f"/c/{of.conversation_id}/", {"message": of.message_id}), None
+    ),
+    **{
+        f"GET /api/conversations/{{conversation_id}}/messages?{name}": Foreign(
+            lambda c, of, name=name: c.get(f"/api/conversations/{of.conversation_id}/messages", {name: of.message_id}),
+            "conversation.not_found",
+        )
+        for name in ("leaf_id", "around", "after")
+    },
+}
+
+FOREIGN = [
+    pytest.param(line, id=address) for address, line in {**ADDRESSES, **PARAMETERS}.items() if isinstance(line, Foreign)
+]
 VISITORS = ["charlie", "nobody"]
 
 
@@ -186,6 +202,19 @@ def test_what_is_not_there_looks_like_what_is_anothers(charlie: Person, of_alice
             assert theirs.status_code == nobodys.status_code == 404
             if line.code:
                 assert theirs.content == nobodys.content
+
+
+@pytest.mark.parametrize("name", ["leaf_id", "around", "after"])
+def test_a_window_of_ones_own_conversation_shows_no_message_of_another(
+    name: str, charlie: Person, of_alice: Accepted
+) -> None:
+    own = ask(charlie, "My own")
+
+    answer = client_of("charlie", charlie).get(
+        f"/api/conversations/{own.conversation_id}/messages", {name: of_alice.message_id}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "message.not_found")
 
 
 def test_the_lists_hold_nothing_of_another(charlie: Person, of_alice: Accepted) -> None:

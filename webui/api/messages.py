@@ -50,9 +50,12 @@ class ConversationHead(Schema):
 
 
 class MessagesPage(Schema):
+    """`next_leaf_id` asks for what is older, as leaf_id; `next_after_id` for what is newer, as after."""
+
     conversation: ConversationHead
     items: list[MessageOut]
     next_leaf_id: UUID | None
+    next_after_id: UUID | None
 
 
 class HeadIn(Schema):
@@ -83,11 +86,22 @@ class ProvenanceOut(Schema):
 
 @router.get("/conversations/{uuid:conversation_id}/messages", response=MessagesPage)
 def list_messages(
-    request: HttpRequest, conversation_id: UUID, leaf_id: UUID | None = None, limit: Limit = 50
+    request: HttpRequest,
+    conversation_id: UUID,
+    leaf_id: UUID | None = None,
+    around: UUID | None = None,
+    after: UUID | None = None,
+    limit: Limit = 50,
 ) -> MessagesPage:
+    """The newest messages of the branch that is looked at; or those up to a leaf, around a message, or after one."""
     person = person_of(request)
     conversation = queries.conversation_of(person.id, conversation_id)
-    page = queries.visible_path(person.id, conversation, leaf_id, limit)
+    if around:
+        window = queries.window_around(person.id, conversation, around, limit)
+    elif after:
+        window = queries.window_after(person.id, conversation, after, limit)
+    else:
+        window = queries.visible_path(person.id, conversation, leaf_id, limit)
     head = ConversationHead(
         id=conversation.id,
         title=conversation.title,
@@ -95,9 +109,8 @@ def list_messages(
         model_choice=conversation.model_choice,
         training_use=training_use(conversation, person),
     )
-    return MessagesPage.model_validate(
-        {"conversation": head, "items": page.items, "next_leaf_id": page.next_cursor}, from_attributes=True
-    )
+    fields = {name: getattr(window, name) for name in ("items", "next_leaf_id", "next_after_id")}
+    return MessagesPage.model_validate({"conversation": head, **fields}, from_attributes=True)
 
 
 @router.put("/conversations/{uuid:conversation_id}/head", response={204: None})

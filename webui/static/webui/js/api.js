@@ -34,8 +34,8 @@ export const api = {
   deleteConversation: (id) => request("DELETE", `/conversations/${id}`),
   /** @param {string} id */
   restoreConversation: (id) => request("POST", `/conversations/${id}/restore`),
-  /** @param {string} id @param {string} [leafId] */
-  messages: (id, leafId) => request("GET", `/conversations/${id}/messages${leafId ? `?leaf_id=${leafId}` : ""}`),
+  /** @param {string} id @param {{leaf_id?: string, around?: string, after?: string}} [where] the newest, if not said */
+  messages: (id, where) => request("GET", `/conversations/${id}/messages?${new URLSearchParams(where)}`),
   /** @param {string} id @param {string} messageId @returns {Promise<import("texts").Message>} */
   message: (id, messageId) =>
     request("GET", `/conversations/${id}/messages?leaf_id=${messageId}&limit=1`).then((page) => page.items[0]),

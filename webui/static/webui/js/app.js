@@ -40,7 +40,6 @@ on(composer, "send", (text) => conversation.send(text));
 on(composer, "stop", () => conversation.stop());
 on(conversation, "updated", () => update());
 on(sidebar, "leaving", () => conversation.leave());
-on(transcript, "grown", () => scroll.follow());
 for (const part of [conversation, sidebar, transcript]) on(part, "problem", (message) => composer.warn(message));
 
 on(client, "state", ({ isOpen, reason }) => {

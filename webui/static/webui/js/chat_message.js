@@ -1,8 +1,9 @@
 // @ts-check
 /**
- * One message. Its text is set as text, never as markup, and at most once per frame while it streams.
+ * One message. A person's text is set as text; a reply's is Markdown (rich_text.js), read at most once per frame.
  * States: pending, sent, refused (a person's); queued, running, completed, cancelled, failed (a reply's).
  */
+import { RichText } from "rich_text";
 import { fromTemplate, texts } from "texts";
 /** @typedef {import("texts").Message} Message */
 /** @typedef {import("feedback_buttons").FeedbackButtons} FeedbackButtons */
@@ -13,6 +14,8 @@ export class ChatMessage extends HTMLElement {
   message = null;
   #shown = "";
   #frame = 0;
+  /** @type {RichText | null} */
+  #rich = null;
 
   connectedCallback() {
     if (this.dataset.bound) return;
@@ -35,6 +38,7 @@ export class ChatMessage extends HTMLElement {
     return this.dataset.state ?? "";
   }
 
+  /** What was written, as it was written. */
   get text() {
     return this.#shown;
   }
@@ -52,7 +56,10 @@ export class ChatMessage extends HTMLElement {
     this.message = message;
     this.dataset.messageId = message.id;
     this.dataset.state = message.generation?.state ?? "sent";
-    if (!isStreaming) this.show(message.text);
+    if (!isStreaming) {
+      this.#shown = message.text;
+      this.#render();
+    }
     this.#reveal("dropped", (message.generation?.dropped_messages ?? 0) > 0);
     this.#reveal("cut", message.generation?.finish_reason === "length");
     this.#reveal("stopped", message.generation?.state === "cancelled");
@@ -74,7 +81,7 @@ export class ChatMessage extends HTMLElement {
    * @param {any} event
    */
   note(event) {
-    this.#render(); // whoever waits for the end must find the whole text
+    this.#render(event.kind !== "started"); // whoever waits for the end must find the whole text
     if (event.kind === "started") {
       this.dataset.state = "running";
       this.#reveal("dropped", event.dropped_messages > 0);
@@ -95,13 +102,17 @@ export class ChatMessage extends HTMLElement {
     /** @type {HTMLElement} */ (this.querySelector("[data-part=failure-text]")).textContent = reason;
   }
 
-  #render() {
+  #render(isWhole = !this.isAnswering) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const place = /** @type {HTMLElement} */ (this.querySelector(".message-text"));
-    const node = /** @type {Text | null} */ (place.firstChild);
-    if (node && this.#shown.startsWith(node.data)) node.appendData(this.#shown.slice(node.data.length));
-    else place.textContent = this.#shown;
+    if (this.dataset.role !== "assistant") {
+      if (place.textContent !== this.#shown) place.textContent = this.#shown;
+    } else {
+      this.#rich ??= new RichText(place);
+      if (isWhole) this.#rich.finish(this.#shown);
+      else this.#rich.grow(this.#shown);
+    }
     this.#tell("grown");
   }
 

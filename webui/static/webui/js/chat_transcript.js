@@ -10,11 +10,16 @@ export class ChatTranscript extends HTMLElement {
   }
 
   get last() {
-    return this.elements.at(-1) ?? null;
+    return /** @type {ChatMessage | null} */ (this.lastElementChild);
   }
 
   get answering() {
     return this.elements.find((element) => element.isAnswering) ?? null;
+  }
+
+  /** @param {string} messageId */
+  find(messageId) {
+    return this.elements.find((element) => element.dataset.messageId === messageId) ?? null;
   }
 
   /**
@@ -22,11 +27,20 @@ export class ChatTranscript extends HTMLElement {
    * @param {Message[]} messages
    */
   set(messages) {
+    const first = messages[0] && this.find(messages[0].id);
+    this.#show(first ? this.elements.slice(0, this.elements.indexOf(first)) : [], messages);
+  }
+
+  /** @param {Message[]} messages show exactly these */
+  replace(messages) {
+    this.#show([], messages);
+  }
+
+  /** @param {ChatMessage[]} older @param {Message[]} messages */
+  #show(older, messages) {
     const known = new Map(this.elements.map((element) => [element.dataset.messageId, element]));
     const pending = this.elements.filter((element) => !element.dataset.messageId);
     const sent = new Map(pending.map((element) => [element.dataset.clientMessageId, element]));
-    const first = messages[0] && known.get(messages[0].id);
-    const older = first ? this.elements.slice(0, this.elements.indexOf(first)) : [];
     const shown = messages.map((message) => {
       const element = known.get(message.id) ?? sent.get(message.client_message_id ?? "") ?? ChatMessage.create(message.role);
       element.set(message);
@@ -37,12 +51,17 @@ export class ChatTranscript extends HTMLElement {
 
   /** @param {Message[]} messages what is older than all that is shown */
   addOlder(messages) {
-    const elements = messages.map((message) => {
-      const element = ChatMessage.create(message.role);
-      element.set(message);
-      return element;
-    });
-    this.prepend(...elements);
+    this.prepend(...messages.map(elementOf));
+  }
+
+  /** @param {Message[]} messages what is newer than all that is shown */
+  addNewer(messages) {
+    this.append(...messages.map(elementOf));
+  }
+
+  /** @param {Message[]} messages bring those of them up to date that are shown */
+  update(messages) {
+    for (const message of messages) this.find(message.id)?.set(message);
   }
 
   /**
@@ -64,7 +83,7 @@ export class ChatTranscript extends HTMLElement {
    * @param {string} replyId
    */
   addReply(replyId) {
-    const known = this.elements.find((element) => element.dataset.messageId === replyId);
+    const known = this.find(replyId);
     if (known) return known;
     const element = ChatMessage.create("assistant");
     element.dataset.messageId = replyId;
@@ -87,6 +106,13 @@ export class ChatTranscript extends HTMLElement {
       if (this.children[index] !== element) this.insertBefore(element, this.children[index] ?? null);
     });
   }
+}
+
+/** @param {Message} message */
+function elementOf(message) {
+  const element = ChatMessage.create(message.role);
+  element.set(message);
+  return element;
 }
 
 customElements.define("chat-transcript", ChatTranscript);

@@ -21,8 +21,12 @@ export class ConversationView extends EventTarget {
   #client;
   #outbox;
   #scroll;
+  // What is shown is a stretch of the branch: what is asked for above and below it, null where there is nothing.
   #olderLeafId = pageState.next_leaf_id;
-  #isLoadingOlder = false;
+  #newerAfterId = pageState.next_after_id;
+  #isLoading = false;
+  /** @type {string | null} the end of the branch, shown or not */
+  #headId = pageState.head_id;
 
   /** @param {ChatTranscript} transcript @param {StreamClient} client @param {Outbox} outbox @param {ScrollManager} scroll */
   constructor(transcript, client, outbox, scroll) {
@@ -44,10 +48,11 @@ export class ConversationView extends EventTarget {
     transcript.addEventListener("regenerate", (event) => this.regenerate(/** @type {ChatMessage} */ (event.target)));
     transcript.addEventListener("retry", (event) => this.#retry(/** @type {ChatMessage} */ (event.target)));
     transcript.addEventListener("look-at", (event) => {
-      const messageId = /** @type {CustomEvent} */ (event).detail;
-      if (this.id) this.#try(api.lookAt(this.id, messageId).then(() => this.refresh()));
+      this.#try(this.#showVersion(/** @type {CustomEvent} */ (event).detail, /** @type {Element} */ (event.target)));
     });
     scroll.addEventListener("top", () => this.#try(this.#loadOlder()));
+    scroll.addEventListener("bottom", () => this.#try(this.#loadNewer()));
+    scroll.addEventListener("latest", () => this.#try(this.#showLatest()));
   }
 
   get isAnswering() {
@@ -57,13 +62,15 @@ export class ConversationView extends EventTarget {
   /** Show what came with the page, and send what an earlier page could not. */
   open() {
     this.#transcript.set(pageState.messages);
+    this.#scroll.hasNewer = this.#newerAfterId !== null;
     this.#followUnfinished();
     for (const sending of this.#outbox.all) {
       if (sending.conversation_id === this.id) this.#transcript.addPending(sending.client_message_id, sending.text);
       this.#client.sendMessage(sending);
     }
     this.#tell("updated");
-    this.#scroll.toEnd();
+    if (!pageState.message_id) this.#scroll.toEnd();
+    else this.#point(pageState.message_id, pageState.is_current_branch);
   }
 
   /** The conversation is going away; what comes of it is no longer asked for. */
@@ -74,7 +81,8 @@ export class ConversationView extends EventTarget {
   /** @param {string} text a message below the last reply */
   send(text) {
     const last = this.#transcript.last;
-    this.#send(text, last?.dataset.role === "assistant" ? (last.dataset.messageId ?? null) : null);
+    if (this.#newerAfterId) this.#send(text, this.#headId);
+    else this.#send(text, last?.dataset.role === "assistant" ? (last.dataset.messageId ?? null) : null);
   }
 
   /** @param {string} choice who writes from the next reply on; a new conversation takes it along with its first message */
@@ -97,15 +105,60 @@ export class ConversationView extends EventTarget {
   async refresh() {
     if (!this.id) return;
     const asked = this.id;
-    const page = await api.messages(asked);
+    const last = this.#transcript.last?.dataset.messageId;
+    const page = await api.messages(asked, this.#newerAfterId && last ? { around: last } : {});
     if (asked !== this.id) return;
-    if (this.#transcript.elements.length <= page.items.length) this.#olderLeafId = page.next_leaf_id;
-    this.#transcript.set(page.items);
+    if (this.#newerAfterId) this.#transcript.update(page.items);
+    else {
+      this.#transcript.set(page.items);
+      if (this.#transcript.elements[0]?.dataset.messageId === page.items[0]?.id) this.#olderLeafId = page.next_leaf_id;
+    }
+    this.#take(page);
+  }
+
+  /** @param {any} page */
+  #take(page) {
     this.title = page.conversation.title;
     this.modelChoice = page.conversation.model_choice;
     this.#transcript.dataset.trainingUse = page.conversation.training_use;
+    this.#headId = page.conversation.head_id;
     this.#followUnfinished();
     this.#tell("updated");
+  }
+
+  /** @param {string} [messageId] in place of what is shown: what is around this message, or else the newest */
+  async #load(messageId) {
+    if (!this.id) return;
+    const asked = this.id;
+    const page = await api.messages(asked, messageId ? { around: messageId } : {});
+    if (asked !== this.id) return;
+    this.#transcript.replace(page.items);
+    this.#olderLeafId = page.next_leaf_id;
+    this.#newerAfterId = page.next_after_id;
+    this.#scroll.hasNewer = this.#newerAfterId !== null;
+    this.#take(page);
+  }
+
+  async #showLatest() {
+    await this.#load();
+    this.#scroll.toEnd();
+  }
+
+  /** @param {string} messageId @param {Element} picker where it was chosen, and where the reader's eye is */
+  async #showVersion(messageId, picker) {
+    if (!this.id) return;
+    const top = picker.getBoundingClientRect().top;
+    await api.lookAt(this.id, messageId);
+    await this.#load(messageId);
+    const shown = this.#transcript.find(messageId)?.querySelector("branch-picker");
+    if (shown) this.#scroll.by(shown.getBoundingClientRect().top - top);
+  }
+
+  /** @param {string} messageId @param {boolean} isCurrentBranch */
+  #point(messageId, isCurrentBranch) {
+    const element = this.#transcript.find(messageId);
+    if (element) this.#scroll.pointAt(element);
+    if (this.id && !isCurrentBranch) this.#try(api.lookAt(this.id, messageId).then(() => this.refresh()));
   }
 
   /** @param {string} text @param {string | null} parentId */
@@ -122,7 +175,8 @@ export class ConversationView extends EventTarget {
     this.#outbox.put(sending);
     this.#client.sendMessage(sending);
     this.#tell("updated");
-    this.#scroll.toEnd();
+    if (this.#newerAfterId) this.#try(this.#showLatest());
+    else this.#scroll.toEnd();
   }
 
   /** @param {ChatMessage} element @param {string} generationId @param {boolean} [isKnownToServer] */
@@ -139,14 +193,35 @@ export class ConversationView extends EventTarget {
   }
 
   async #loadOlder() {
-    if (!this.id || !this.#olderLeafId || this.#isLoadingOlder) return;
-    this.#isLoadingOlder = true;
-    try {
-      const page = await api.messages(this.id, this.#olderLeafId);
+    const leafId = this.#olderLeafId;
+    if (!leafId) return;
+    await this.#loadMore({ leaf_id: leafId }, (page) => {
+      if (this.#olderLeafId !== leafId) return; // another stretch is shown by now
       this.#olderLeafId = page.next_leaf_id;
       this.#scroll.keepPlace(() => this.#transcript.addOlder(page.items));
+    });
+  }
+
+  async #loadNewer() {
+    const afterId = this.#newerAfterId;
+    if (!afterId) return;
+    await this.#loadMore({ after: afterId }, (page) => {
+      if (this.#newerAfterId !== afterId) return;
+      this.#newerAfterId = page.next_after_id;
+      this.#transcript.addNewer(page.items);
+      this.#scroll.hasNewer = this.#newerAfterId !== null;
+      this.#take(page);
+    });
+  }
+
+  /** @param {{leaf_id?: string, after?: string}} where @param {(page: any) => void} show */
+  async #loadMore(where, show) {
+    if (!this.id || this.#isLoading) return;
+    this.#isLoading = true;
+    try {
+      show(await api.messages(this.id, where));
     } finally {
-      this.#isLoadingOlder = false;
+      this.#isLoading = false;
     }
   }
 
@@ -164,6 +239,10 @@ export class ConversationView extends EventTarget {
       history.replaceState(null, "", `/c/${this.id}/`);
     }
     if (accepted.conversation_id !== this.id) return;
+    if (this.#newerAfterId) {
+      this.#try(this.#showLatest());
+      return;
+    }
     this.#follow(this.#transcript.addReply(accepted.reply_id), accepted.generation_id, true);
     this.#tell("updated");
     this.#scroll.toEnd();

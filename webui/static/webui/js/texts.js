@@ -18,7 +18,9 @@ export const texts = block("page-texts");
  * @typedef {{theme: string, contrast: string, follows_reply: boolean, shows_suggestions: boolean,
  *   has_shortcuts: boolean, shortcuts: Record<string, string>}} Preferences
  * @typedef {{conversation_id: string | null, conversations: Conversation[], messages: Message[], next_leaf_id: string | null,
- *   model_choice: string, training_use: string | null, next_cursor: string | null, max_message_chars: number, preferences: Preferences}} PageState
+ *   next_after_id: string | null, message_id: string | null, head_id: string | null, is_current_branch: boolean,
+ *   model_choice: string, training_use: string | null, next_cursor: string | null, max_message_chars: number,
+ *   preferences: Preferences}} PageState
  */
 
 /** @type {PageState} */
@@ -43,3 +45,9 @@ export function fromTemplate(id) {
   const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
   return /** @type {HTMLElement} */ (document.importNode(template.content, true).firstElementChild);
 }
+
+/** @type {Record<string, string>} */
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+/** Text as HTML that says just this. @param {string} text */
+export const escaped = (text) => text.replace(/[&<>"]/g, (sign) => ENTITIES[sign]);
