@@ -2,7 +2,18 @@
 
 from assistant.accounts.models import Person
 from assistant.adapters.models import Adapter
-from assistant.chat.models import Conversation, Folder, Generation, Message, Worker
+from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback
 
-__all__ = ["Adapter", "Comparison", "Conversation", "Feedback", "Folder", "Generation", "Message", "Person", "Worker"]
+__all__ = [
+    "Adapter",
+    "Comparison",
+    "Conversation",
+    "Feedback",
+    "Folder",
+    "Generation",
+    "Message",
+    "Person",
+    "SearchText",
+    "Worker",
+]

@@ -44,19 +44,24 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
     if conversation_id is not None:
         conversation = queries.conversation_of(person.id, conversation_id)
         path = queries.visible_path(person.id, conversation)
-    conversations = queries.conversations_of(person.id)
+    conversations = queries.conversations_of(person.id, folder="none")
+    folders = queries.folders_of(person.id)
     messages = path.items if path else []
     return {
         "person": person,
         "conversation": conversation,
         "chat_messages": messages,
+        "folders": folders,
         "conversations": conversations.items,
         "next_cursor": conversations.next_cursor,
         "page_texts": PAGE_TEXTS,
         "page_state": {
             "conversation_id": conversation.id if conversation else None,
+            "is_unread": conversation is not None and conversation.is_unread,
             "messages": [dataclasses.asdict(message) for message in messages],
             "next_leaf_id": path.next_cursor if path else None,
+            "unread_count": queries.unread_count(person.id),
+            "folders": [dataclasses.asdict(folder) for folder in folders],
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
             "next_cursor": conversations.next_cursor,
             "preferences": preferences_of(person).model_dump(),

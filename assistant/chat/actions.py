@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from assistant.accounts.models import Person
 from assistant.adapters.registry import adapter_for_new_reply
-from assistant.chat import queries, stream
+from assistant.chat import queries, search, stream
 from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.tasks import wake_workers
 from assistant.chat.texts import checked, title_of
@@ -47,6 +47,7 @@ def send_message(
     text = checked(text)
     if conversation_id is None:
         conversation = Conversation.objects.create(owner=person, title=title_of(text))
+        search.index_title(conversation)
     else:
         conversation = queries.conversation_of(person.id, conversation_id)
     parent = None
@@ -64,6 +65,7 @@ def send_message(
         client_message_id=client_message_id,
         text=text,
     )
+    search.index_messages([message])
     return _ask_for_reply(conversation, message)
 
 

@@ -43,6 +43,7 @@ class ConversationHead(Schema):
     id: UUID
     title: str
     head_id: UUID | None
+    is_unread: bool
 
 
 class MessagesPage(Schema):
