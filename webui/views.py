@@ -22,7 +22,7 @@ from assistant.errors import AssistantError
 from webui.page_texts import PAGE_TEXTS
 from webui.preferences import preferences_of
 
-STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer")]
+STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer", "finding")]
 MODULES = sorted(file.stem for file in (Path(__file__).parent / "static" / "webui" / "js").glob("*.js"))
 
 

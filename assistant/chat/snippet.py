@@ -38,6 +38,8 @@ def snippet(text: str, phrases: tuple[Phrase, ...]) -> list[Part]:
 
 def _window(text: str, anchor: int) -> tuple[int, int]:
     """From a little before `anchor`; both cuts between words, where the script has spaces."""
+    if len(text) <= LENGTH:
+        return 0, len(text)
     begin = max(0, anchor - BEFORE)
     if begin and (space := re.search(r"\s", text[begin : min(begin + LEEWAY, anchor)])):
         begin += space.end()

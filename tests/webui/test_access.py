@@ -16,7 +16,7 @@ from django.urls import URLResolver, get_resolver
 
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
-from assistant.models import Conversation, Feedback, Generation, Message, Person
+from assistant.models import Conversation, Feedback, Folder, Generation, Message, Person
 from tests.assistant.rows import finish
 from tests.conftest import ask
 from tests.webui.sockets import Socket, connect, cookie_of
@@ -53,6 +53,25 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "POST /api/conversations/{conversation_id}/restore": Foreign(
         lambda c, of: c.post(f"/api/conversations/{of.conversation_id}/restore"), "conversation.not_found"
     ),
+    "PUT /api/conversations/{conversation_id}/read": Foreign(
+        lambda c, of: c.put(f"/api/conversations/{of.conversation_id}/read"), "conversation.not_found"
+    ),
+    "PUT /api/conversations/{conversation_id}/folder": Foreign(
+        lambda c, of: c.put(
+            f"/api/conversations/{of.conversation_id}/folder", {"folder_id": of.conversation_id}, "application/json"
+        ),
+        "conversation.not_found",
+    ),
+    "GET /api/folders": Own(),
+    "POST /api/folders": Own(),
+    "PATCH /api/folders/{folder_id}": Foreign(
+        lambda c, of: c.patch(f"/api/folders/{of.conversation_id}", {"name": "Mine"}, "application/json"),
+        "folder.not_found",
+    ),
+    "DELETE /api/folders/{folder_id}": Foreign(
+        lambda c, of: c.delete(f"/api/folders/{of.conversation_id}"), "folder.not_found"
+    ),
+    "GET /api/search": Own(),
     "GET /api/conversations/{conversation_id}/messages": Foreign(
         lambda c, of: c.get(f"/api/conversations/{of.conversation_id}/messages"), "conversation.not_found"
     ),
@@ -85,8 +104,10 @@ VISITORS = ["charlie", "nobody"]
 
 @pytest.fixture
 def of_alice(asked: Accepted, alice: Person) -> Accepted:
-    """A conversation of alice's with a rated reply."""
+    """A conversation of alice's with a rated reply, in a folder that, for these tests' sake, has the same id."""
     finish(asked, "Hello, alice.")
+    folder = Folder.objects.create(id=asked.conversation_id, owner=alice, name="Hello")
+    Conversation.objects.update(folder=folder)
     feedback.rate(alice.id, asked.reply_id, Feedback.Rating.UP)
     return asked
 
@@ -144,7 +165,8 @@ def test_what_is_not_there_looks_like_what_is_anothers(charlie: Person, of_alice
 def test_the_lists_hold_nothing_of_another(charlie: Person, of_alice: Accepted) -> None:
     client = client_of("charlie", charlie)
 
-    assert client.get("/api/conversations").json()["items"] == []
+    for path in ("/api/conversations", "/api/folders", "/api/search?q=hello", "/api/search?q=in:hello"):
+        assert client.get(path).json()["items"] == []
     assert str(of_alice.conversation_id) not in client.get("/").content.decode()
 
 
@@ -157,6 +179,17 @@ def test_a_message_of_alice_is_not_read_through_a_conversation_of_charlie(charli
 
     assert (read.status_code, read.json()["code"]) == (404, "message.not_found")
     assert (moved.status_code, moved.json()["code"]) == (404, "message.not_found")
+
+
+def test_a_folder_of_alice_neither_shows_nor_takes_anything_for_charlie(charlie: Person, of_alice: Accepted) -> None:
+    client, own = client_of("charlie", charlie), ask(charlie, "My own")
+    folder_id = of_alice.conversation_id
+
+    listed = client.get(f"/api/conversations?folder={folder_id}")
+    moved = client.put(f"/api/conversations/{own.conversation_id}/folder", {"folder_id": folder_id}, "application/json")
+
+    assert (listed.status_code, listed.json()["code"]) == (404, "folder.not_found")
+    assert (moved.status_code, moved.json()["code"]) == (404, "folder.not_found")
 
 
 @pytest.mark.parametrize("visitor", VISITORS)
@@ -264,4 +297,6 @@ def _paths(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
 
 def _everything() -> list[list[dict[str, object]]]:
     """All that charlie might have changed."""
-    return [list(model.objects.order_by("pk").values()) for model in (Conversation, Message, Generation, Feedback)]
+    return [
+        list(model.objects.order_by("pk").values()) for model in (Conversation, Folder, Message, Generation, Feedback)
+    ]

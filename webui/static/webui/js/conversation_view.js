@@ -16,6 +16,8 @@ export class ConversationView extends EventTarget {
   /** @type {string | null} null until the first message of a new conversation is accepted */
   id = pageState.conversation_id;
   title = "";
+  /** Whether there is an answer in it that its owner has not looked at. */
+  isUnread = pageState.is_unread;
   #transcript;
   #client;
   #outbox;
@@ -89,6 +91,7 @@ export class ConversationView extends EventTarget {
     if (this.#transcript.elements.length <= page.items.length) this.#olderLeafId = page.next_leaf_id;
     this.#transcript.set(page.items);
     this.title = page.conversation.title;
+    this.isUnread = page.conversation.is_unread;
     this.#followUnfinished();
     this.#tell("updated");
   }
