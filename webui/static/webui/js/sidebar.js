@@ -36,6 +36,7 @@ export class Sidebar extends EventTarget {
     super();
     this.#root = root;
     this.#isSeen = isSeen;
+    for (const each of this.#all) each.is_unread &&= !isSeen(each.id);
     this.#list = /** @type {HTMLElement} */ (root.querySelector(".sidebar__list"));
     this.#more = /** @type {HTMLElement} */ (root.querySelector(".sidebar__more"));
     this.#archive = /** @type {HTMLElement} */ (root.querySelector(".sidebar__archive"));
@@ -70,9 +71,11 @@ export class Sidebar extends EventTarget {
     this.#folders = folders.items;
     this.#conversations = page.items;
     this.#cursor = page.next_cursor;
+    // The server does not know yet that the one before the person's eyes is being read.
+    const seen = this.#all.find((each) => each.is_unread && !each.is_archived && this.#isSeen(each.id));
+    if (seen) seen.is_unread = false;
     this.#render();
-    const seen = this.#all.some((each) => each.is_unread && !each.is_archived && this.#isSeen(each.id));
-    this.dispatchEvent(new CustomEvent("unread", { detail: page.unread_count - Number(seen) }));
+    this.dispatchEvent(new CustomEvent("unread", { detail: page.unread_count - (seen ? 1 : 0) }));
   }
 
   get #which() {
@@ -106,7 +109,6 @@ export class Sidebar extends EventTarget {
 
   #render() {
     if (this.#list.querySelector("form")) return; // somebody is writing a title
-    for (const each of this.#all) each.is_unread &&= !this.#isSeen(each.id);
     const folders = this.#isArchive ? [] : this.#folders.map((folder) => folderEntry(folder, this.#openId));
     exchange(this.#list, [...folders, ...byDay(this.#conversations, this.#openId)]);
     this.#more.hidden = !this.#cursor;
