@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connection
 
 SHORTEST_SECRET = 32
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
@@ -69,6 +72,22 @@ def secret_key_is_long(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
             f"SECRET_KEY has {len(settings.SECRET_KEY)} characters; whoever guesses it can sign in as anybody.",
             hint=f"Unset it (a random one is made and kept), or give at least {SHORTEST_SECRET} random characters.",
             id="parley.E004",
+        )
+    ]
+
+
+@register()
+def sqlite_can_search(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if connection.vendor != "sqlite":
+        return []
+    with closing(sqlite3.connect(":memory:")) as probe:
+        if ("ENABLE_FTS5",) in probe.execute("PRAGMA compile_options").fetchall():
+            return []
+    return [
+        Error(
+            "This Python's SQLite was built without FTS5, by which conversations are searched.",
+            hint="Use a Python whose sqlite3 has it (those of python.org and of distributions do), or PostgreSQL.",
+            id="parley.E005",
         )
     ]
 

@@ -2,7 +2,7 @@
 
 from assistant.accounts.models import ConsentChange, Person
 from assistant.adapters.models import Adapter
-from assistant.chat.models import Conversation, Folder, Generation, Message, Worker
+from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "Generation",
     "Message",
     "Person",
+    "SearchText",
     "Worker",
 ]

@@ -26,7 +26,9 @@ from webui import vendoring
 from webui.page_texts import PAGE_TEXTS
 from webui.preferences import preferences_of
 
-STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "rich_text", "composer", "answers")]
+STYLESHEETS = [
+    f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "rich_text", "composer", "answers", "finding")
+]
 # Bare module name -> static file: our own modules, and those of others.
 MODULES = {
     **{file.stem: f"webui/js/{file.name}" for file in sorted((Path(__file__).parent / "static/webui/js").glob("*.js"))},
@@ -53,18 +55,21 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
     if conversation_id is not None:
         conversation = queries.conversation_of(person.id, conversation_id)
         window = _window(person, conversation, message_id)
-    conversations = queries.conversations_of(person.id)
+    conversations = queries.conversations_of(person.id, folder="none")
+    folders = queries.folders_of(person.id)
     messages = window.items if window else []
     return {
         "person": person,
         "conversation": conversation,
         "chat_messages": messages,
+        "folders": folders,
         "conversations": conversations.items,
         "next_cursor": conversations.next_cursor,
         "model_choices": choices_for(person, queries.loaded_base_model()),
         "page_texts": PAGE_TEXTS,
         "page_state": {
             "conversation_id": conversation.id if conversation else None,
+            "is_unread": conversation is not None and conversation.is_unread,
             "messages": [dataclasses.asdict(message) for message in messages],
             "next_leaf_id": window.next_leaf_id if window else None,
             "next_after_id": window.next_after_id if window else None,
@@ -73,6 +78,8 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
             "is_current_branch": window is None or window.is_current,
             "model_choice": conversation.model_choice if conversation else AUTOMATIC,
             "training_use": training_use(conversation, person) if conversation else None,
+            "unread_count": queries.unread_count(person.id),
+            "folders": [dataclasses.asdict(folder) for folder in folders],
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
             "next_cursor": conversations.next_cursor,
             "preferences": preferences_of(person).model_dump(),

@@ -56,15 +56,23 @@ def adopt_guest(guest: Person, person: Person) -> None:
     if Person.objects.select_for_update().filter(pk=guest.pk).first() is None:
         return  # another tab has just signed in
     # The layers above hold what a person owns; they are reached by name, so that this layer needs none of them.
-    conversations, feedback, comparisons, messages = (
-        apps.get_model("assistant", name).objects for name in ("Conversation", "Feedback", "Comparison", "Message")
+    conversations, feedback, comparisons, folders, messages, search_texts = (
+        apps.get_model("assistant", name).objects
+        for name in ("Conversation", "Feedback", "Comparison", "Folder", "Message", "SearchText")
     )
     taken = messages.filter(author=person, client_message_id__isnull=False)
     own = messages.filter(author=guest)
     # A hostile guest may have chosen the account's own ids; the constraint must not turn the sign-in away.
     own.filter(client_message_id__in=taken.values("client_message_id")).update(client_message_id=None)
     own.update(author=person)
+    for folder in folders.filter(owner=guest):
+        same = folders.filter(owner=person, name=folder.name).first()
+        if same is None:
+            folders.filter(pk=folder.pk).update(owner=person)
+        else:
+            conversations.filter(folder=folder).update(folder=same)
     conversations.filter(owner=guest).update(owner=person)
+    search_texts.filter(owner=guest).update(owner=person)
     feedback.filter(person=guest).exclude(message__in=feedback.filter(person=person).values("message")).update(
         person=person
     )

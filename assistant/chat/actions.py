@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from assistant.accounts.models import Person
 from assistant.adapters.registry import AUTOMATIC, adapter_for_new_reply, is_choosable
-from assistant.chat import consent, queries, sampling, stream
+from assistant.chat import consent, queries, sampling, search, stream
 from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.tasks import wake_workers
 from assistant.chat.texts import checked, title_of
@@ -56,6 +56,7 @@ def send_message(
             model_choice=model_choice if is_choosable(person, model_choice, queries.loaded_base_model()) else AUTOMATIC,
             training_consent_at=consent.of_new_conversation(person),
         )
+        search.index_title(conversation)
     else:
         conversation = queries.conversation_of(person.id, conversation_id)
     parent = None
@@ -73,6 +74,7 @@ def send_message(
         client_message_id=client_message_id,
         text=text,
     )
+    search.index_messages([message])
     return _ask_for_reply(person, conversation, message)
 
 
@@ -106,6 +108,8 @@ def edit_message(person_id: UUID, message_id: UUID, text: str) -> None:
     if text == message.text:
         return
     Message.objects.filter(pk=message.pk).update(text=text, edited_at=Now())
+    message.text = text
+    search.index_messages([message])
     transaction.on_commit(lambda: stream.hint(person.id, message.conversation_id))
 
 

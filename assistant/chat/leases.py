@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
-from assistant.chat import stream
+from assistant.chat import search, stream
 from assistant.chat.context import request_for
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Conversation, Generation, Message
@@ -197,7 +197,10 @@ def _commit(
         if committed != 1:
             return None
         Message.objects.filter(pk=reply.reply_id).update(text=text)
-        Conversation.objects.filter(pk=reply.conversation_id).update(updated_at=Now())
+        search.index_messages(Message.objects.filter(pk=reply.reply_id).select_related("conversation"))
+        # A reply that its reader stopped is no news to them.
+        news = {} if state == Generation.State.CANCELLED else {"answered_at": Now()}
+        Conversation.objects.filter(pk=reply.conversation_id).update(updated_at=Now(), **news)
     stream.hint(reply.owner_id, reply.conversation_id)
     return _failed(error.code, error.message, sha256) if error else _finished(finish_reason, sha256)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Value
+from django.db.models import Q, Value
 from uuid_utils.compat import uuid7
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ class Conversation(models.Model):
     def __str__(self) -> str:
         return str(self.id)  # not the title: this is what logs and the admin show, and neither shows what people wrote
 
+    @property
+    def is_unread(self) -> bool:
+        return self.answered_at is not None and (self.read_at is None or self.read_at < self.answered_at)
+
 
 class Message(models.Model):
     class Role(models.TextChoices):
@@ -99,6 +103,30 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.id}"
+
+
+class SearchText(models.Model):
+    """The words of one title or message, as `search` compares them. The databases keep an index of their own beside
+    this table (migration 0004); on SQLite by triggers, which a change of this table has to make again."""
+
+    # The conversation's, kept here as well so that the words of one person are found among those of all.
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="search_texts")
+    # Null: the conversation's title.
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, null=True, related_name="search_text")
+    body = models.TextField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation"], condition=Q(message=None), name="one_search_text_per_title"
+            )
+        ]
+        indexes = [models.Index(fields=["owner", "-written_at", "-id"], name="search_text_by_owner")]
+
+    def __str__(self) -> str:
+        return self.body[:50]
 
 
 class Worker(models.Model):

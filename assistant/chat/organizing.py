@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
-from assistant.chat import queries, stream
+from assistant.chat import queries, search, stream
 from assistant.chat.models import Conversation, Generation
 from assistant.chat.texts import checked
 from assistant.errors import AssistantError
@@ -32,7 +32,8 @@ def organize(
     conversation = queries.conversation_of(person_id, conversation_id)
     changes: dict[str, object] = {}
     if title is not None:
-        changes["title"] = " ".join(checked(title).split())[:MAX_TITLE_CHARS]
+        changes["title"] = conversation.title = " ".join(checked(title).split())[:MAX_TITLE_CHARS]
+        search.index_title(conversation)
     if is_pinned is not None:
         changes["pinned_at"] = Now() if is_pinned else None
     if is_archived is not None:
@@ -61,6 +62,15 @@ def restore(person_id: UUID, conversation_id: UUID) -> None:
         raise AssistantError("conversation.not_found")
     Conversation.objects.filter(pk=conversation.pk).update(deleted_at=None)
     _announce(conversation)
+
+
+@transaction.atomic
+def mark_read(person_id: UUID, conversation_id: UUID) -> None:
+    """Its owner has seen what was answered until now. Raises conversation.not_found."""
+    conversation = queries.conversation_of(person_id, conversation_id)
+    # Told to the other pages only when it is news to them: each of them marks it too, when it is being looked at.
+    if Conversation.objects.filter(queries.UNREAD, pk=conversation.pk).update(read_at=Now()):
+        _announce(conversation)
 
 
 def erase_deleted() -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
+from django.db import connection
 from pytest_django import Settings
 
 
@@ -41,3 +43,14 @@ def test_a_short_secret_on_the_network(settings: Settings) -> None:
 def test_listening_for_others_whom_it_would_not_admit(settings: Settings) -> None:
     settings.IS_LOCAL, settings.ALLOWED_HOSTS = False, ["localhost", "127.0.0.1"]
     assert set(found()) == {"parley.W001"}
+
+
+def test_a_sqlite_that_cannot_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithoutFts5(sqlite3.Connection):
+        def execute(self, sql: str, parameters: object = ()) -> sqlite3.Cursor:
+            return super().execute("SELECT 'THREADSAFE=1'")
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path: connect(path, factory=WithoutFts5))
+
+    assert ("parley.E005" in found()) == (connection.vendor == "sqlite")

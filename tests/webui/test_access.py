@@ -19,7 +19,7 @@ from django.urls import URLResolver, get_resolver
 from assistant.chat import actions
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
-from assistant.models import Comparison, Conversation, Feedback, Generation, Message, Person
+from assistant.models import Comparison, Conversation, Feedback, Folder, Generation, Message, Person
 from tests.assistant.rows import finish
 from tests.conftest import ask
 from tests.webui.sockets import Socket, connect, cookie_of
@@ -56,6 +56,25 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "POST /api/conversations/{conversation_id}/restore": Foreign(
         lambda c, of: c.post(f"/api/conversations/{of.conversation_id}/restore"), "conversation.not_found"
     ),
+    "PUT /api/conversations/{conversation_id}/read": Foreign(
+        lambda c, of: c.put(f"/api/conversations/{of.conversation_id}/read"), "conversation.not_found"
+    ),
+    "PUT /api/conversations/{conversation_id}/folder": Foreign(
+        lambda c, of: c.put(
+            f"/api/conversations/{of.conversation_id}/folder", {"folder_id": of.conversation_id}, "application/json"
+        ),
+        "conversation.not_found",
+    ),
+    "GET /api/folders": Own(),
+    "POST /api/folders": Own(),
+    "PATCH /api/folders/{folder_id}": Foreign(
+        lambda c, of: c.patch(f"/api/folders/{of.conversation_id}", {"name": "Mine"}, "application/json"),
+        "folder.not_found",
+    ),
+    "DELETE /api/folders/{folder_id}": Foreign(
+        lambda c, of: c.delete(f"/api/folders/{of.conversation_id}"), "folder.not_found"
+    ),
+    "GET /api/search": Own(),
     "GET /api/conversations/{conversation_id}/messages": Foreign(
         lambda c, of: c.get(f"/api/conversations/{of.conversation_id}/messages"), "conversation.not_found"
     ),
@@ -147,9 +166,12 @@ VISITORS = ["charlie", "nobody"]
 
 @pytest.fixture
 def of_alice(asked: Accepted, alice: Person) -> Accepted:
-    """A conversation of alice's with a rated reply and another beside it."""
+    """A conversation of alice's with a rated reply and another beside it, in a folder that, for these tests' sake, has
+    the same id."""
     finish(asked, "Hello, alice.")
     finish(actions.regenerate(alice.id, asked.reply_id), "Hello again, alice.")
+    folder = Folder.objects.create(id=asked.conversation_id, owner=alice, name="Hello")
+    Conversation.objects.update(folder=folder)
     feedback.give(alice.id, asked.reply_id, Feedback.Rating.UP)
     return asked
 
@@ -220,7 +242,8 @@ def test_a_window_of_ones_own_conversation_shows_no_message_of_another(
 def test_the_lists_hold_nothing_of_another(charlie: Person, of_alice: Accepted) -> None:
     client = client_of("charlie", charlie)
 
-    assert client.get("/api/conversations").json()["items"] == []
+    for path in ("/api/conversations", "/api/folders", "/api/search?q=hello", "/api/search?q=in:hello"):
+        assert client.get(path).json()["items"] == []
     assert str(of_alice.conversation_id) not in client.get("/").content.decode()
 
 
@@ -233,6 +256,17 @@ def test_a_message_of_alice_is_not_read_through_a_conversation_of_charlie(charli
 
     assert (read.status_code, read.json()["code"]) == (404, "message.not_found")
     assert (moved.status_code, moved.json()["code"]) == (404, "message.not_found")
+
+
+def test_a_folder_of_alice_neither_shows_nor_takes_anything_for_charlie(charlie: Person, of_alice: Accepted) -> None:
+    client, own = client_of("charlie", charlie), ask(charlie, "My own")
+    folder_id = of_alice.conversation_id
+
+    listed = client.get(f"/api/conversations?folder={folder_id}")
+    moved = client.put(f"/api/conversations/{own.conversation_id}/folder", {"folder_id": folder_id}, "application/json")
+
+    assert (listed.status_code, listed.json()["code"]) == (404, "folder.not_found")
+    assert (moved.status_code, moved.json()["code"]) == (404, "folder.not_found")
 
 
 @pytest.mark.parametrize("visitor", VISITORS)
@@ -379,7 +413,7 @@ def _second(of: Accepted) -> UUID:
     )
 
 
-KEPT = (Conversation, Message, Generation, Feedback, Comparison)
+KEPT = (Conversation, Folder, Message, Generation, Feedback, Comparison)
 
 
 def _everything() -> list[list[dict[str, object]]]:

@@ -92,7 +92,10 @@ def test_a_conversation_in_the_list_says_whether_it_is_being_answered(alice: Per
     items = client.get("/api/conversations").json()["items"]
 
     assert [(item["title"], item["is_answering"]) for item in items] == [("New", True), ("Old", False)]
-    assert items[0].keys() == {"id", "title", "updated_at", "is_answering", "is_pinned", "is_archived"}
+    assert items[0].keys() == {
+        *("id", "title", "updated_at", "folder_id"),
+        *("is_answering", "is_unread", "is_pinned", "is_archived"),
+    }
 
 
 @pytest.mark.parametrize("cursor", ["x", "_", "2026-05-01T00:00:00+00:00_x", f"yesterday_{uuid4()}"])
@@ -132,6 +135,7 @@ def test_a_message_has_all_that_the_page_shows(alice: Person, client: Client) ->
         "head_id": str(accepted.reply_id),
         "model_choice": "",
         "training_use": "not_consented",
+        "is_unread": False,
     }
     question, answer = page["items"]
     assert (question["role"], question["text"], question["parent_id"]) == ("user", "Hello", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -22,8 +22,10 @@ class ConversationOut(Schema):
     title: str
     updated_at: datetime
     is_answering: bool
+    is_unread: bool
     is_pinned: bool
     is_archived: bool
+    folder_id: UUID | None
 
 
 class ConversationIn(Schema):
@@ -34,22 +36,42 @@ class ConversationIn(Schema):
     is_archived: bool | None = None
 
 
-class ConversationsPage(Schema):
+class ConversationList(Schema):
     items: list[ConversationOut]
     next_cursor: str | None
 
 
+class ConversationsPage(ConversationList):
+    # Of all the person's conversations outside the archive.
+    unread_count: int
+
+
 @router.get("/conversations", response=ConversationsPage)
 def list_conversations(
-    request: HttpRequest, cursor: str | None = None, limit: Limit = 30, is_archived: bool = False
+    request: HttpRequest,
+    cursor: str | None = None,
+    limit: Limit = 30,
+    is_archived: bool = False,
+    folder: UUID | Literal["none"] | None = None,
 ) -> ConversationsPage:
-    page = queries.conversations_of(person_of(request).id, cursor, limit, is_archived=is_archived)
-    return ConversationsPage.model_validate(page, from_attributes=True)
+    """`folder` leaves those of one folder, or of none."""
+    person_id = person_of(request).id
+    page = queries.conversations_of(person_id, cursor, limit, is_archived=is_archived, folder=folder)
+    return ConversationsPage.model_validate(
+        {"items": page.items, "next_cursor": page.next_cursor, "unread_count": queries.unread_count(person_id)},
+        from_attributes=True,
+    )
 
 
 @router.patch("/conversations/{uuid:conversation_id}", response={204: None})
 def organize(request: HttpRequest, conversation_id: UUID, body: ConversationIn) -> Status[None]:
     organizing.organize(person_of(request).id, conversation_id, **body.dict())
+    return Status(204, None)
+
+
+@router.put("/conversations/{uuid:conversation_id}/read", response={204: None})
+def mark_read(request: HttpRequest, conversation_id: UUID) -> Status[None]:
+    organizing.mark_read(person_of(request).id, conversation_id)
     return Status(204, None)
 
 

@@ -45,6 +45,7 @@ class ConversationHead(Schema):
     id: UUID
     title: str
     head_id: UUID | None
+    is_unread: bool
     model_choice: str
     training_use: TrainingUse
 
@@ -106,6 +107,7 @@ def list_messages(
         id=conversation.id,
         title=conversation.title,
         head_id=conversation.head_id,
+        is_unread=conversation.is_unread,
         model_choice=conversation.model_choice,
         training_use=training_use(conversation, person),
     )

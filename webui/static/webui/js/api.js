@@ -22,18 +22,40 @@ async function request(method, path, body) {
   return fields;
 }
 
+/** @param {Record<string, any>} fields */
+const query = (fields) => new URLSearchParams(fields).toString();
+
 const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
 
 export const api = {
-  /** @param {string} cursor @param {boolean} isArchived @param {number} [limit] */
-  conversations: (cursor, isArchived, limit = 30) =>
-    request("GET", `/conversations?cursor=${encodeURIComponent(cursor)}&is_archived=${isArchived}&limit=${limit}`),
+  /**
+   * @param {{cursor?: string, is_archived?: boolean, folder?: string, limit?: number}} which `folder` is an id or "none"
+   * @returns {Promise<{items: import("texts").Conversation[], next_cursor: string | null, unread_count: number}>}
+   */
+  conversations: (which) => request("GET", `/conversations?${query(which)}`),
   /** @param {string} id @param {{title?: string, is_pinned?: boolean, is_archived?: boolean}} changes */
   organize: (id, changes) => request("PATCH", `/conversations/${id}`, changes),
   /** @param {string} id */
   deleteConversation: (id) => request("DELETE", `/conversations/${id}`),
   /** @param {string} id */
   restoreConversation: (id) => request("POST", `/conversations/${id}/restore`),
+  /** @param {string} id */
+  markRead: (id) => request("PUT", `/conversations/${id}/read`),
+  /** @param {string} id @param {string | null} folderId */
+  move: (id, folderId) => request("PUT", `/conversations/${id}/folder`, { folder_id: folderId }),
+  /** @param {number} limit of the conversations that come with each @returns {Promise<{items: import("texts").Folder[]}>} */
+  folders: (limit) => request("GET", `/folders?${query({ limit })}`),
+  /** @param {string} name @returns {Promise<{id: string}>} */
+  createFolder: (name) => request("POST", "/folders", { name }),
+  /** @param {string} id @param {string} name */
+  renameFolder: (id, name) => request("PATCH", `/folders/${id}`, { name }),
+  /** @param {string} id */
+  deleteFolder: (id) => request("DELETE", `/folders/${id}`),
+  /**
+   * @param {string} text @param {string} [cursor]
+   * @returns {Promise<{items: import("texts").SearchResult[], next_cursor: string | null}>}
+   */
+  search: (text, cursor = "") => request("GET", `/search?${query({ q: text, cursor })}`),
   /** @param {string} id @param {{leaf_id?: string, around?: string, after?: string}} [where] the newest, if not said */
   messages: (id, where) => request("GET", `/conversations/${id}/messages?${new URLSearchParams(where)}`),
   /** @param {string} id @param {string} messageId @returns {Promise<import("texts").Message>} */

@@ -17,6 +17,8 @@ export class ConversationView extends EventTarget {
   id = pageState.conversation_id;
   title = "";
   modelChoice = pageState.model_choice;
+  /** Whether there is an answer in it that its owner has not looked at. */
+  isUnread = pageState.is_unread;
   #transcript;
   #client;
   #outbox;
@@ -122,6 +124,7 @@ export class ConversationView extends EventTarget {
     this.modelChoice = page.conversation.model_choice;
     this.#transcript.dataset.trainingUse = page.conversation.training_use;
     this.#headId = page.conversation.head_id;
+    this.isUnread = page.conversation.is_unread;
     this.#followUnfinished();
     this.#tell("updated");
   }

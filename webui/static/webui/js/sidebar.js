@@ -1,12 +1,18 @@
 // @ts-check
-/** The list of conversations by day, with a menu for each; a drawer on narrow screens. */
+/** The person's folders and conversations, with a menu for each; a drawer on narrow screens. */
 import { api } from "api";
+import { byDay, exchange, folderEntry, rememberOpen } from "conversation_list";
 import { ConversationMenu } from "conversation_menu";
+import { Menu } from "menu";
 import { fromTemplate, pageState, texts } from "texts";
 import { toast } from "toast";
 /** @typedef {import("texts").Conversation} Conversation */
+/** @typedef {import("texts").Folder} Folder */
 
 const UNDO_KEY = "parley.deleted";
+const AT_ONCE = 30;
+const AT_ONCE_IN_FOLDER = 10;
+const AT_MOST = 200;
 
 export class Sidebar extends EventTarget {
   #root;
@@ -14,17 +20,23 @@ export class Sidebar extends EventTarget {
   #more;
   #archive;
   #menu = new ConversationMenu(/** @type {HTMLElement} */ (document.getElementById("conversation-menu")));
+  /** @type {Menu<Folder>} */
+  #folderMenu = new Menu(/** @type {HTMLElement} */ (document.getElementById("folder-menu")));
   #scrim = /** @type {HTMLElement} */ (document.getElementById("scrim"));
   #opener = /** @type {HTMLElement} */ (document.querySelector(".chat__menu"));
+  #folders = pageState.folders;
   #conversations = pageState.conversations;
   #cursor = pageState.next_cursor;
   #openId = pageState.conversation_id;
   #isArchive = false;
+  #isSeen;
 
-  /** @param {HTMLElement} root */
-  constructor(root) {
+  /** @param {HTMLElement} root @param {(id: string) => boolean} isSeen whether a conversation is before the person's eyes */
+  constructor(root, isSeen) {
     super();
     this.#root = root;
+    this.#isSeen = isSeen;
+    for (const each of this.#all) each.is_unread &&= !isSeen(each.id);
     this.#list = /** @type {HTMLElement} */ (root.querySelector(".sidebar__list"));
     this.#more = /** @type {HTMLElement} */ (root.querySelector(".sidebar__more"));
     this.#archive = /** @type {HTMLElement} */ (root.querySelector(".sidebar__archive"));
@@ -33,32 +45,59 @@ export class Sidebar extends EventTarget {
     this.#opener.addEventListener("click", () => this.#open(true));
     this.#scrim.addEventListener("click", () => this.#open(false));
     root.querySelector(".sidebar__close")?.addEventListener("click", () => this.#open(false));
+    root.querySelector(".sidebar__search")?.addEventListener("click", () => this.dispatchEvent(new Event("search")));
     root.addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
-    this.#list.addEventListener("click", (event) => this.#openMenu(/** @type {Element} */ (event.target)));
-    this.#on("rename", (conversation) => this.#rename(conversation));
-    this.#on("pin", (each) => this.#try(api.organize(each.id, { is_pinned: !each.is_pinned }).then(() => this.refresh(this.#openId))));
-    this.#on("archive", (each) => this.#try(api.organize(each.id, { is_archived: !each.is_archived }).then(() => this.refresh(this.#openId))));
-    this.#on("settings", (each) => this.#try(import("conversation_settings").then((m) => m.openConversationSettings(each.id))));
-    this.#on("delete", (conversation) => this.#try(this.#delete(conversation)));
+    this.#list.addEventListener("click", (event) => this.#onClick(/** @type {Element} */ (event.target)));
+    this.#on(this.#menu, "rename", (conversation) => this.#rename(conversation));
+    this.#on(this.#menu, "pin", (each) => this.#change(api.organize(each.id, { is_pinned: !each.is_pinned })));
+    this.#on(this.#menu, "move", (conversation) => this.#move(conversation));
+    this.#on(this.#menu, "archive", (each) => this.#change(api.organize(each.id, { is_archived: !each.is_archived })));
+    this.#on(this.#menu, "settings", async (each) => (await import("conversation_settings")).openConversationSettings(each.id));
+    this.#on(this.#menu, "delete", (conversation) => this.#try(this.#delete(conversation)));
+    this.#on(this.#folderMenu, "rename", async (folder) => (await import("folder_dialogs")).openRename(folder, () => this.refresh()));
+    this.#on(this.#folderMenu, "delete", async (folder) => (await import("folder_dialogs")).openDelete(folder, () => this.refresh()));
     this.#render();
     const deleted = sessionStorage.getItem(UNDO_KEY);
     if (deleted) this.#offerUndo(deleted);
   }
 
-  /** @param {string | null} openId the conversation that is being looked at */
-  async refresh(openId) {
+  /** @param {string | null} [openId] the conversation that is being looked at */
+  async refresh(openId = this.#openId) {
     this.#openId = openId;
-    const shown = Math.min(Math.max(this.#conversations.length, 30), 200);
-    const page = await api.conversations("", this.#isArchive, shown);
+    const inFolder = Math.max(AT_ONCE_IN_FOLDER, ...this.#folders.map((folder) => folder.conversations.items.length));
+    const [page, folders] = await Promise.all([
+      api.conversations({ ...this.#which, limit: Math.min(Math.max(this.#conversations.length, AT_ONCE), AT_MOST) }),
+      api.folders(Math.min(inFolder, AT_MOST)),
+    ]);
+    this.#folders = folders.items;
     this.#conversations = page.items;
+    this.#cursor = page.next_cursor;
+    // The server does not know yet that the one before the person's eyes is being read.
+    const seen = this.#all.find((each) => each.is_unread && !each.is_archived && this.#isSeen(each.id));
+    if (seen) seen.is_unread = false;
+    this.#render();
+    this.dispatchEvent(new CustomEvent("unread", { detail: page.unread_count - (seen ? 1 : 0) }));
+  }
+
+  get #which() {
+    return this.#isArchive ? { is_archived: true } : { folder: "none" };
+  }
+
+  get #all() {
+    return [...this.#conversations, ...this.#folders.flatMap((folder) => folder.conversations.items)];
+  }
+
+  async #loadMore() {
+    const page = await api.conversations({ ...this.#which, cursor: this.#cursor ?? "" });
+    this.#conversations = [...this.#conversations, ...page.items];
     this.#cursor = page.next_cursor;
     this.#render();
   }
 
-  async #loadMore() {
-    const page = await api.conversations(this.#cursor ?? "", this.#isArchive);
-    this.#conversations = [...this.#conversations, ...page.items];
-    this.#cursor = page.next_cursor;
+  /** @param {Folder} folder */
+  async #loadMoreIn(folder) {
+    const page = await api.conversations({ folder: folder.id, cursor: folder.conversations.next_cursor ?? "" });
+    folder.conversations = { ...page, items: [...folder.conversations.items, ...page.items] };
     this.#render();
   }
 
@@ -66,38 +105,27 @@ export class Sidebar extends EventTarget {
   async #showArchive(isArchive) {
     this.#isArchive = isArchive;
     this.#conversations = [];
-    await this.refresh(this.#openId);
+    await this.refresh();
   }
 
   #render() {
     if (this.#list.querySelector("form")) return; // somebody is writing a title
-    const menuOf = /** @type {HTMLElement | null} */ (document.activeElement?.closest("[data-conversation-id]"));
-    /** @type {Node[]} */
-    const items = [];
-    let group = "";
-    for (const conversation of this.#conversations) {
-      const its = groupOf(conversation);
-      if (its !== group) items.push(label((group = its)));
-      items.push(entry(conversation, this.#openId));
-    }
-    this.#list.replaceChildren(...items);
+    const folders = this.#isArchive ? [] : this.#folders.map((folder) => folderEntry(folder, this.#openId));
+    exchange(this.#list, [...folders, ...byDay(this.#conversations, this.#openId)]);
     this.#more.hidden = !this.#cursor;
     this.#archive.textContent = this.#isArchive ? texts.show_current : texts.show_archived;
-    const again = menuOf && this.#list.querySelector(`[data-conversation-id="${menuOf.dataset.conversationId}"] button`);
-    /** @type {HTMLElement | null} */ (again)?.focus();
   }
 
   /** @param {Element} target */
-  #openMenu(target) {
-    const button = /** @type {HTMLElement | null} */ (target.closest("button[aria-haspopup]"));
-    const conversation = button && this.#conversationAt(button);
+  #onClick(target) {
+    const button = /** @type {HTMLElement | null} */ (target.closest("button"));
+    const item = /** @type {HTMLElement | null} */ (target.closest("li"));
+    const folder = this.#folders.find((each) => each.id === item?.dataset.folderId);
+    const conversation = this.#all.find((each) => each.id === item?.dataset.conversationId);
+    if (!button) return;
     if (conversation) this.#menu.open(conversation, button);
-  }
-
-  /** @param {Element} element */
-  #conversationAt(element) {
-    const id = /** @type {HTMLElement} */ (element.closest("[data-conversation-id]")).dataset.conversationId;
-    return this.#conversations.find((conversation) => conversation.id === id);
+    else if (folder && button.matches(".folder__more")) this.#try(this.#loadMoreIn(folder));
+    else if (folder) this.#folderMenu.open(folder, button);
   }
 
   /** @param {Conversation} conversation */
@@ -116,8 +144,7 @@ export class Sidebar extends EventTarget {
       event.preventDefault();
       const title = box.value.trim();
       close();
-      if (!title || title === conversation.title) return;
-      this.#try(api.organize(conversation.id, { title }).then(() => this.refresh(this.#openId)));
+      if (title && title !== conversation.title) this.#change(api.organize(conversation.id, { title }));
     });
     form.addEventListener("keydown", (event) => {
       event.stopPropagation();
@@ -126,6 +153,15 @@ export class Sidebar extends EventTarget {
     box.addEventListener("blur", () => isOver || form.requestSubmit());
     item?.replaceChildren(form);
     box.select();
+  }
+
+  /** @param {Conversation} conversation */
+  async #move(conversation) {
+    const { openMove } = await import("folder_dialogs");
+    openMove(conversation, this.#folders, async (folderId) => {
+      if (folderId) rememberOpen(folderId, true); // it shall be seen where the conversation went
+      await this.refresh();
+    });
   }
 
   /** @param {Conversation} conversation */
@@ -142,15 +178,13 @@ export class Sidebar extends EventTarget {
     }
     await api.deleteConversation(conversation.id);
     this.#offerUndo(conversation.id);
-    await this.refresh(this.#openId);
+    await this.refresh();
   }
 
   /** @param {string} id */
   #offerUndo(id) {
     sessionStorage.removeItem(UNDO_KEY);
-    toast(texts.conversation_deleted, () =>
-      this.#try(api.restoreConversation(id).then(() => this.refresh(this.#openId))),
-    );
+    toast(texts.conversation_deleted, () => this.#change(api.restoreConversation(id)));
   }
 
   /** @param {boolean} isOpen */
@@ -162,46 +196,18 @@ export class Sidebar extends EventTarget {
     else this.#opener.focus();
   }
 
-  /** @param {string} action @param {(conversation: Conversation) => void} then */
-  #on(action, then) {
-    this.#menu.addEventListener(action, (event) => then(/** @type {CustomEvent} */ (event).detail));
+  /** @param {EventTarget} menu @param {string} action @param {(subject: any) => unknown} then */
+  #on(menu, action, then) {
+    menu.addEventListener(action, (event) => this.#try(Promise.resolve(then(/** @type {CustomEvent} */ (event).detail))));
+  }
+
+  /** @param {Promise<unknown>} work of which the list shall show what came */
+  #change(work) {
+    this.#try(work.then(() => this.refresh()));
   }
 
   /** @param {Promise<unknown>} work */
   #try(work) {
     work.catch((error) => this.dispatchEvent(new CustomEvent("problem", { detail: error.message })));
   }
-}
-
-/** @param {Conversation} conversation */
-function groupOf(conversation) {
-  if (conversation.is_pinned) return texts.pinned;
-  const changed = new Date(conversation.updated_at);
-  const today = new Date().setHours(0, 0, 0, 0);
-  const days = Math.round((today - changed.setHours(0, 0, 0, 0)) / 86_400_000);
-  if (days <= 0) return texts.today;
-  if (days === 1) return texts.yesterday;
-  return days <= 7 ? texts.last_seven_days : texts.earlier;
-}
-
-/** @param {string} text */
-function label(text) {
-  const item = document.createElement("li");
-  item.className = "sidebar__label";
-  item.textContent = text;
-  return item;
-}
-
-/** @param {Conversation} conversation @param {string | null} openId */
-function entry(conversation, openId) {
-  const item = fromTemplate("conversation-entry");
-  const link = /** @type {HTMLAnchorElement} */ (item.querySelector("a"));
-  const title = conversation.title || texts.new_chat;
-  item.dataset.conversationId = conversation.id;
-  item.toggleAttribute("data-answering", conversation.is_answering);
-  link.href = `/c/${conversation.id}/`;
-  link.textContent = title;
-  if (conversation.id === openId) link.setAttribute("aria-current", "page");
-  item.querySelector("button")?.setAttribute("aria-label", texts.options_of.replace("{title}", title));
-  return item;
 }
