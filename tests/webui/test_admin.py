@@ -22,7 +22,7 @@ def client(alice: Person) -> Client:
     asked = ask(alice, "Where do rivers end?")
     finish(asked, "In the sea.")
     again = ask(alice, "Where do rivers begin?", conversation_id=asked.conversation_id, parent_id=asked.reply_id)
-    feedback.rate(alice.id, asked.reply_id, Feedback.Rating.DOWN)
+    feedback.give(alice.id, asked.reply_id, Feedback.Rating.DOWN)
     Feedback.objects.update(comment="Too short", correction="In the sea, mostly.", reasons=["incomplete"])
     Comparison.objects.create(person=alice, left_id=asked.reply_id, right_id=again.reply_id, verdict="left")
     worker()

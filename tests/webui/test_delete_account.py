@@ -36,7 +36,7 @@ def with_everything(client: Client, person: Person) -> list[str]:
     finish(first, "In the sea.")
     second = ask(person, "And brooks?", conversation_id=first.conversation_id, parent_id=first.reply_id)
     finish(second, "In rivers.")
-    feedback.rate(person.id, first.reply_id, Feedback.Rating.DOWN)
+    feedback.give(person.id, first.reply_id, Feedback.Rating.DOWN)
     Feedback.objects.update(comment="Too short", correction="In the sea, mostly.")
     Comparison.objects.create(person=person, left_id=first.reply_id, right_id=second.reply_id, verdict="left")
     folder = Folder.objects.create(owner=person, name="Geography")
