@@ -6,9 +6,13 @@ from collections.abc import Callable
 from functools import wraps
 
 from allauth.account import views
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import path, re_path
+from django.urls import path, re_path, reverse
+
+from assistant.accounts.models import Person
+from assistant.errors import AssistantError
 
 View = Callable[..., HttpResponseBase]
 
@@ -24,6 +28,15 @@ def _members_only(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return checked
+
+
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """The admin has no door of its own: Django's would not count attempts, nor ask for a second factor."""
+    is_member = isinstance(request.user, Person) and not request.user.is_guest
+    if is_member and not request.user.is_staff:
+        raise AssistantError("request.not_allowed")
+    index = reverse("admin:index")
+    return redirect(index) if is_member else redirect_to_login(request.GET.get("next", index))
 
 
 urlpatterns = [

@@ -18,7 +18,6 @@ from django.views.decorators.http import require_safe
 from assistant.accounts.actions import ensure_person
 from assistant.accounts.models import Person
 from assistant.chat import queries
-from assistant.errors import AssistantError
 from webui.page_texts import PAGE_TEXTS
 from webui.preferences import preferences_of
 
@@ -31,12 +30,7 @@ MODULES = sorted(file.stem for file in (Path(__file__).parent / "static" / "webu
 @ensure_csrf_cookie
 def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
     """A conversation, or the beginning of a new one. A visitor becomes a guest; conversations of others are 404."""
-    person = ensure_person(request)
-    try:
-        context = _context(person, conversation_id)
-    except AssistantError as error:
-        return render(request, "webui/error.html", {"error": error}, status=error.status)
-    return render(request, "webui/chat.html", context)
+    return render(request, "webui/chat.html", _context(ensure_person(request), conversation_id))
 
 
 def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:

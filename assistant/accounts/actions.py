@@ -11,13 +11,15 @@ from django.db import transaction
 from django.http import HttpRequest
 from uuid_utils.compat import uuid7
 
+from assistant import limits
 from assistant.accounts.models import Person
 
 
 def ensure_person(request: HttpRequest) -> Person:
-    """Return who is asking; a visitor nobody knows becomes a guest with a session of their own."""
+    """Return who is asking; a visitor nobody knows becomes a guest with a session of their own. Raises rate.limited."""
     if isinstance(request.user, Person):
         return request.user
+    limits.spend_guest(limits.network_of(request.META.get("REMOTE_ADDR")))
     guest = Person(id=uuid7(), is_guest=True)
     guest.username = f"guest-{guest.id}"
     guest.set_unusable_password()

@@ -22,7 +22,7 @@ async function request(method, path, body) {
   return fields;
 }
 
-const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
+const csrfToken = () => document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/)?.[1] ?? "";
 
 export const api = {
   /** @param {string} cursor @param {boolean} isArchived @param {number} [limit] */

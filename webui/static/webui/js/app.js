@@ -20,8 +20,9 @@ const transcript = /** @type {ChatTranscript} */ (find("chat-transcript"));
 const composer = new ChatComposer(/** @type {HTMLFormElement} */ (find("#composer")));
 const sidebar = new Sidebar(find("#sidebar"));
 const scroll = new ScrollManager(find("#scroll"), find("#jump"));
-const client = new StreamClient();
-const conversation = new ConversationView(transcript, client, new Outbox(find("#app").dataset.personId ?? ""), scroll);
+const personId = find("#app").dataset.personId ?? "";
+const client = new StreamClient(personId);
+const conversation = new ConversationView(transcript, client, new Outbox(personId), scroll);
 
 on(composer, "send", (text) => conversation.send(text));
 on(composer, "stop", () => conversation.stop());
