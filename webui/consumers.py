@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from contextlib import ExitStack, suppress
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -31,7 +30,7 @@ log = logging.getLogger(__name__)
 
 # A peer that does not take a frame for so long has gone, or reads too slowly to be worth a place.
 SEND_TIMEOUT_S = 10.0
-# Whether the session still holds is looked at so often; on average once in 45 s, and not by all sockets together.
+# Whether the session still holds is looked at so often: each person at a pace of their own, and not all together.
 SESSION_CHECKS_S = (30.0, 60.0)
 # More replies than one page shows at once.
 MAX_FOLLOWED = 32
@@ -179,10 +178,12 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def _watch_session(self) -> None:
         """End a socket whose person has signed out or was shut out: told of it at once, and looking now and then,
         because a hint may be lost and a session may simply expire."""
+        soonest, latest = SESSION_CHECKS_S
+        pause_s = soonest + (latest - soonest) * (self.person_id.int % 1000 / 1000)
         is_their_own = True
         while is_their_own:
             with suppress(TimeoutError):
-                async with asyncio.timeout(random.uniform(*SESSION_CHECKS_S)):  # noqa: S311
+                async with asyncio.timeout(pause_s):
                     await self.may_be_signed_out.wait()
             self.may_be_signed_out.clear()
             with suppress(OperationalError, InterfaceError):  # not known while the database is away
