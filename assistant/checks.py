@@ -15,6 +15,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
 
 SHORTEST_SECRET = 32
+FEWEST_CHARACTERS = 10  # different ones; a random secret of that length has more
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 
 
@@ -64,12 +65,14 @@ def debug_stays_at_home(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
 
 
 @register()
-def secret_key_is_long(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    if settings.IS_LOCAL or len(settings.SECRET_KEY) >= SHORTEST_SECRET:
+def secret_key_is_random(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    secret = settings.SECRET_KEY
+    is_random = len(set(secret)) >= FEWEST_CHARACTERS and not secret.startswith("django-insecure-")
+    if settings.IS_LOCAL or (len(secret) >= SHORTEST_SECRET and is_random):
         return []
     return [
         Error(
-            f"SECRET_KEY has {len(settings.SECRET_KEY)} characters; whoever guesses it can sign in as anybody.",
+            f"SECRET_KEY ({len(secret)} characters) can be guessed, and whoever guesses it can sign in as anybody.",
             hint=f"Unset it (a random one is made and kept), or give at least {SHORTEST_SECRET} random characters.",
             id="parley.E004",
         )
@@ -103,3 +106,44 @@ def others_can_reach_it(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
             id="parley.W001",
         )
     ]
+
+
+@register()
+def others_reach_it_safely(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What an operator may want for a while, on a network of their own, and should not forget."""
+    if settings.IS_LOCAL:
+        return []
+    found: list[CheckMessage] = []
+    if not settings.BEHIND_TLS_PROXY:
+        found.append(
+            Warning(
+                f"HOST={settings.HOST} listens on the network without HTTPS: passwords and messages travel readable.",
+                hint="Put a proxy that speaks HTTPS in front, and set BEHIND_TLS_PROXY=1.",
+                id="parley.W002",
+            )
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        found.append(
+            Warning(
+                "ALLOWED_HOSTS=* lets anybody choose the name in the links of the mails that are sent.",
+                hint="List the names people will type, for example chat.example.org.",
+                id="parley.W003",
+            )
+        )
+    if not settings.LIMITS:
+        found.append(
+            Warning(
+                "LIMITS=0 lets one visitor take the whole machine, and guess passwords without end.",
+                hint="Unset LIMITS, or raise single limits (README lists them).",
+                id="parley.W004",
+            )
+        )
+    if os.environ.get("FORWARDED_ALLOW_IPS") == "*":
+        found.append(
+            Warning(
+                "FORWARDED_ALLOW_IPS=* lets whoever reaches the port claim any address, and so escape the limits.",
+                hint="Name the addresses of your proxies, if others can reach the port as well.",
+                id="parley.W005",
+            )
+        )
+    return found

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
 
 class AssistantError(Exception):
-    """Raise with a code of `TABLE`; `params` fill its sentence. `retryable`: the same request may work later."""
+    """Raise with a code of `TABLE`; `params` fill its sentence. `retryable`: the same request may work later, and
+    after `retry_after_s` it will, where that is known; the sentence then says it as {wait}."""
 
-    def __init__(self, code: str, **params: Any) -> None:
+    def __init__(self, code: str, *, retry_after_s: int | None = None, **params: Any) -> None:
         sentence, self.status, self.retryable = TABLE[code]
         self.code = code
+        self.retry_after_s = retry_after_s
         self._sentence, self._params = sentence, params
-        super().__init__(f"{code}: {sentence.format(**params)}")
+        super().__init__(f"{code}: {self._filled(sentence)}")
 
     @property
     def message(self) -> str:
         """The sentence in the language that is active now: of whoever asks, not of where it was raised."""
-        return gettext(self._sentence).format(**self._params)
+        return self._filled(gettext(self._sentence))
+
+    def _filled(self, sentence: str) -> str:
+        return sentence.format(wait=_duration(self.retry_after_s or 0), **self._params)
 
     @staticmethod
     def is_retryable(code: str) -> bool:
@@ -34,12 +40,24 @@ def failure_message(code: str, stored: str) -> str:
     return stored if not sentence or "{" in sentence else gettext(sentence)
 
 
+def _duration(seconds: int) -> str:
+    if seconds <= 90:
+        return ngettext("{n} second", "{n} seconds", seconds).format(n=seconds)
+    minutes = ceil(seconds / 60)
+    return ngettext("{n} minute", "{n} minutes", minutes).format(n=minutes)
+
+
 # code: (sentence, HTTP status, retryable)
 TABLE: dict[str, tuple[str, int, bool]] = {
     "frame.invalid": (_("This frame cannot be read: {reason}."), 400, False),
     "frame.unknown": (_("There is no frame of type {type}; reload the page to get the newest version."), 400, False),
     "request.forged": (_("This request did not come from our own page. Reload the page and try again."), 403, False),
     "request.invalid": (_("This request cannot be read: {reason}."), 400, False),
+    "request.unreadable": (_("This request cannot be read. Go back and try again."), 400, False),
+    "request.not_allowed": (_("You may not see or do this with the account you are signed in with."), 403, False),
+    "request.too_large": (_("This is too large: at most {limit} can be sent at once."), 413, False),
+    "rate.limited": (_("That was a lot in a short time. Try again in {wait}."), 429, True),
+    "page.not_found": (_("There is no page at this address."), 404, False),
     "person.not_signed_in": (_("Your session has ended. Reload the page; what you typed is kept."), 401, False),
     "person.not_erased": (
         _("Your account could not be deleted at the moment; nothing was erased. Try again in a minute."),
@@ -90,6 +108,11 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "page.invalid_cursor": (_("This page of the list cannot be found; start again from the first."), 400, False),
     "generation.not_found": (_("This reply does not exist."), 404, False),
     "generation.invalid_position": (_("after_seq must be a whole number from 0 to 999999999."), 400, False),
+    "generation.too_many": (
+        _("{limit} answers are being written for you already. Wait for one to finish, or stop one."),
+        429,
+        True,
+    ),
     "generation.attempts_exhausted": (_("The reply failed several times and was given up. Try again."), 500, True),
     "generation.model_changed": (
         _("The model was replaced while it was writing this reply, so it cannot go on. Try again."),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import dj_database_url
+from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from assistant import env
@@ -53,11 +54,41 @@ CSRF_TRUSTED_ORIGINS = env.words("TRUSTED_ORIGINS", "")
 BEHIND_TLS_PROXY = env.boolean("BEHIND_TLS_PROXY", False)
 if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+    SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 30 * 24 * 3600, 0, 10 * 365 * 24 * 3600)
+    # Browsers accept this prefix only from the very host and over HTTPS: no neighbouring subdomain can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = BEHIND_TLS_PROXY
+SESSION_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "webui.errors.forged"
+# No inline script but the import map, no inline style, nothing from elsewhere, and no text becomes markup or script
+# but through DOMPurify.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "blob:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["dompurify"],
+    }
+}
+# jQuery, which Django's admin pages are made with, writes markup by itself.
+ADMIN_CONTENT_SECURITY_POLICY = {"require-trusted-types-for": None, "trusted-types": None}
+# The largest request body, counted before anything reads it; addresses that take files get room of their own here.
+MAX_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES_BY_PATH: dict[str, int] = {}
+# Django's own limits would only repeat it for the paths that need more.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
 # Django
 INSTALLED_APPS = [
@@ -73,17 +104,21 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
+    "csp",
     "assistant",
     "webui",
 ]
 MIDDLEWARE = [
+    "webui.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "webui.errors.Failures",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "webui.limits.RequestLimit",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -223,6 +258,9 @@ if urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
     raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 REDIS_IS_EMBEDDED = not os.environ.get("REDIS_URL") and not os.environ.get("REDIS_URL_FILE")
 
+# What all processes must know of sign-ins that failed
+CACHES = {"default": {"BACKEND": "assistant.shared_cache.SharedCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "parley"}}
+
 # Celery: messages are only wake-ups; what must happen stands in the database
 CELERY_BROKER_URL = re.sub(r"^unix://", "redis+socket://", REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
@@ -260,8 +298,23 @@ CONTEXT_LENGTH = env.integer("CONTEXT_LENGTH", 0, 0, 10_000_000)
 MAX_REPLY_TOKENS = env.integer("MAX_REPLY_TOKENS", 512, 1, 1_000_000)
 SYSTEM_MESSAGE = env.text("SYSTEM_MESSAGE", "You are a helpful AI assistant.")
 
-# Limits
+# Limits: what one person may do; an address, behind which there may be many, may do it PEOPLE_PER_ADDRESS times
 MAX_MESSAGE_CHARS = 32_000
+LIMITS = env.boolean("LIMITS", True)
+MESSAGES_PER_MINUTE = env.integer("MESSAGES_PER_MINUTE", 20, 1, 1_000_000)
+REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", 600, 1, 1_000_000)
+RUNNING_REPLIES_PER_PERSON = env.integer("RUNNING_REPLIES_PER_PERSON", 5, 1, 1_000_000)
+SOCKETS_PER_PERSON = env.integer("SOCKETS_PER_PERSON", 10, 1, 1_000_000)
+PEOPLE_PER_ADDRESS = env.integer("PEOPLE_PER_ADDRESS", 20, 1, 1_000_000)
+# Per address
+GUESTS_PER_HOUR = env.integer("GUESTS_PER_HOUR", 200, 1, 1_000_000)
+SIGN_INS_PER_MINUTE = env.integer("SIGN_INS_PER_MINUTE", 10, 1, 1_000_000)
+SIGN_UPS_PER_HOUR = env.integer("SIGN_UPS_PER_HOUR", 30, 1, 1_000_000)
+# allauth counts sign-ins by itself, and failed ones per account as well; here are its numbers that differ from its own.
+ACCOUNT_RATE_LIMITS: dict[str, str] | Literal[False] = LIMITS and {
+    "login": f"{SIGN_INS_PER_MINUTE}/m/ip",
+    "signup": f"{SIGN_UPS_PER_HOUR}/h/ip",
+}
 
 LOGGING = {
     "version": 1,

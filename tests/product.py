@@ -46,6 +46,8 @@ class Product:
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
         self.environment = {**inherited, "DATA_DIR": str(self.folder / "data"), "PORT": str(self.port)}
+        # Load and faults come from one address, faster than people are.
+        self.environment["LIMITS"] = "0"
         if script is not None:
             self.environment |= {"INFERENCE_ENGINE": SCRIPTED, "MODEL": f"scripted:{script}"}
         if os.environ.get("TEST_DATABASE") == "postgresql" and "DATABASE_URL" not in environment:

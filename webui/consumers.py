@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -16,16 +17,21 @@ from django.db import InterfaceError, OperationalError
 from django.utils import translation
 
 from assistant.accounts.models import Person
+from assistant.accounts.queries import is_signed_in
 from assistant.chat import actions, live_logs, queries
 from assistant.chat.follow import follow
 from assistant.errors import AssistantError
-from webui import protocol
+from assistant.limits import network_of
+from webui import open_sockets, protocol
 from webui.languages import language_of
+from webui.limits import FrameLimit, admit_question
 
 log = logging.getLogger(__name__)
 
 # A peer that does not take a frame for so long has gone, or reads too slowly to be worth a place.
 SEND_TIMEOUT_S = 10.0
+# Whether the session still holds is looked at so often: each person at a pace of their own, and not all together.
+SESSION_CHECKS_S = (30.0, 60.0)
 # More replies than one page shows at once.
 MAX_FOLLOWED = 32
 
@@ -35,48 +41,55 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.following: dict[UUID, asyncio.Task[None]] = {}
         self.changed: set[UUID | None] = set()
         self.has_changes = asyncio.Event()
+        self.may_be_signed_out = asyncio.Event()
         self.open = ExitStack()
+        self.frame_limit = FrameLimit()
         self.is_over = False
         self.sending = self.sent = 0
         person = self.scope["user"]
         # For all that this socket says: its task, and those it starts, have this context to themselves.
         translation.activate(language_of(self.scope))
         await self.accept()
-        if not isinstance(person, Person):
+        if not isinstance(person, Person) or not self._is_page_of(person):
             await self.close(protocol.CLOSE_NOT_SIGNED_IN)
             return
         self.person_id = person.id
-        self.open.enter_context(live_logs.current().listen(person.id, self._note_change))
-        for work in (self._send_hints(), self._watch_for_stillness()):
+        self.session_key: str = self.scope["session"].session_key
+        self.address = network_of((self.scope.get("client") or [None])[0])
+        if open_sockets.is_full(self.address):
+            await self.close(protocol.CLOSE_TOO_OFTEN)
+            return
+        self.open.enter_context(open_sockets.hold(person.id, self.address, self._give_way))
+        self.open.enter_context(live_logs.current().listen(person.id, self._note_change, self.may_be_signed_out.set))
+        for work in (self._send_hints(), self._watch_for_stillness(), self._watch_session()):
             self.open.callback(asyncio.create_task(work).cancel)
 
     async def disconnect(self, code: int) -> None:
         self._end_tasks()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if text_data is None:
-            problem = AssistantError("frame.invalid", reason="it is binary")
-            await self._refuse(problem, None)
-            return
         frame, ref, invalid = protocol.parse(text_data)
-        if frame is None:
-            assert invalid is not None
-            await self._refuse(invalid, ref)
-            return
         try:
+            self.frame_limit.spend()
+            if frame is None:
+                assert invalid is not None
+                raise invalid
             await self._do(frame)
         except AssistantError as problem:
             await self._refuse(problem, ref)
+            if self.frame_limit.is_ignored:
+                await self._end(protocol.CLOSE_TOO_OFTEN)
         except (OperationalError, InterfaceError) as problem:
             log.warning("the database does not answer: %s", problem)
             await self._refuse(AssistantError("database.unavailable"), ref)
         except Exception:
-            log.exception("a %s frame failed", frame.type)
+            log.exception("a %s frame failed", frame and frame.type)
             await self._refuse(AssistantError("server.error"), ref)
 
     async def _do(self, frame: protocol.Frame) -> None:
         match frame:
             case protocol.SendMessage():
+                await database_sync_to_async(admit_question)(self.person_id, self.address, frame.client_message_id)
                 accepted = await database_sync_to_async(actions.send_message)(
                     self.person_id,
                     client_message_id=frame.client_message_id,
@@ -88,6 +101,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self._send(protocol.accepted(accepted))
                 self._follow(accepted.generation_id, 0)
             case protocol.Regenerate():
+                await database_sync_to_async(admit_question)(self.person_id, self.address)
                 accepted = await database_sync_to_async(actions.regenerate)(
                     self.person_id, frame.message_id, frame.model_choice
                 )
@@ -162,8 +176,35 @@ class ChatConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(SEND_TIMEOUT_S)
             if self.sending and self.sent == sent_before:
                 break
+        await self._end(protocol.CLOSE_TOO_SLOW)
+
+    async def _watch_session(self) -> None:
+        """End a socket whose person has signed out or was shut out: told of it at once, and looking now and then,
+        because a hint may be lost and a session may simply expire."""
+        soonest, latest = SESSION_CHECKS_S
+        pause_s = soonest + (latest - soonest) * (self.person_id.int % 1000 / 1000)
+        is_their_own = True
+        while is_their_own:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self.may_be_signed_out.wait()
+            self.may_be_signed_out.clear()
+            with suppress(OperationalError, InterfaceError):  # not known while the database is away
+                is_their_own = await database_sync_to_async(is_signed_in)(self.person_id, self.session_key)
+        await self._end(protocol.CLOSE_NOT_SIGNED_IN)
+
+    def _is_page_of(self, person: Person) -> bool:
+        """A page names whom it was made for. Its cookie may be another's by now: then it must not go on with theirs."""
+        named = parse_qs(self.scope["query_string"].decode("latin-1")).get("person", [str(person.id)])
+        return named == [str(person.id)]
+
+    def _give_way(self) -> None:
+        """The person has opened too many pages after this one."""
+        self.giving_way = asyncio.create_task(self._end(protocol.CLOSE_TOO_MANY_PAGES))
+
+    async def _end(self, code: int) -> None:
         self.is_over = True
-        await self.close(protocol.CLOSE_TOO_SLOW)
+        await self.close(code)
         self._end_tasks()
 
     def _end_tasks(self) -> None:

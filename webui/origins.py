@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 CLOSE_FOREIGN_ORIGIN = 4403
 
@@ -31,9 +32,10 @@ class _Refusal(AsyncWebsocketConsumer):
 
 def _is_own(scope: dict[str, Any]) -> bool:
     headers = dict(scope["headers"])
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    if not origin:
+    origin, host = (headers.get(name, b"").decode("latin-1") for name in (b"origin", b"host"))
+    # A name that somebody else made point here is refused, as Django refuses it for pages.
+    if not origin or not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
         return False
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return True
-    return bool(urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1"))
+    return bool(urlsplit(origin).netloc == host)

@@ -48,5 +48,6 @@ PAGE_TEXTS: dict[str, str | Promise] = {
     "too_long": _("The message has {length} characters; at most {limit} fit. Shorten it."),
     "session_ended": _("Your session has ended. Reload the page; what you typed is kept."),
     "reconnecting": _("Reconnecting…"),
+    "too_many_pages": _("You have this open in too many tabs. Close some; this one goes on when you come back to it."),
     "waiting": _("Waiting for a free place…"),
 }

@@ -18,6 +18,8 @@ MAX_SEQ = 999_999_999
 # Why the server ended a connection, beyond RFC 6455.
 CLOSE_NOT_SIGNED_IN = 4401
 CLOSE_TOO_SLOW = 4408
+CLOSE_TOO_MANY_PAGES = 4409
+CLOSE_TOO_OFTEN = 4429
 
 
 class _Frame(BaseModel):
@@ -57,9 +59,11 @@ _FRAMES: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="
 _TYPES = ("message.send", "generation.follow", "generation.stop", "generation.regenerate")
 
 
-def parse(text: str) -> tuple[Frame | None, str | None, AssistantError | None]:
+def parse(text: str | None) -> tuple[Frame | None, str | None, AssistantError | None]:
     """Read a frame. Returns (frame, what it refers to, error): a frame that cannot be used is answered by an error
     that names the client's own id, where it has one, so that the page knows which of its requests was refused."""
+    if text is None:
+        return None, None, AssistantError("frame.invalid", reason="it is binary")
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
@@ -105,7 +109,8 @@ def event(generation_id: UUID, piece: Piece) -> str:
 
 
 def error(problem: AssistantError, ref: str | None) -> str:
-    return _dump("error", code=problem.code, message=problem.message, retryable=problem.retryable, ref=ref)
+    wait = {} if problem.retry_after_s is None else {"retry_after_s": problem.retry_after_s}
+    return _dump("error", code=problem.code, message=problem.message, retryable=problem.retryable, ref=ref, **wait)
 
 
 def hint(conversation_id: UUID | None) -> str:

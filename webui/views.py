@@ -42,11 +42,7 @@ MODULES = {
 def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpResponse:
     """A conversation, at its end or around ?message=<id>, or the beginning of a new one. A visitor becomes a guest;
     conversations of others are 404."""
-    person = ensure_person(request)
-    try:
-        context = _context(person, conversation_id, request.GET.get("message"))
-    except AssistantError as error:
-        return render(request, "webui/error.html", {"error": error}, status=error.status)
+    context = _context(ensure_person(request), conversation_id, request.GET.get("message"))
     return render(request, "webui/chat.html", context)
 
 

@@ -12,13 +12,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from assistant import limits
 from assistant.accounts.models import ConsentChange, Person
 
 
 def ensure_person(request: HttpRequest) -> Person:
-    """Return who is asking; a visitor nobody knows becomes a guest with a session of their own."""
+    """Return who is asking; a visitor nobody knows becomes a guest with a session of their own. Raises rate.limited."""
     if isinstance(request.user, Person):
         return request.user
+    limits.spend_guest(limits.network_of(request.META.get("REMOTE_ADDR")))
     guest = Person(id=uuid7(), is_guest=True)
     guest.username = f"guest-{guest.id}"
     guest.set_unusable_password()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -49,6 +50,7 @@ def send_message(
     if stored := _stored(person, client_message_id):
         return stored
     text = checked(text)
+    _refuse_too_many_replies(person)
     if conversation_id is None:
         conversation = Conversation.objects.create(
             owner=person,
@@ -91,6 +93,7 @@ def regenerate(person_id: UUID, message_id: UUID, model_choice: str | None = Non
     if running:
         return _accepted(reply.parent, running, client_message_id=None)
     _refuse_when_answering(conversation)
+    _refuse_too_many_replies(person)
     return _ask_for_reply(person, conversation, reply.parent, is_regenerated=True, model_choice=model_choice)
 
 
@@ -166,6 +169,15 @@ def _stored(person: Person, client_message_id: UUID) -> Accepted | None:
 def _refuse_when_answering(conversation: Conversation) -> None:
     if conversation.generations.filter(state__in=Generation.ACTIVE).exists():
         raise AssistantError("conversation.busy")
+
+
+def _refuse_too_many_replies(person: Person) -> None:
+    """Looked at under the person's lock, so that many tabs at once cannot slip through together."""
+    if not settings.LIMITS:
+        return
+    running = Generation.objects.filter(conversation__owner=person, state__in=Generation.ACTIVE).count()
+    if running >= settings.RUNNING_REPLIES_PER_PERSON:
+        raise AssistantError("generation.too_many", limit=settings.RUNNING_REPLIES_PER_PERSON)
 
 
 def _ask_for_reply(

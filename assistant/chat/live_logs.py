@@ -32,7 +32,9 @@ BLOCK_MS = 2000  # below the connection's time-out, which would end the read oth
 PACE_S = 0.015
 RETRY_S = 0.25
 
-HintListener = Callable[[UUID | None], None]
+# Called with the conversation that changed, or None: any may have; and when a session of the person may have ended.
+OnChange = Callable[[UUID | None], None]
+OnSignOut = Callable[[], None]
 
 
 class LiveLog:
@@ -91,7 +93,7 @@ class LiveLogs:
 
     def __init__(self) -> None:
         self._logs: dict[bytes, LiveLog] = {}
-        self._listeners: dict[UUID, set[HintListener]] = defaultdict(set)
+        self._listeners: dict[UUID, set[tuple[OnChange, OnSignOut]]] = defaultdict(set)
         self._control_key = f"parley:wake:{uuid4()}".encode()
         self._last_hint: Any = None
         self._last_control = b"0-0"
@@ -116,8 +118,9 @@ class LiveLogs:
                 del self._logs[key]
 
     @contextmanager
-    def listen(self, owner_id: UUID, listener: HintListener) -> Iterator[None]:
-        """Call `listener` with the id of each conversation of the owner that changed; None: any may have."""
+    def listen(self, owner_id: UUID, on_change: OnChange, on_sign_out: OnSignOut) -> Iterator[None]:
+        """Pass the hints for this person on while inside."""
+        listener = on_change, on_sign_out
         self._listeners[owner_id].add(listener)
         self._wake_reader()
         try:
@@ -173,14 +176,17 @@ class LiveLogs:
 
     def _pass_on(self, body: bytes) -> None:
         hint = json.loads(body)
-        for listener in self._listeners.get(UUID(hint["owner"]), ()):
-            listener(UUID(hint["conversation"]))
+        for on_change, on_sign_out in self._listeners.get(UUID(hint["owner"]), ()):
+            if hint["conversation"]:
+                on_change(UUID(hint["conversation"]))
+            else:
+                on_sign_out()
 
     def _tell_everybody(self) -> None:
         """Hints may have been lost: everybody looks again."""
         for listeners in self._listeners.values():
-            for listener in listeners:
-                listener(None)
+            for on_change, _ in listeners:
+                on_change(None)
 
 
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, LiveLogs] = WeakKeyDictionary()

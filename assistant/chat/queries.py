@@ -128,6 +128,11 @@ def message_of(person_id: UUID, message_id: UUID) -> Message:
     return message
 
 
+def is_stored(person_id: UUID, client_message_id: UUID) -> bool:
+    """Whether this message has been accepted before, so that it is only sent again."""
+    return Message.objects.filter(author_id=person_id, client_message_id=client_message_id).exists()
+
+
 def generation_of(person_id: UUID, generation_id: UUID) -> Generation:
     generation = Generation.objects.filter(pk=generation_id, conversation__owner_id=person_id).first()
     if generation is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -163,11 +164,18 @@ def erase(generation_ids: list[UUID]) -> None:
 
 def hint(owner_id: UUID, conversation_id: UUID) -> None:
     """Tell the owner's open pages that something changed. A lost hint costs nothing: pages look again by themselves."""
-    try:
-        body = json.dumps({"v": FORMAT_VERSION, "owner": str(owner_id), "conversation": str(conversation_id)})
+    _hint(owner=str(owner_id), conversation=str(conversation_id))
+
+
+def hint_sign_out(person_id: UUID) -> None:
+    """Tell this person's open sockets that a session of theirs may have ended; they look, now and then anyhow."""
+    _hint(owner=str(person_id), conversation=None)
+
+
+def _hint(**fields: str | None) -> None:
+    with suppress(redis.RedisError):
+        body = json.dumps({"v": FORMAT_VERSION, **fields})
         connection().xadd(HINTS_KEY, {"e": body}, maxlen=10_000, approximate=True)
-    except redis.RedisError:
-        pass
 
 
 def text_sha256(text: str) -> str:

@@ -45,7 +45,8 @@ def _web() -> list[str]:
         # Without a limit, one client that does not read keeps the process alive for ever.
         "--timeout-graceful-shutdown": "2",
         "--ws": "websockets-sansio",
-        # Above the largest frame that is answered with a reason instead of a closed socket.
+        # The largest message is 384 kB as a frame (32,000 characters, each two escapes of 6 bytes); whoever sends more
+        # shall be answered with a reason, up to here, instead of a closed socket.
         "--ws-max-size": str(2 * 1024 * 1024),
         "--ws-ping-interval": "20",
         "--ws-ping-timeout": "20",

@@ -70,7 +70,8 @@ def _versions() -> Iterator[Finding]:
 
 def _settings() -> Iterator[Finding]:
     """Each setting that the environment gives, as README lists them: the names that settings.py reads."""
-    known = {name for name in dir(settings) if name.isupper()} | {"TRUSTED_ORIGINS", "LOG_LEVEL"}
+    known = {name for name in dir(settings) if name.isupper()}
+    known |= {"FORWARDED_ALLOW_IPS", "HSTS_SECONDS", "LOG_LEVEL", "TRUSTED_ORIGINS"}
     for name, value in sorted(os.environ.items()):
         plain = name.removesuffix("_FILE")
         if plain in known and name != "TZ":

@@ -3,10 +3,11 @@
 Its script is `EngineConfig.model`, for example `scripted:tokens_per_second=20&tokens=200&stamp=1`:
   tokens_per_second  each generation's own rate from its start, without drift; 0 = as fast as possible
   tokens             how long a reply is
-  echo               1 = instead of words, the last user message as it is, four characters to a token
+  echo               instead of words, the last user message itself, whole, so many characters to a token
   stamp              1 = instead of words, the wall-clock time at which each piece is said
   fail, fail_after   end each attempt with this failure code (retryable) after so many of its tokens
-Token `i` of a reply has the id `i`, and its text depends on the last user message and on `i` alone.
+Token `i` of a reply has the id `i`, and its text depends on the last user message and on `i` alone. With `echo=1` a
+test says what the model will write, and it is cut at every character.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def scripted_text(user_text: str, tokens: int) -> str:
     return "".join(scripted_pieces(user_text, tokens))
 
 
-def echoed_pieces(user_text: str) -> list[str]:
-    return [user_text[at : at + 4] for at in range(0, len(user_text), 4)]
+def echoed_pieces(user_text: str, characters: int) -> list[str]:
+    return [user_text[at : at + characters] for at in range(0, len(user_text), characters)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +190,13 @@ class ScriptedEngine:
     def _begin(self, request: GenerationRequest) -> None:
         said = len(request.prefix_token_ids)
         text = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
-        pieces = echoed_pieces(text) if self._script.echo else scripted_pieces(text, self._script.tokens)
-        tokens = min(len(pieces), request.sampling.max_tokens)
+        echo = self._script.echo
+        whole = echoed_pieces(text, echo) if echo else scripted_pieces(text, self._script.tokens)
+        pieces = whole[: request.sampling.max_tokens]
         speech = Speech(
             request,
-            pieces=pieces[:tokens],
-            reason="length" if tokens < len(pieces) else "stop",
+            pieces=pieces,
+            reason="length" if len(pieces) < len(whole) else "stop",
             began_at=time.monotonic(),
             first=said,
             said=said,
@@ -213,7 +215,7 @@ class ScriptedEngine:
             )
         )
         self._running[request.generation_id] = speech
-        if said >= tokens or speech.stop_strings.is_stopped:
+        if said >= len(pieces) or speech.stop_strings.is_stopped:
             self._end(speech)
         else:
             self._schedule(speech)

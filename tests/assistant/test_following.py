@@ -148,7 +148,7 @@ async def test_hints_reach_the_owner_alone(alice: Person, bob: Person) -> None:
     heard_by_bob: list[UUID | None] = []
     changed = uuid4()
     logs = live_logs.current()
-    with logs.listen(alice.id, heard_by_alice.append), logs.listen(bob.id, heard_by_bob.append):
+    with logs.listen(alice.id, heard_by_alice.append, print), logs.listen(bob.id, heard_by_bob.append, print):
         await asyncio.sleep(0.1)
         await asyncio.to_thread(stream.hint, alice.id, changed)
         async with asyncio.timeout(5):

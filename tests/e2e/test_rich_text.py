@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def echo() -> Iterator[Product]:
     """A product whose replies say what they were asked."""
-    with Product("tokens_per_second=0&echo=1", MAX_REPLY_TOKENS="100000") as started:
+    with Product("tokens_per_second=0&echo=4", MAX_REPLY_TOKENS="100000") as started:
         yield started
 
 

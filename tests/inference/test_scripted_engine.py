@@ -62,6 +62,17 @@ def test_a_script_can_fail_after_some_tokens_of_each_attempt(start: Start) -> No
         assert (events[-1].failure.code, events[-1].failure.retryable) == ("engine.step_failed", True)
 
 
+def test_an_echo_says_the_users_text_again_one_character_at_a_time(start: Start) -> None:
+    listener = scripted(start, "tokens_per_second=0&echo=4")
+    hostile = "<b onclick=x>|你好🙂\n"
+    whole, cut, again = listener.run(
+        ask(hostile, max_tokens=100), ask(hostile, max_tokens=5), ask(hostile, max_tokens=100, prefix=(0, 1, 2))
+    )
+    assert [event.delta for event in whole if event.kind == "delta"] == list(hostile)
+    assert (text_of(cut), cut[-1].finish_reason) == (hostile[:5], "length")
+    assert (text_of(again), again[-1].finish_reason) == (hostile[3:], "stop")
+
+
 @pytest.mark.parametrize("model", ["bundled", "scripted:pace=3", "scripted:tokens=many", "scripted:tokens"])
 def test_a_script_that_cannot_be_read_is_refused(model: str) -> None:
     with pytest.raises(ValueError):

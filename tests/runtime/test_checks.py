@@ -30,18 +30,31 @@ def test_a_data_dir_that_is_not_there(settings: Settings, tmp_path: Path) -> Non
     assert "set DATA_DIR to another" in found()["parley.E002"]
 
 
-def test_debug_on_the_network(settings: Settings) -> None:
-    settings.IS_LOCAL, settings.DEBUG, settings.ALLOWED_HOSTS = False, True, ["chat.example.org"]
+@pytest.fixture
+def on_the_network(settings: Settings) -> Settings:
+    """As it should be there."""
+    settings.IS_LOCAL, settings.ALLOWED_HOSTS = False, ["chat.example.org"]
+    settings.BEHIND_TLS_PROXY = settings.LIMITS = True
+    return settings
+
+
+def test_the_settings_of_a_careful_operator_are_sound(on_the_network: Settings) -> None:
+    assert found() == {}
+
+
+def test_debug_on_the_network(on_the_network: Settings) -> None:
+    on_the_network.DEBUG = True
     assert set(found()) == {"parley.E003"}
 
 
-def test_a_short_secret_on_the_network(settings: Settings) -> None:
-    settings.IS_LOCAL, settings.SECRET_KEY, settings.ALLOWED_HOSTS = False, "short", ["chat.example.org"]
+@pytest.mark.parametrize("secret", ["short", "a" * 60, "changeme" * 8, "django-insecure-3k#v8(2)x!q0zr7d^m1w9b4c5n6"])
+def test_a_secret_that_can_be_guessed_on_the_network(on_the_network: Settings, secret: str) -> None:
+    on_the_network.SECRET_KEY = secret
     assert set(found()) == {"parley.E004"}
 
 
-def test_listening_for_others_whom_it_would_not_admit(settings: Settings) -> None:
-    settings.IS_LOCAL, settings.ALLOWED_HOSTS = False, ["localhost", "127.0.0.1"]
+def test_listening_for_others_whom_it_would_not_admit(on_the_network: Settings) -> None:
+    on_the_network.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     assert set(found()) == {"parley.W001"}
 
 
@@ -54,3 +67,25 @@ def test_a_sqlite_that_cannot_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "connect", lambda path: connect(path, factory=WithoutFts5))
 
     assert ("parley.E005" in found()) == (connection.vendor == "sqlite")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "warning"),
+    [
+        ("BEHIND_TLS_PROXY", False, "parley.W002"),
+        ("ALLOWED_HOSTS", ["*"], "parley.W003"),
+        ("LIMITS", False, "parley.W004"),
+    ],
+)
+def test_what_should_not_be_forgotten_on_the_network(
+    on_the_network: Settings, name: str, value: object, warning: str
+) -> None:
+    setattr(on_the_network, name, value)
+    assert set(found()) == {warning}
+    on_the_network.IS_LOCAL = True
+    assert found() == {}
+
+
+def test_a_proxy_that_may_be_anybody(on_the_network: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    assert set(found()) == {"parley.W005"}

@@ -46,6 +46,13 @@ async def test_a_page_of_another_origin_is_refused(origin: bytes | None, cookie:
     assert await socket_of(cookie, origin).open() == 4403
 
 
+async def test_a_name_that_somebody_else_made_point_here_is_refused(cookie: str) -> None:
+    """Its page has the same name, so that host and origin agree."""
+    headers = [(b"host", b"elsewhere.example"), (b"origin", b"http://elsewhere.example"), (b"cookie", cookie.encode())]
+
+    assert await Socket(headers).open() == 4403
+
+
 async def test_a_trusted_origin_is_let_in(cookie: str) -> None:
     with override_settings(CSRF_TRUSTED_ORIGINS=["https://chat.example.org"]):
         socket = socket_of(cookie, b"https://chat.example.org")

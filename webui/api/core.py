@@ -10,6 +10,7 @@ from ninja.security import SessionAuth
 
 from assistant.accounts.models import Person
 from assistant.errors import AssistantError
+from webui.errors import failure
 
 
 class _PersonAuth(SessionAuth):
@@ -31,36 +32,31 @@ def person_of(request: HttpRequest) -> Person:
     return request.user
 
 
-def _error(request: HttpRequest, problem: AssistantError) -> HttpResponse:
-    body = Error(code=problem.code, message=problem.message, retryable=problem.retryable)
-    return api.create_response(request, body, status=problem.status)
-
-
 @api.exception_handler(AssistantError)
 def _expected(request: HttpRequest, problem: AssistantError) -> HttpResponse:
-    return _error(request, problem)
+    return failure(request, problem)
 
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
     first = problem.errors[0]
     reason = f"{first['loc'][-1]}: {first['msg'].lower()}"
-    return _error(request, AssistantError("request.invalid", reason=reason))
+    return failure(request, AssistantError("request.invalid", reason=reason))
 
 
 @api.exception_handler(HttpError)
 def _unreadable(request: HttpRequest, problem: HttpError) -> HttpResponse:
     if problem.status_code == 403:  # ninja's check of the CSRF token
-        return _error(request, AssistantError("request.forged"))
-    return _error(request, AssistantError("request.invalid", reason=str(problem).lower()))
+        return failure(request, AssistantError("request.forged"))
+    return failure(request, AssistantError("request.invalid", reason=str(problem).lower()))
 
 
 @api.exception_handler(AuthenticationError)
 def _not_signed_in(request: HttpRequest, problem: AuthenticationError) -> HttpResponse:
-    return _error(request, AssistantError("person.not_signed_in"))
+    return failure(request, AssistantError("person.not_signed_in"))
 
 
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
 def _no_database(request: HttpRequest, problem: Exception) -> HttpResponse:
-    return _error(request, AssistantError("database.unavailable"))
+    return failure(request, AssistantError("database.unavailable"))

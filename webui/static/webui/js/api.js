@@ -25,7 +25,7 @@ async function request(method, path, body) {
 /** @param {Record<string, any>} fields */
 const query = (fields) => new URLSearchParams(fields).toString();
 
-const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
+const csrfToken = () => document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/)?.[1] ?? "";
 
 export const api = {
   /**

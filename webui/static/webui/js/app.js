@@ -21,8 +21,9 @@ const on = (source, type, then) => source.addEventListener(type, (event) => then
 const transcript = /** @type {ChatTranscript} */ (find("chat-transcript"));
 const composer = new ChatComposer(/** @type {HTMLFormElement} */ (find("#composer")));
 const scroll = new ScrollManager(find("#scroll"), find("#jump"));
-const client = new StreamClient();
-const conversation = new ConversationView(transcript, client, new Outbox(find("#app").dataset.personId ?? ""), scroll);
+const personId = find("#app").dataset.personId ?? "";
+const client = new StreamClient(personId);
+const conversation = new ConversationView(transcript, client, new Outbox(personId), scroll);
 const reading = new Reading(conversation);
 const sidebar = new Sidebar(find("#sidebar"), (id) => reading.isSeen(id));
 

@@ -8,7 +8,11 @@ import { texts } from "texts";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 2000;
+// Why the server ended the connection (docs/protocol.md).
 const NOT_SIGNED_IN = 4401;
+const TOO_MANY_PAGES = 4409;
+const TOO_OFTEN = 4429;
+const TOO_OFTEN_PAUSE_MS = 15_000;
 
 /**
  * Whoever shows a reply: its text so far, and the events that are not text.
@@ -28,9 +32,13 @@ export class StreamClient extends EventTarget {
   #pauseMs = FIRST_PAUSE_MS;
   #timer = 0;
   #isOver = false;
+  #wasRefused = false;
+  #personId;
 
-  constructor() {
+  /** @param {string} personId whom the page was made for; the server lets it go on as nobody else */
+  constructor(personId) {
     super();
+    this.#personId = personId;
     addEventListener("online", () => this.#connectNow());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#connectNow());
     // A page that comes back from the browser's cache has a dead socket.
@@ -43,7 +51,7 @@ export class StreamClient extends EventTarget {
 
   connect() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/ws/chat/`);
+    const socket = new WebSocket(`${scheme}//${location.host}/ws/chat/?person=${this.#personId}`);
     this.#socket = socket;
     socket.addEventListener("open", () => this.#onOpen());
     socket.addEventListener("message", (event) => this.#onFrame(JSON.parse(event.data)));
@@ -97,8 +105,8 @@ export class StreamClient extends EventTarget {
 
   /** @param {string} generationId */
   #ask(generationId) {
-    const after = this.#followed.get(generationId)?.seq ?? 0;
-    this.#send({ type: "generation.follow", v: 1, generation_id: generationId, after_seq: after });
+    const reply = this.#followed.get(generationId);
+    if (reply) this.#send({ type: "generation.follow", v: 1, generation_id: generationId, after_seq: reply.seq });
   }
 
   #onOpen() {
@@ -111,10 +119,15 @@ export class StreamClient extends EventTarget {
 
   /** @param {number} code */
   #onClose(code) {
-    this.#isOver = code === NOT_SIGNED_IN;
-    this.#tell("state", { isOpen: false, reason: this.#isOver ? texts.session_ended : texts.reconnecting });
-    if (this.#isOver) return;
+    // Another tab may just have changed the password and got a new session for all: one more try tells.
+    this.#isOver = code === NOT_SIGNED_IN && this.#wasRefused;
+    this.#wasRefused = code === NOT_SIGNED_IN;
+    const reason = this.#isOver ? "session_ended" : code === TOO_MANY_PAGES ? "too_many_pages" : "reconnecting";
+    this.#tell("state", { isOpen: false, reason: texts[reason] });
     clearTimeout(this.#timer);
+    // A page that had to give way comes back when somebody looks at it; by itself it would push out the next.
+    if (this.#isOver || code === TOO_MANY_PAGES) return;
+    if (code === TOO_OFTEN) this.#pauseMs = TOO_OFTEN_PAUSE_MS;
     // Many pages lose their server together; they must not all come back in the same instant.
     this.#timer = setTimeout(() => this.connect(), this.#pauseMs * (0.5 + Math.random()));
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
@@ -137,6 +150,10 @@ export class StreamClient extends EventTarget {
         this.#onEvent(frame);
         break;
       case "error":
+        if (frame.retry_after_s && this.#followed.has(frame.ref)) {
+          setTimeout(() => this.#ask(frame.ref), frame.retry_after_s * 1000);
+          break;
+        }
         this.#unanswered.delete(frame.ref);
         this.#followed.delete(frame.ref);
         this.#tell("refused", frame);
