@@ -81,15 +81,12 @@ def search(person_id: UUID, text: str, cursor: str | None = None, limit: int = 2
 def _within(person_id: UUID, query: SearchQuery) -> Q:
     within = Q(owner=person_id, conversation__deleted_at=None, conversation__is_temporary=False)
     within &= Q(Says(person_id, query.phrases)) if query.phrases else Q(message=None)
-    where: dict[str, object] = {}
     if query.is_pinned:
-        where["pinned_at__isnull"] = False
+        within &= Q(conversation__pinned_at__isnull=False)
     if query.is_archived:
-        where["archived_at__isnull"] = False
+        within &= Q(conversation__archived_at__isnull=False)
     if query.folder:
-        where["folder__in"] = _folders_called(query.folder, person_id)
-    if where:  # a list of the few that are left, rather than a look at the conversation of every text
-        within &= Q(conversation__in=Conversation.objects.filter(owner=person_id, **where))
+        within &= Q(conversation__folder__in=_folders_called(query.folder, person_id))
     return within
 
 
