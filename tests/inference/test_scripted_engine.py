@@ -63,7 +63,7 @@ def test_a_script_can_fail_after_some_tokens_of_each_attempt(start: Start) -> No
 
 
 def test_an_echo_says_the_users_text_again_one_character_at_a_time(start: Start) -> None:
-    listener = scripted(start, "tokens_per_second=0&echo=4")
+    listener = scripted(start, "tokens_per_second=0&echo=1")
     hostile = "<b onclick=x>|你好🙂\n"
     whole, cut, again = listener.run(
         ask(hostile, max_tokens=100), ask(hostile, max_tokens=5), ask(hostile, max_tokens=100, prefix=(0, 1, 2))
