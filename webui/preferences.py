@@ -18,6 +18,8 @@ class Preferences(BaseModel):
 
     theme: Literal["system", "light", "dark"] = "system"
     contrast: Literal["system", "more"] = "system"
+    # On wide screens; on narrow ones it is a drawer.
+    shows_sidebar: bool = True
     # Keep the end in view while a reply grows.
     follows_reply: bool = True
     shows_suggestions: bool = True

@@ -1,4 +1,4 @@
-"""What somebody who waits for a reply can be told: how many wait before it, and whether anybody is there to write it."""
+"""What somebody who waits for a reply can be told: how many are before it, and whether anybody is there to write it."""
 
 from __future__ import annotations
 

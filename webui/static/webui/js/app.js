@@ -5,52 +5,100 @@ import "feedback_buttons";
 import { ChatComposer } from "chat_composer";
 import { ChatTranscript } from "chat_transcript";
 import { ConversationView } from "conversation_view";
+import { forgetOld } from "kept";
+import { MessageQueue } from "message_queue";
 import { Outbox } from "outbox";
 import { ScrollManager } from "scroll_manager";
+import { Shortcuts } from "shortcuts";
 import { Sidebar } from "sidebar";
 import { StreamClient } from "stream_client";
+import { Suggestions } from "suggestions";
 import { texts } from "texts";
+import { WaitingList } from "waiting_list";
+
+// A shorter outage is not worth a word.
+const OUTAGE_MS = 500;
 
 /** @param {string} selector */
 const find = (selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
 /** @param {EventTarget} source @param {string} type @param {(detail: any) => void} then */
 const on = (source, type, then) => source.addEventListener(type, (event) => then(/** @type {CustomEvent} */ (event).detail));
 
+const personId = find("#app").dataset.personId ?? "";
 const transcript = /** @type {ChatTranscript} */ (find("chat-transcript"));
-const composer = new ChatComposer(/** @type {HTMLFormElement} */ (find("#composer")));
+const composer = new ChatComposer(/** @type {HTMLFormElement} */ (find("#composer")), personId);
 const sidebar = new Sidebar(find("#sidebar"));
 const scroll = new ScrollManager(find("#scroll"), find("#jump"));
 const client = new StreamClient();
-const conversation = new ConversationView(transcript, client, new Outbox(find("#app").dataset.personId ?? ""), scroll);
+const queue = new MessageQueue(personId);
+const waiting = new WaitingList(find("#waiting"), queue);
+const suggestions = new Suggestions(find("#suggestions"));
+const conversation = new ConversationView(transcript, client, new Outbox(personId), queue, scroll);
+const shortcuts = new Shortcuts();
 
 on(composer, "send", (text) => conversation.send(text));
 on(composer, "stop", () => conversation.stop());
+on(waiting, "send-now", ({ client_message_id }) => conversation.sendNow(client_message_id));
+on(waiting, "edit", ({ client_message_id, text }) => {
+  composer.takeBack(text); // first there, then no longer here
+  queue.remove(client_message_id);
+});
+on(waiting, "delete", ({ client_message_id }) => queue.remove(client_message_id));
+on(suggestions, "ask", (text) => conversation.send(text));
+for (const action of ["send-now", "delete"]) on(waiting, action, () => composer.refocus());
+on(suggestions, "ask", () => composer.refocus());
 on(conversation, "updated", () => update());
 on(sidebar, "leaving", () => conversation.leave());
 on(transcript, "grown", () => scroll.follow());
+on(shortcuts, "action", (name) => perform(name));
+document.addEventListener("shortcuts", () => perform("show_shortcuts")); // from the account menu
+const warn = (/** @type {Error} */ error) => composer.warn(error.message);
 for (const part of [conversation, sidebar, transcript]) on(part, "problem", (message) => composer.warn(message));
 
+let outage = 0;
 on(client, "state", ({ isOpen, reason }) => {
-  composer.setConnected(isOpen);
   const banner = find("#banner");
-  banner.hidden = isOpen;
-  banner.textContent = isOpen ? "" : reason;
+  composer.setConnected(isOpen);
+  if (isOpen) {
+    clearTimeout(outage);
+    outage = 0;
+    banner.hidden = true;
+    return;
+  }
+  banner.textContent = reason;
+  outage ||= setTimeout(() => (banner.hidden = false), OUTAGE_MS);
 });
-on(client, "hint", () => sidebar.refresh(conversation.id).catch((error) => composer.warn(error.message)));
+client.catchUp = () => Promise.all([conversation.refresh().catch(warn), sidebar.refresh(conversation.id).catch(warn)]);
+on(client, "hint", () => sidebar.refresh(conversation.id).catch(warn));
+
+/** @param {import("shortcuts").Action} name */
+async function perform(name) {
+  try {
+    const { pageActions } = await import("page_actions");
+    await pageActions({ conversation, composer, transcript, sidebar })[name]();
+  } catch {
+    composer.warn(texts.request_failed); // what is loaded when first needed did not come
+  }
+}
 
 function update() {
   composer.open(conversation.id);
   composer.setAnswering(conversation.isAnswering);
+  waiting.show(conversation.holdsBack);
+  suggestions.show(transcript, conversation.isBusy);
   if (conversation.title) {
     find(".chat__title").textContent = conversation.title;
     document.title = `${conversation.title} – Parley`;
   }
   find(".welcome").hidden = transcript.elements.length > 0;
   const status = find(".answer-status");
-  const said = conversation.isAnswering ? texts.answering : status.textContent ? texts.answer_ready : "";
+  const answering = transcript.answering?.place || texts.answering;
+  const said = conversation.isAnswering ? answering : status.textContent ? texts.answer_ready : "";
   if (status.textContent !== said) status.textContent = said;
   scroll.follow();
 }
 
+forgetOld();
 conversation.open();
 client.connect();
+if (matchMedia("(pointer: coarse)").matches) import("phone_keyboard").then(({ stayAboveKeyboard }) => stayAboveKeyboard());

@@ -7,6 +7,7 @@ import { api } from "api";
 import { ChatMessage } from "chat_message";
 import { newId, pageState } from "texts";
 /** @typedef {import("chat_transcript").ChatTranscript} ChatTranscript */
+/** @typedef {import("message_queue").MessageQueue} MessageQueue */
 /** @typedef {import("outbox").Outbox} Outbox */
 /** @typedef {import("outbox").Sending} Sending */
 /** @typedef {import("scroll_manager").ScrollManager} ScrollManager */
@@ -19,13 +20,22 @@ export class ConversationView extends EventTarget {
   #transcript;
   #client;
   #outbox;
+  #queue;
   #scroll;
   #olderLeafId = pageState.next_leaf_id;
   #isLoadingOlder = false;
+  /** The server knows of a running reply that this page has not seen yet. */
+  #isBehind = false;
+  /** @type {Set<string>} ids of messages that follow whatever is the last reply, so that they may wait for the next */
+  #following = new Set();
 
-  /** @param {ChatTranscript} transcript @param {StreamClient} client @param {Outbox} outbox @param {ScrollManager} scroll */
-  constructor(transcript, client, outbox, scroll) {
+  /**
+   * @param {ChatTranscript} transcript @param {StreamClient} client @param {Outbox} outbox @param {MessageQueue} queue
+   * @param {ScrollManager} scroll
+   */
+  constructor(transcript, client, outbox, queue, scroll) {
     super();
+    this.#queue = queue;
     this.#transcript = transcript;
     this.#client = client;
     this.#outbox = outbox;
@@ -37,7 +47,9 @@ export class ConversationView extends EventTarget {
       if (changed === null || changed === this.id) this.#try(this.refresh());
     });
     client.addEventListener("differs", () => this.#try(this.refresh()));
-    transcript.addEventListener("changed", () => this.#tell("updated"));
+    client.addEventListener("state", () => this.#sendWaiting());
+    queue.addEventListener("changed", () => this.#changed());
+    transcript.addEventListener("changed", () => this.#changed());
     transcript.addEventListener("rerun", (event) => this.#rerun(event));
     transcript.addEventListener("regenerate", (event) => this.#regenerate(/** @type {ChatMessage} */ (event.target)));
     transcript.addEventListener("retry", (event) => this.#retry(/** @type {ChatMessage} */ (event.target)));
@@ -52,6 +64,16 @@ export class ConversationView extends EventTarget {
     return this.#transcript.answering !== null;
   }
 
+  /** A reply is being written, or will be as soon as the server has the question: what is written now must wait. */
+  get isBusy() {
+    return this.isAnswering || this.#isBehind || this.#transcript.elements.some((element) => element.state === "pending");
+  }
+
+  /** Whether waiting messages go on only by the person's hand: the last reply was stopped, or it failed. */
+  get holdsBack() {
+    return !this.isBusy && this.#transcript.last?.state !== "completed";
+  }
+
   /** Show what came with the page, and send what an earlier page could not. */
   open() {
     this.#transcript.set(pageState.messages);
@@ -60,7 +82,9 @@ export class ConversationView extends EventTarget {
       if (sending.conversation_id === this.id) this.#transcript.addPending(sending.client_message_id, sending.text);
       this.#client.sendMessage(sending);
     }
-    this.#tell("updated");
+    const place = this.id ?? this.#transcript.elements[0]?.dataset.clientMessageId;
+    if (place) this.#queue.open(place);
+    this.#changed();
     this.#scroll.toEnd();
   }
 
@@ -69,10 +93,17 @@ export class ConversationView extends EventTarget {
     this.id = null;
   }
 
-  /** @param {string} text a message below the last reply */
+  /** @param {string} text a message below the last reply, now or when that has ended */
   send(text) {
-    const last = this.#transcript.last;
-    this.#send(text, last?.dataset.role === "assistant" ? (last.dataset.messageId ?? null) : null);
+    if (this.isBusy) return this.#queue.add(text);
+    this.#sendNext(newId(), text);
+    this.#scroll.toEnd();
+  }
+
+  /** @param {string} id a waiting message: the running reply is stopped for it */
+  sendNow(id) {
+    this.#queue.hurry(id);
+    if (this.isAnswering) this.stop();
   }
 
   stop() {
@@ -89,23 +120,39 @@ export class ConversationView extends EventTarget {
     if (this.#transcript.elements.length <= page.items.length) this.#olderLeafId = page.next_leaf_id;
     this.#transcript.set(page.items);
     this.title = page.conversation.title;
+    this.#isBehind = false;
     this.#followUnfinished();
-    this.#tell("updated");
+    this.#changed();
   }
 
-  /** @param {string} text @param {string | null} parentId */
-  #send(text, parentId) {
-    const sending = { client_message_id: newId(), conversation_id: this.id, parent_id: parentId, text };
-    this.#transcript.addPending(sending.client_message_id, text);
-    this.#hand(sending);
+  /** Send the first of the waiting messages when its turn has come. */
+  #sendWaiting() {
+    const [next] = this.#queue.all;
+    if (!next || !this.#queue.isSender || !this.#client.isReady || this.isBusy) return;
+    if (this.holdsBack && !next.is_urgent) return;
+    this.#sendNext(next.client_message_id, next.text); // puts it into the outbox, so that it is never nowhere
+    this.#queue.remove(next.client_message_id);
+  }
+
+  /** @param {string} id @param {string} text */
+  #sendNext(id, text) {
+    const lastReply = this.#transcript.elements.findLast((element) => element.dataset.role === "assistant");
+    this.#following.add(id);
+    this.#send(id, text, lastReply?.dataset.messageId ?? null);
+  }
+
+  /** @param {string} id @param {string} text @param {string | null} parentId */
+  #send(id, text, parentId) {
+    if (!this.id && !this.#transcript.last) this.#queue.open(id);
+    this.#transcript.addPending(id, text);
+    this.#hand({ client_message_id: id, conversation_id: this.id, parent_id: parentId, text });
   }
 
   /** @param {Sending} sending */
   #hand(sending) {
     this.#outbox.put(sending);
     this.#client.sendMessage(sending);
-    this.#tell("updated");
-    this.#scroll.toEnd();
+    this.#changed();
   }
 
   /** @param {ChatMessage} element @param {string} generationId @param {boolean} [isKnownToServer] */
@@ -114,6 +161,7 @@ export class ConversationView extends EventTarget {
     const reader = {
       show: (/** @type {string} */ text) => element.show(text),
       note: (/** @type {any} */ event) => element.note(event),
+      wait: (/** @type {any} */ place) => element.wait(place),
     };
     this.#client.follow(generationId, reader, isKnownToServer);
   }
@@ -147,18 +195,20 @@ export class ConversationView extends EventTarget {
       question.fail("");
     }
     if (!this.id && question) {
-      this.id = accepted.conversation_id;
+      this.id = /** @type {string} */ (accepted.conversation_id);
       history.replaceState(null, "", `/c/${this.id}/`);
+      this.#queue.moveTo(this.id);
     }
+    this.#following.delete(accepted.client_message_id);
     if (accepted.conversation_id !== this.id) return;
     this.#follow(this.#transcript.addReply(accepted.reply_id), accepted.generation_id, true);
-    this.#tell("updated");
-    this.#scroll.toEnd();
+    this.#changed();
   }
 
   /** @param {any} refusal */
-  #onRefused({ ref, message, retryable }) {
+  #onRefused({ ref, code, message, retryable }) {
     const element = this.#transcript.elements.find((e) => e.dataset.clientMessageId === ref && !e.dataset.messageId);
+    if (element && code === "conversation.busy" && this.#following.delete(ref)) return this.#wait(ref, element);
     if (!retryable) this.#outbox.refused(ref);
     if (!element) {
       this.#tell("problem", message);
@@ -167,7 +217,16 @@ export class ConversationView extends EventTarget {
     }
     element.dataset.state = "refused";
     element.fail(message);
-    this.#tell("updated");
+    this.#changed();
+  }
+
+  /** Another tab was faster: what was sent here waits for the end of that reply. @param {string} id @param {ChatMessage} element */
+  #wait(id, element) {
+    this.#isBehind = true;
+    element.remove();
+    this.#queue.putBack({ client_message_id: id, text: element.text });
+    this.#outbox.accepted(id);
+    this.#try(this.refresh());
   }
 
   /** @param {Event} event an edited question takes the place of the one it was made from */
@@ -175,7 +234,8 @@ export class ConversationView extends EventTarget {
     const element = /** @type {ChatMessage} */ (event.target);
     const parentId = element.message?.parent_id ?? null;
     this.#transcript.cutFrom(element);
-    this.#send(/** @type {CustomEvent} */ (event).detail, parentId);
+    this.#send(newId(), /** @type {CustomEvent} */ (event).detail, parentId);
+    this.#scroll.toEnd();
   }
 
   /** @param {ChatMessage} reply */
@@ -183,6 +243,8 @@ export class ConversationView extends EventTarget {
     if (this.isAnswering || !reply.dataset.messageId) return;
     this.#client.regenerate(reply.dataset.messageId);
     this.#transcript.cutFrom(reply);
+    this.#changed();
+    this.#scroll.toEnd();
   }
 
   /** @param {ChatMessage} element */
@@ -193,6 +255,11 @@ export class ConversationView extends EventTarget {
     element.dataset.state = "pending";
     element.fail("");
     this.#hand(sending);
+  }
+
+  #changed() {
+    this.#tell("updated");
+    this.#sendWaiting();
   }
 
   /** @param {Promise<unknown>} work */

@@ -1,7 +1,8 @@
 // @ts-check
-/** The list of conversations by day, with a menu for each; a drawer on narrow screens. */
+/** The list of conversations by day, with a menu for each. */
 import { api } from "api";
 import { ConversationMenu } from "conversation_menu";
+import { Drawer } from "drawer";
 import { fromTemplate, pageState, texts } from "texts";
 import { toast } from "toast";
 /** @typedef {import("texts").Conversation} Conversation */
@@ -9,13 +10,11 @@ import { toast } from "toast";
 const UNDO_KEY = "parley.deleted";
 
 export class Sidebar extends EventTarget {
-  #root;
+  #drawer;
   #list;
   #more;
   #archive;
   #menu = new ConversationMenu(/** @type {HTMLElement} */ (document.getElementById("conversation-menu")));
-  #scrim = /** @type {HTMLElement} */ (document.getElementById("scrim"));
-  #opener = /** @type {HTMLElement} */ (document.querySelector(".chat__menu"));
   #conversations = pageState.conversations;
   #cursor = pageState.next_cursor;
   #openId = pageState.conversation_id;
@@ -24,21 +23,17 @@ export class Sidebar extends EventTarget {
   /** @param {HTMLElement} root */
   constructor(root) {
     super();
-    this.#root = root;
+    this.#drawer = new Drawer(root);
     this.#list = /** @type {HTMLElement} */ (root.querySelector(".sidebar__list"));
     this.#more = /** @type {HTMLElement} */ (root.querySelector(".sidebar__more"));
     this.#archive = /** @type {HTMLElement} */ (root.querySelector(".sidebar__archive"));
     this.#more.addEventListener("click", () => this.#try(this.#loadMore()));
     this.#archive.addEventListener("click", () => this.#try(this.#showArchive(!this.#isArchive)));
-    this.#opener.addEventListener("click", () => this.#open(true));
-    this.#scrim.addEventListener("click", () => this.#open(false));
-    root.querySelector(".sidebar__close")?.addEventListener("click", () => this.#open(false));
-    root.addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
     this.#list.addEventListener("click", (event) => this.#openMenu(/** @type {Element} */ (event.target)));
     this.#on("rename", (conversation) => this.#rename(conversation));
     this.#on("pin", (each) => this.#try(api.organize(each.id, { is_pinned: !each.is_pinned }).then(() => this.refresh(this.#openId))));
     this.#on("archive", (each) => this.#try(api.organize(each.id, { is_archived: !each.is_archived }).then(() => this.refresh(this.#openId))));
-    this.#on("delete", (conversation) => this.#try(this.#delete(conversation)));
+    this.#on("delete", (conversation) => this.#try(this.#delete(conversation.id)));
     this.#render();
     const deleted = sessionStorage.getItem(UNDO_KEY);
     if (deleted) this.#offerUndo(deleted);
@@ -52,6 +47,15 @@ export class Sidebar extends EventTarget {
     this.#conversations = page.items;
     this.#cursor = page.next_cursor;
     this.#render();
+  }
+
+  toggle() {
+    this.#drawer.toggle();
+  }
+
+  /** Delete the conversation that is being looked at; there is a way back, as always. */
+  deleteOpen() {
+    if (this.#openId) this.#try(this.#delete(this.#openId));
   }
 
   async #loadMore() {
@@ -127,20 +131,20 @@ export class Sidebar extends EventTarget {
     box.select();
   }
 
-  /** @param {Conversation} conversation */
-  async #delete(conversation) {
-    if (conversation.id === this.#openId) {
+  /** @param {string} id */
+  async #delete(id) {
+    if (id === this.#openId) {
       this.dispatchEvent(new Event("leaving")); // nobody shall ask for it any more
-      await api.deleteConversation(conversation.id).catch((error) => {
+      await api.deleteConversation(id).catch((error) => {
         location.reload();
         throw error;
       });
-      sessionStorage.setItem(UNDO_KEY, conversation.id);
+      sessionStorage.setItem(UNDO_KEY, id);
       location.assign("/");
       return;
     }
-    await api.deleteConversation(conversation.id);
-    this.#offerUndo(conversation.id);
+    await api.deleteConversation(id);
+    this.#offerUndo(id);
     await this.refresh(this.#openId);
   }
 
@@ -150,15 +154,6 @@ export class Sidebar extends EventTarget {
     toast(texts.conversation_deleted, () =>
       this.#try(api.restoreConversation(id).then(() => this.refresh(this.#openId))),
     );
-  }
-
-  /** @param {boolean} isOpen */
-  #open(isOpen) {
-    this.#root.classList.toggle("is-open", isOpen);
-    this.#scrim.hidden = !isOpen;
-    this.#opener.setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) /** @type {HTMLElement} */ (this.#root.querySelector(".sidebar__close")).focus();
-    else this.#opener.focus();
   }
 
   /** @param {string} action @param {(conversation: Conversation) => void} then */

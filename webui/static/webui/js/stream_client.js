@@ -8,11 +8,15 @@ import { texts } from "texts";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 2000;
+// Sending waits until the page knows what it missed, but no longer than this: a slow list shall lock nobody out.
+const CATCH_UP_MS = 3000;
+const SERVER_RESTARTS = 1012;
 const NOT_SIGNED_IN = 4401;
 
 /**
  * A reply that is being followed: the last seq, the text shown so far, and who shows it.
- * @typedef {{seq: number, text: string, show: (text: string) => void, note: (event: any) => void}} Followed
+ * @typedef {{seq: number, text: string, show: (text: string) => void, note: (event: any) => void,
+ *   wait: (place: {ahead: number, workers: string}) => void}} Followed
  */
 
 export class StreamClient extends EventTarget {
@@ -25,9 +29,16 @@ export class StreamClient extends EventTarget {
   #pauseMs = FIRST_PAUSE_MS;
   #timer = 0;
   #isOver = false;
+  #isRestart = false;
+  #isReady = false;
+
+  /** @type {() => Promise<unknown>} asks over HTTP what the page missed */
+  catchUp = () => Promise.resolve();
 
   constructor() {
     super();
+    // Whether the socket is still good shows only when another is opened (a server on this machine stays in reach).
+    addEventListener("offline", () => !this.#isOver && this.#renew());
     addEventListener("online", () => this.#connectNow());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#connectNow());
     // A page that comes back from the browser's cache has a dead socket.
@@ -36,6 +47,11 @@ export class StreamClient extends EventTarget {
 
   get isOpen() {
     return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Connected, and the page knows what it missed. */
+  get isReady() {
+    return this.#isReady;
   }
 
   connect() {
@@ -57,7 +73,7 @@ export class StreamClient extends EventTarget {
   /**
    * Follow a reply from where `text` ends.
    * @param {string} generationId
-   * @param {Pick<Followed, "show" | "note">} reader
+   * @param {Pick<Followed, "show" | "note" | "wait">} reader
    * @param {boolean} [isKnownToServer] the server follows what this socket has just asked for by itself
    */
   follow(generationId, reader, isKnownToServer = false) {
@@ -97,23 +113,43 @@ export class StreamClient extends EventTarget {
     this.#send({ type: "generation.follow", v: 1, generation_id: generationId, after_seq: after });
   }
 
-  #onOpen() {
+  async #onOpen() {
+    const socket = this.#socket;
     this.#pauseMs = FIRST_PAUSE_MS;
     for (const frame of this.#unanswered.values()) this.#send(frame);
     for (const id of this.#followed.keys()) this.#ask(id);
+    await Promise.race([this.catchUp(), new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS))]);
+    if (socket !== this.#socket || !this.isOpen) return;
+    this.#isRestart = false;
+    this.#isReady = true;
     this.#tell("state", { isOpen: true });
-    this.#tell("hint", { conversation_id: null });
   }
 
   /** @param {number} code */
   #onClose(code) {
     this.#isOver = code === NOT_SIGNED_IN;
-    this.#tell("state", { isOpen: false, reason: this.#isOver ? texts.session_ended : texts.reconnecting });
+    this.#isRestart ||= code === SERVER_RESTARTS;
+    this.#lost();
     if (this.#isOver) return;
     clearTimeout(this.#timer);
     // Many pages lose their server together; they must not all come back in the same instant.
     this.#timer = setTimeout(() => this.connect(), this.#pauseMs * (0.5 + Math.random()));
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  #lost() {
+    this.#isReady = false;
+    const outage = !navigator.onLine ? texts.offline : this.#isRestart ? texts.server_restarts : texts.reconnecting;
+    this.#tell("state", { isOpen: false, reason: this.#isOver ? texts.session_ended : outage });
+  }
+
+  #renew() {
+    clearTimeout(this.#timer);
+    const old = this.#socket;
+    this.#socket = null; // so that its end, which may come late, is not taken for the new one's
+    old?.close();
+    this.#lost();
+    this.connect();
   }
 
   #connectNow() {
@@ -131,6 +167,9 @@ export class StreamClient extends EventTarget {
         break;
       case "generation.event":
         this.#onEvent(frame);
+        break;
+      case "generation.queued":
+        this.#followed.get(frame.generation_id)?.wait(frame);
         break;
       case "error":
         this.#unanswered.delete(frame.ref);
