@@ -38,8 +38,8 @@ PAGE_TEXTS: dict[str, str | Promise] = {
     "model_starting": _("The model is starting…"),
     "no_worker": _("Nobody is there to answer yet. Your message is kept and will be answered."),
     # Messages that wait for a reply to end
-    "waiting_for_the_end": _("Sent one after the other when the answer has ended"),
-    "waiting_held": _("Not sent, because the last answer was stopped or failed"),
+    "waiting_for_the_end": _("Waiting for the answer to end"),
+    "waiting_held": _("The last answer was stopped or failed. Send these when you like."),
     "unread": _("{count} new"),
     # What one could ask: sentences that are sent as they stand
     "start_explain": _("Explain to me how tides work"),

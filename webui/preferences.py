@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from assistant.accounts.models import Person
+from webui.manifest import THEME_COLORS
 
 ShortText = Annotated[str, StringConstraints(max_length=40)]
 
@@ -38,4 +39,4 @@ def preferences_of(person: object) -> Preferences:
 
 def on_every_page(request: HttpRequest) -> dict[str, Any]:
     """Context processor: templates set the theme before the first paint."""
-    return {"preferences": preferences_of(getattr(request, "user", None))}
+    return {"preferences": preferences_of(getattr(request, "user", None)), "theme_colors": THEME_COLORS}

@@ -72,6 +72,7 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "GET /api/me/preferences": Own(),
     "PATCH /api/me/preferences": Own(),
     "GET /api/openapi.json": Own(),
+    "GET /manifest.webmanifest": Own(),
     "GET /healthz": Own(),
     "GET /readyz": Own(),
 }

@@ -6,7 +6,7 @@
  */
 import { texts } from "texts";
 
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 250; // most outages are over before anybody is told of them
 const LONGEST_PAUSE_MS = 2000;
 // Sending waits until the page knows what it missed, but no longer than this: a slow list shall lock nobody out.
 const CATCH_UP_MS = 3000;
