@@ -161,7 +161,7 @@ def test_what_another_tab_did_meanwhile_is_there_before_one_can_send(alice: Visi
     expect(banner(page)).to_be_visible()
     ask(other, "And an ebb?")
 
-    page.evaluate("window.WebSocket = Working")
+    page.evaluate("() => { window.WebSocket = window.Working; }")
 
     expect(send_button(page)).to_be_enabled()
     assert questions(page).count() == 2

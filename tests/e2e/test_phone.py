@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browsing import PHONE, Visitor, ask, composer, replies, send, until_words
+from tests.e2e.browsing import PHONE, Visitor, ask, composer, replies, send, until_state, until_words
 
 pytestmark = pytest.mark.e2e
 
@@ -66,19 +66,17 @@ def test_the_drawer_closes_by_a_swipe_and_escape_there_stops_no_answer(phone: Pa
     link = phone.get_by_role("navigation", name="Conversations").get_by_role("link", name="New chat")
     send(phone, "What is a tide?")
     until_words(replies(phone).last, 2)
-    phone.get_by_role("button", name="Open conversations").click()
-    expect(link).to_be_in_viewport()
+    open_drawer(phone)
 
     swipe(phone, (250, 400), (60, 405))
 
     expect(link).not_to_be_in_viewport()
-    phone.get_by_role("button", name="Open conversations").click()
-    expect(link).to_be_in_viewport()
+    open_drawer(phone)
     swipe(phone, (150, 300), (140, 500))
     expect(link).to_be_in_viewport()
     phone.keyboard.press("Escape")
     expect(link).not_to_be_in_viewport()
-    expect(replies(phone).last).to_have_attribute("data-state", "completed")
+    until_state(replies(phone).last, "completed")
 
 
 def test_the_actions_of_every_message_can_be_touched(phone: Page) -> None:
@@ -104,7 +102,7 @@ def test_the_browser_finds_the_page_installable(arrive: Callable[..., Visitor]) 
 
 def lay_keyboard(page: Page, height: int, scale: float = 1) -> None:
     """Tell the page what Safari on iOS tells it: the part that can be seen is smaller, the page is not."""
-    page.wait_for_function("document.activeElement !== null && window.visualViewport")
+    page.wait_for_load_state("networkidle")  # what listens to it is loaded on telephones alone
     page.evaluate(
         """([height, scale]) => {
             const seen = window.visualViewport;
@@ -114,6 +112,11 @@ def lay_keyboard(page: Page, height: int, scale: float = 1) -> None:
         }""",
         [height, scale],
     )
+
+
+def open_drawer(page: Page) -> None:
+    page.get_by_role("button", name="Open conversations").click()
+    page.wait_for_function("document.getElementById('sidebar').getBoundingClientRect().x === 0")
 
 
 def swipe(page: Page, begin: tuple[int, int], end: tuple[int, int]) -> None:

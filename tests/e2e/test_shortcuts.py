@@ -76,10 +76,10 @@ def test_the_last_answer_and_the_last_code_are_copied(alice: Visitor, page: Page
 
     page.keyboard.press("Control+Shift+C")
 
-    expect(page.locator(".toast")).to_have_text("Copied")
+    expect(page.locator(".toast span")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == reply
     page.keyboard.press("Control+Shift+;")
-    expect(page.locator(".toast")).to_have_text("There is nothing to copy yet.")
+    expect(page.locator(".toast span")).to_have_text("There is nothing to copy yet.")
 
 
 @pytest.mark.parametrize(

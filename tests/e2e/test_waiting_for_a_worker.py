@@ -56,8 +56,9 @@ def test_a_quick_reply_shows_nothing_of_it(browser: Browser, product: Product) -
         """() => {
             window.shown = 0;
             const look = () => {
-                const places = [...document.querySelectorAll(".message__place")].filter((place) => place.checkVisibility());
-                for (const place of places) window.shown = Math.max(shown, getComputedStyle(place).opacity);
+                const places = [...document.querySelectorAll(".message__place")];
+                for (const place of places.filter((place) => place.checkVisibility()))
+                    window.shown = Math.max(window.shown, getComputedStyle(place).opacity);
                 requestAnimationFrame(look);
             };
             look();
