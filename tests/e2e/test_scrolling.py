@@ -80,5 +80,5 @@ def test_whoever_does_not_want_it_is_not_taken_along(page: Page) -> None:
 
     until_state(replies(page).last, "completed")
 
-    assert top_of(page) == before
+    assert abs(top_of(page) - before) < 10  # a line is 26 high
     expect(jump(page)).to_be_visible()

@@ -49,7 +49,7 @@ for (const action of ["send-now", "delete"]) on(waiting, action, () => composer.
 on(suggestions, "ask", () => composer.refocus());
 on(conversation, "updated", () => update());
 on(sidebar, "leaving", () => conversation.leave());
-on(transcript, "grown", () => scroll.follow());
+on(transcript, "grown", () => scroll.followReply());
 on(shortcuts, "action", (name) => perform(name));
 document.addEventListener("shortcuts", () => perform("show_shortcuts")); // from the account menu
 const warn = (/** @type {Error} */ error) => composer.warn(error.message);

@@ -37,15 +37,20 @@ export class ScrollManager extends EventTarget {
 
   toEnd() {
     this.#isPinned = true;
-    this.#box.scrollTop = this.#box.scrollHeight;
     this.follow();
   }
 
-  /** Keep the end in view, if it was, and if the person likes that. */
+  /** Keep the end in view, if it was. */
   follow() {
-    if (this.#isPinned && pageState.preferences.follows_reply) this.#box.scrollTop = this.#box.scrollHeight;
-    this.#isPinned &&= this.#distance() < NEAR_END_PX;
+    if (this.#isPinned) this.#box.scrollTop = this.#box.scrollHeight;
     this.#lastTop = this.#box.scrollTop;
+    this.#showJump();
+  }
+
+  /** A reply grows. Its beginning is in view; whether to go along is a matter of taste. */
+  followReply() {
+    if (pageState.preferences.follows_reply) return this.follow();
+    this.#isPinned &&= this.#distance() < NEAR_END_PX;
     this.#showJump();
   }
 
