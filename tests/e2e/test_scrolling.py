@@ -56,6 +56,7 @@ def test_what_came_meanwhile_is_counted(alice: Visitor, page: Page) -> None:
 def test_a_waiting_message_that_is_sent_does_not_move_the_reader(page: Page) -> None:
     ask(page, "What is a tide?")
     send(page, "And an ebb?")
+    expect(replies(page)).to_have_count(2)
     until_words(replies(page).last, 2)
     composer(page).fill("And a flood?")
     composer(page).press("Enter")
@@ -74,6 +75,7 @@ def test_whoever_does_not_want_it_is_not_taken_along(page: Page) -> None:
     ask(page, "What is a tide?")
     page.reload()
     send(page, "And an ebb?")
+    expect(replies(page)).to_have_count(2)
     until_words(replies(page).last, 2)
     expect(replies(page).last).to_be_in_viewport()
     before = top_of(page)

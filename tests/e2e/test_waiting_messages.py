@@ -168,7 +168,7 @@ def test_a_message_that_meets_a_running_reply_of_another_tab_waits_instead_of_fa
     other.route("**/messages", lambda route: held.append(route))
 
     send(page, "And an ebb?")
-    until_words(replies(page).last, 2)
+    expect(replies(page)).to_have_count(2)
     composer(other).fill("And a flood?")
     composer(other).press("Enter")
 
