@@ -2,7 +2,7 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page screenshots vendor install install-tests browser clean
+.PHONY: help run test lint e2e-all faults bench-stream bench-page screenshots vendor icons install install-tests browser clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ vendor: install ## take the vendored JavaScript from npm again, as webui/vendor.
 
 screenshots: install-tests browser ## pictures of every page
 	@exec $(PYTHON) -m tests.e2e.screenshots
+
+icons: install-tests browser ## the app's icons, after a change of icon.svg
+	@exec $(PYTHON) -m tests.e2e.icons
 
 clean: ## remove what was installed or built; data/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

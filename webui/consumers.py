@@ -20,6 +20,7 @@ from assistant.accounts.models import Person
 from assistant.accounts.queries import is_signed_in
 from assistant.chat import actions, live_logs, queries
 from assistant.chat.follow import follow
+from assistant.chat.queue import Place
 from assistant.errors import AssistantError
 from assistant.limits import network_of
 from webui import open_sockets, protocol
@@ -126,9 +127,12 @@ class ChatConsumer(AsyncWebsocketConsumer):
         """Send a reply from a position to its end. It is read only as fast as the socket takes it."""
         while True:
             try:
-                async for piece in follow(generation_id, after_seq):
-                    await self._send(protocol.event(generation_id, piece))
-                    after_seq = piece.seq
+                async for news in follow(generation_id, after_seq):
+                    if isinstance(news, Place):
+                        await self._send(protocol.queued(generation_id, news))
+                        continue
+                    await self._send(protocol.event(generation_id, news))
+                    after_seq = news.seq
                 break
             except AssistantError as problem:
                 await self._refuse(problem, str(generation_id))

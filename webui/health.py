@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models.functions import Now
 from django.http import HttpRequest, JsonResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from assistant.chat.leases import DEAD_AFTER_S
-from assistant.models import Worker
+from assistant.chat import queue
 
 TIMEOUT_S = 2.0
 
@@ -59,15 +56,14 @@ def _redis() -> str:
 
 def _worker() -> str:
     try:
-        beating = Worker.objects.filter(beat_at__gt=Now() - timedelta(seconds=DEAD_AFTER_S))
-        states = set(beating.values_list("state", flat=True))
+        return WORKERS[queue.workers()]
     except DatabaseError:
         return "Unknown, because the database does not answer."
-    if Worker.State.READY in states:
-        return "ok"
-    if Worker.State.STARTING in states:
-        return "A worker is loading the model."
-    return "No worker is running."
 
 
+WORKERS: dict[queue.Workers, str] = {
+    "ready": "ok",
+    "starting": "A worker is loading the model.",
+    "none": "No worker is running.",
+}
 CHECKS: dict[str, Callable[[], str]] = {"database": _database, "redis": _redis, "worker": _worker}

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from assistant.accounts.models import Person
 from webui.languages import chosen_language
+from webui.manifest import THEME_COLORS
 
 ShortText = Annotated[str, StringConstraints(max_length=40)]
 
@@ -20,6 +21,8 @@ class Preferences(BaseModel):
 
     theme: Literal["system", "light", "dark"] = "system"
     contrast: Literal["system", "more"] = "system"
+    # On wide screens; on narrow ones it is a drawer.
+    shows_sidebar: bool = True
     # Keep the end in view while a reply grows.
     follows_reply: bool = True
     shows_suggestions: bool = True
@@ -40,6 +43,7 @@ def on_every_page(request: HttpRequest) -> dict[str, Any]:
     """Context processor: templates set the theme before the first paint, and offer the languages."""
     return {
         "preferences": preferences_of(getattr(request, "user", None)),
+        "theme_colors": THEME_COLORS,
         "languages": [("", ""), *settings.LANGUAGES],  # the first is whatever the browser asks for
         "chosen_language": chosen_language(request),
     }

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from assistant.chat.actions import Accepted
 from assistant.chat.follow import Piece
+from assistant.chat.queue import Place
 from assistant.errors import AssistantError, failure_message
 
 VERSION = 1
@@ -106,6 +107,10 @@ def event(generation_id: UUID, piece: Piece) -> str:
         kind=piece.kind,
         **data,
     )
+
+
+def queued(generation_id: UUID, place: Place) -> str:
+    return _dump("generation.queued", generation_id=str(generation_id), ahead=place.ahead, workers=place.workers)
 
 
 def error(problem: AssistantError, ref: str | None) -> str:

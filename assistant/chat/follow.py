@@ -15,6 +15,7 @@ from channels.db import database_sync_to_async
 from assistant.chat import live_logs
 from assistant.chat.leases import outcome_of
 from assistant.chat.models import Generation
+from assistant.chat.queue import Place, place_of
 from assistant.chat.stream import TERMINAL, EntryKind, LogEntry
 from assistant.errors import AssistantError
 
@@ -34,19 +35,24 @@ class Piece:
     data: dict[str, Any]
 
 
-async def follow(generation_id: UUID, after_seq: int) -> AsyncIterator[Piece]:
+async def follow(generation_id: UUID, after_seq: int) -> AsyncIterator[Piece | Place]:
     """Yield what follows `after_seq`, the last piece being terminal. Deltas that gathered while the reader was busy
-    come as one. A reply whose log is gone comes as a snapshot of its whole text. Raises generation.not_found when it
-    was erased."""
+    come as one. A reply whose log is gone comes as a snapshot of its whole text. Of one that no worker has taken yet
+    comes its place in the queue, whenever that changed. Raises generation.not_found when it was erased."""
     position = after_seq
     patience_s = FIRST_LOOK_S
+    place: Place | None = None
     with live_logs.current().follow(generation_id) as live:
         while True:
             if not await live.news(position, patience_s):
-                for piece in (ending := await _ended(generation_id, position)):
+                ending, place_now = await _in_database(generation_id, position)
+                for piece in ending:
                     yield piece
                 if ending:
                     return
+                if place_now and place_now != place:
+                    yield place_now
+                place = place_now
             patience_s = SILENCE_S
             fresh = live.after(position)
             for piece in _joined(fresh, position):
@@ -76,15 +82,13 @@ def _joined(entries: list[LogEntry], position: int) -> list[Piece]:
 
 
 @database_sync_to_async
-def _ended(generation_id: UUID, position: int) -> list[Piece]:
-    """The end of a reply from the database; empty while it is being written."""
+def _in_database(generation_id: UUID, position: int) -> tuple[list[Piece], Place | None]:
+    """What the database knows of a silent reply: its end, which is empty while it is being written, or its place."""
     generation = Generation.objects.select_related("reply").filter(pk=generation_id).first()
     if generation is None:
         raise AssistantError("generation.not_found")
     if generation.is_active:
-        return []
+        return [], place_of(generation)
     outcome = outcome_of(generation)
-    return [
-        Piece(position, position + 1, "snapshot", {"text": generation.reply.text}),
-        Piece(position + 1, position + 2, outcome.kind, outcome.data),
-    ]
+    text = Piece(position, position + 1, "snapshot", {"text": generation.reply.text})
+    return [text, Piece(position + 1, position + 2, outcome.kind, outcome.data)], None

@@ -126,6 +126,7 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "GET /api/me/preferences": Own(nobody=401),
     "PATCH /api/me/preferences": Own(nobody=401),
     "GET /api/openapi.json": Own(),
+    "GET /manifest.webmanifest": Own(),
     "GET /settings/": Own(),
     "POST /settings/": Own(),
     "POST /settings/email/": Own(),

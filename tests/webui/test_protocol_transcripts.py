@@ -16,12 +16,14 @@ import pytest
 from channels.db import database_sync_to_async
 
 from assistant.chat import leases, stream
-from assistant.models import Generation, Person
+from assistant.models import Generation, Person, Worker
 from inference.contract import EngineFailure, EngineInfo, PromptInfo, StreamEvent
 from tests.assistant.rows import worker
+from tests.conftest import ask
 from tests.webui.sockets import Socket, connect, cookie_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "protocol.md"
+NOTICES = ("hint", "generation.queued")  # may come between any two frames
 ENGINE = EngineInfo("scripted", "scripted", "0" * 64, "none", 1000, 4)
 
 
@@ -64,7 +66,10 @@ class PlayedWorker:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("lines", transcripts())
-async def test_the_product_speaks_as_documented(lines: list[str], alice: Person) -> None:
+async def test_the_product_speaks_as_documented(
+    lines: list[str], alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.chat.follow.SILENCE_S", 0.2)
     cookie = await database_sync_to_async(cookie_of)(alice)
     socket = await connect(cookie)
     played, names, hints = PlayedWorker(), {}, []
@@ -82,25 +87,30 @@ async def test_the_product_speaks_as_documented(lines: list[str], alice: Person)
         else:
             if rest == "the worker sees the stop":
                 await _stop_is_asked_for()
-            await database_sync_to_async(_act)(rest, played)
+            await database_sync_to_async(_act)(rest, played, bob)
     while not await socket.receive_nothing(timeout=0.1):
-        assert (await socket.receive())["type"] == "hint"
+        assert (await socket.receive())["type"] in NOTICES
     await socket.close()
 
 
 async def _next(socket: Socket, type_: str, hints: list[dict[str, Any]]) -> dict[str, Any]:
-    """The next frame; hints may come anywhere and wait until one is expected."""
+    """The next frame; hints may come anywhere and wait until one is expected, places in the queue pass by."""
     while True:
         if type_ == "hint" and hints:
             return hints.pop(0)
         frame: dict[str, Any] = await socket.receive()
-        if frame["type"] != "hint":
+        if frame["type"] == type_ or frame["type"] not in NOTICES:
             return frame
-        hints.append(frame)
+        if frame["type"] == "hint":
+            hints.append(frame)
 
 
-def _act(line: str, played: PlayedWorker) -> None:
+def _act(line: str, played: PlayedWorker, other: Person) -> None:
     actions: dict[str, Callable[[], object]] = {
+        "a worker is there": worker,
+        "all workers are gone": Worker.objects.all().delete,
+        "three others have asked before": lambda: [ask(other) for _ in range(3)],
+        "two of them have been taken": lambda: _take_oldest(2),
         "a worker begins": played.begin,
         "the worker finishes": lambda: played.end(StreamEvent("finished", "", finish_reason="stop")),
         "the worker sees the stop": lambda: played.end(StreamEvent("finished", "", finish_reason="cancelled")),
@@ -119,6 +129,11 @@ def _act(line: str, played: PlayedWorker) -> None:
         played.write(written[1])
     else:
         actions[line]()
+
+
+def _take_oldest(count: int) -> None:
+    for generation in leases.waiting(count, may_take_over=False):
+        Generation.objects.filter(pk=generation.pk).update(state=Generation.State.RUNNING)
 
 
 async def _stop_is_asked_for() -> None:

@@ -234,8 +234,8 @@ async def _assert_works(socket: Socket) -> None:
 
 
 async def _answer(socket: Socket) -> Any:
-    """The next frame that is not a hint; hints may come anywhere."""
-    while (frame := await socket.receive())["type"] == "hint":
+    """The next frame that is no notice; those may come anywhere."""
+    while (frame := await socket.receive())["type"] in ("hint", "generation.queued"):
         pass
     return frame
 

@@ -6,26 +6,38 @@ import "feedback_buttons";
 import { ChatComposer } from "chat_composer";
 import { ChatTranscript } from "chat_transcript";
 import { ConversationView } from "conversation_view";
+import { forgetOld } from "kept";
+import { MessageQueue } from "message_queue";
 import { Outbox } from "outbox";
 import { Reading } from "reading";
 import { ScrollManager } from "scroll_manager";
+import { Shortcuts } from "shortcuts";
 import { Sidebar } from "sidebar";
 import { StreamClient } from "stream_client";
+import { Suggestions } from "suggestions";
 import { texts } from "texts";
+import { WaitingList } from "waiting_list";
+
+// A shorter outage is not worth a word.
+const OUTAGE_MS = 500;
 
 /** @param {string} selector */
 const find = (selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
 /** @param {EventTarget} source @param {string} type @param {(detail: any) => void} then */
 const on = (source, type, then) => source.addEventListener(type, (event) => then(/** @type {CustomEvent} */ (event).detail));
 
-const transcript = /** @type {ChatTranscript} */ (find("chat-transcript"));
-const composer = new ChatComposer(/** @type {HTMLFormElement} */ (find("#composer")));
-const scroll = new ScrollManager(find("#scroll"), find("#jump"));
 const personId = find("#app").dataset.personId ?? "";
+const transcript = /** @type {ChatTranscript} */ (find("chat-transcript"));
+const composer = new ChatComposer(/** @type {HTMLFormElement} */ (find("#composer")), personId);
+const scroll = new ScrollManager(find("#scroll"), find("#jump"));
 const client = new StreamClient(personId);
-const conversation = new ConversationView(transcript, client, new Outbox(personId), scroll);
+const queue = new MessageQueue(personId);
+const waiting = new WaitingList(find("#waiting"), queue);
+const suggestions = new Suggestions(find("#suggestions"));
+const conversation = new ConversationView(transcript, client, new Outbox(personId), queue, scroll);
 const reading = new Reading(conversation);
 const sidebar = new Sidebar(find("#sidebar"), (id) => reading.isSeen(id));
+const shortcuts = new Shortcuts();
 
 const chooser = /** @type {HTMLSelectElement | null} */ (document.getElementById("model-chooser"));
 chooser?.addEventListener("change", () => conversation.chooseModel(chooser.value));
@@ -41,35 +53,56 @@ transcript.addEventListener("about", async (event) => {
 
 on(composer, "send", (text) => conversation.send(text));
 on(composer, "stop", () => conversation.stop());
+on(waiting, "send-now", ({ client_message_id }) => conversation.sendNow(client_message_id));
+on(waiting, "edit", ({ client_message_id, text }) => {
+  composer.takeBack(text); // first there, then no longer here
+  queue.remove(client_message_id);
+});
+on(waiting, "delete", ({ client_message_id }) => queue.remove(client_message_id));
+on(suggestions, "ask", (text) => conversation.send(text));
+for (const action of ["send-now", "delete"]) on(waiting, action, () => composer.refocus());
+on(suggestions, "ask", () => composer.refocus());
 on(conversation, "updated", () => update());
 on(sidebar, "leaving", () => conversation.leave());
 on(sidebar, "unread", (count) => reading.count(count));
-on(sidebar, "search", () => search());
+on(sidebar, "search", () => perform("search"));
+on(shortcuts, "action", (name) => perform(name));
+document.addEventListener("shortcuts", () => perform("show_shortcuts")); // from the account menu
+const warn = (/** @type {Error} */ error) => composer.warn(error.message);
 for (const part of [conversation, sidebar, transcript]) on(part, "problem", (message) => composer.warn(message));
 
+let outage = 0;
 on(client, "state", ({ isOpen, reason }) => {
-  composer.setConnected(isOpen);
   const banner = find("#banner");
-  banner.hidden = isOpen;
-  banner.textContent = isOpen ? "" : reason;
+  composer.setConnected(isOpen);
+  if (isOpen) {
+    clearTimeout(outage);
+    outage = 0;
+    banner.hidden = true;
+    return;
+  }
+  banner.textContent = reason;
+  outage ||= setTimeout(() => (banner.hidden = false), OUTAGE_MS);
 });
-on(client, "hint", () => sidebar.refresh(conversation.id).catch((error) => composer.warn(error.message)));
+client.catchUp = () => Promise.all([conversation.refresh().catch(warn), sidebar.refresh(conversation.id).catch(warn)]);
+on(client, "hint", () => sidebar.refresh(conversation.id).catch(warn));
 
-/** The one place that opens the search; what a shortcut calls as well. */
-function search() {
-  import("search_dialog").then((dialog) => dialog.openSearch(), () => composer.warn(texts.request_failed));
+/** @param {import("shortcuts").Action} name */
+async function perform(name) {
+  try {
+    const { pageActions } = await import("page_actions");
+    await pageActions({ conversation, composer, transcript, sidebar })[name]();
+  } catch {
+    composer.warn(texts.request_failed); // what is loaded when first needed did not come
+  }
 }
-
-addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
-  event.preventDefault();
-  search();
-});
 
 function update() {
   composer.open(conversation.id);
   composer.setAnswering(conversation.isAnswering);
   if (conversation.title) find(".chat__title").textContent = conversation.title;
+  waiting.show(conversation.holdsBack);
+  suggestions.show(transcript, conversation.isBusy);
   if (chooser) {
     chooser.value = conversation.modelChoice;
     if (chooser.selectedIndex < 0) chooser.value = ""; // the choice has gone: the server falls back, too
@@ -77,11 +110,14 @@ function update() {
   reading.look();
   find(".welcome").hidden = transcript.elements.length > 0;
   const status = find(".answer-status");
-  const said = conversation.isAnswering ? texts.answering : status.textContent ? texts.answer_ready : "";
+  const answering = transcript.answering?.place || texts.answering;
+  const said = conversation.isAnswering ? answering : status.textContent ? texts.answer_ready : "";
   if (status.textContent !== said) status.textContent = said;
   scroll.follow();
 }
 
+forgetOld();
 conversation.open();
 client.connect();
 if (location.hash.startsWith("#compare=")) import("comparison").then(({ Comparison }) => Comparison.reopen(conversation, client));
+if (matchMedia("(pointer: coarse)").matches) import("phone_keyboard").then(({ stayAboveKeyboard }) => stayAboveKeyboard());

@@ -96,6 +96,25 @@ export class ChatMessage extends HTMLElement {
     this.#tell("changed");
   }
 
+  /**
+   * No worker has taken the reply yet. (It is shown after a moment, by CSS: most replies begin before.)
+   * @param {{ahead: number, workers: string}} place
+   */
+  wait({ ahead, workers }) {
+    const text = {
+      none: texts.no_worker,
+      starting: texts.model_starting,
+      ready: ahead ? texts.waiting_ahead.replace("{ahead}", String(ahead)) : texts.waiting,
+    }[workers];
+    /** @type {HTMLElement} */ (this.querySelector("[data-part=place]")).textContent = text ?? "";
+    this.#tell("changed");
+  }
+
+  /** What is said of a reply that waits for a worker; empty when it does not. */
+  get place() {
+    return this.state === "queued" ? (this.querySelector("[data-part=place]")?.textContent ?? "") : "";
+  }
+
   /** @param {string} reason empty when there is none */
   fail(reason) {
     this.#reveal("failure", reason !== "");

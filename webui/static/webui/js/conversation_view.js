@@ -7,6 +7,7 @@ import { api } from "api";
 import { ChatMessage } from "chat_message";
 import { newId, pageState } from "texts";
 /** @typedef {import("chat_transcript").ChatTranscript} ChatTranscript */
+/** @typedef {import("message_queue").MessageQueue} MessageQueue */
 /** @typedef {import("outbox").Outbox} Outbox */
 /** @typedef {import("outbox").Sending} Sending */
 /** @typedef {import("scroll_manager").ScrollManager} ScrollManager */
@@ -22,6 +23,7 @@ export class ConversationView extends EventTarget {
   #transcript;
   #client;
   #outbox;
+  #queue;
   #scroll;
   // What is shown is a stretch of the branch: what is asked for above and below it, null where there is nothing.
   #olderLeafId = pageState.next_leaf_id;
@@ -29,10 +31,18 @@ export class ConversationView extends EventTarget {
   #isLoading = false;
   /** @type {string | null} the end of the branch, shown or not */
   #headId = pageState.head_id;
+  /** The server knows of a running reply that this page has not seen yet. */
+  #isBehind = false;
+  /** @type {Set<string>} ids of messages that follow whatever is the last reply, so that they may wait for the next */
+  #following = new Set();
 
-  /** @param {ChatTranscript} transcript @param {StreamClient} client @param {Outbox} outbox @param {ScrollManager} scroll */
-  constructor(transcript, client, outbox, scroll) {
+  /**
+   * @param {ChatTranscript} transcript @param {StreamClient} client @param {Outbox} outbox @param {MessageQueue} queue
+   * @param {ScrollManager} scroll
+   */
+  constructor(transcript, client, outbox, queue, scroll) {
     super();
+    this.#queue = queue;
     this.#transcript = transcript;
     this.#client = client;
     this.#outbox = outbox;
@@ -44,7 +54,9 @@ export class ConversationView extends EventTarget {
       if (changed === null || changed === this.id) this.#try(this.refresh());
     });
     client.addEventListener("differs", () => this.#try(this.refresh()));
-    transcript.addEventListener("changed", () => this.#tell("updated"));
+    client.addEventListener("state", () => this.#sendWaiting());
+    queue.addEventListener("changed", () => this.#changed());
+    transcript.addEventListener("changed", () => this.#changed());
     transcript.addEventListener("rerun", (event) => this.#rerun(event));
     transcript.addEventListener("edited", () => this.#try(this.refresh()));
     transcript.addEventListener("regenerate", (event) => this.regenerate(/** @type {ChatMessage} */ (event.target)));
@@ -61,6 +73,16 @@ export class ConversationView extends EventTarget {
     return this.#transcript.answering !== null;
   }
 
+  /** A reply is being written, or will be as soon as the server has the question: what is written now must wait. */
+  get isBusy() {
+    return this.isAnswering || this.#isBehind || this.#transcript.elements.some((element) => element.state === "pending");
+  }
+
+  /** Whether waiting messages go on only by the person's hand: the last reply was stopped, or it failed. */
+  get holdsBack() {
+    return !this.isBusy && !this.#newerAfterId && this.#transcript.last?.state !== "completed";
+  }
+
   /** Show what came with the page, and send what an earlier page could not. */
   open() {
     this.#transcript.set(pageState.messages);
@@ -70,7 +92,9 @@ export class ConversationView extends EventTarget {
       if (sending.conversation_id === this.id) this.#transcript.addPending(sending.client_message_id, sending.text);
       this.#client.sendMessage(sending);
     }
-    this.#tell("updated");
+    const place = this.id ?? this.#transcript.elements[0]?.dataset.clientMessageId;
+    if (place) this.#queue.open(place);
+    this.#changed();
     if (!pageState.message_id) this.#scroll.toEnd();
     else this.#point(pageState.message_id, pageState.is_current_branch);
   }
@@ -80,11 +104,16 @@ export class ConversationView extends EventTarget {
     this.id = null;
   }
 
-  /** @param {string} text a message below the last reply */
+  /** @param {string} text a message below the last reply, now or when that has ended */
   send(text) {
-    const last = this.#transcript.last;
-    if (this.#newerAfterId) this.#send(text, this.#headId);
-    else this.#send(text, last?.dataset.role === "assistant" ? (last.dataset.messageId ?? null) : null);
+    if (this.isBusy) return this.#queue.add(text);
+    this.#sendNext(newId(), text);
+  }
+
+  /** @param {string} id a waiting message: the running reply is stopped for it */
+  sendNow(id) {
+    this.#queue.hurry(id);
+    if (this.isAnswering) this.stop();
   }
 
   /** @param {string} choice who writes from the next reply on; a new conversation takes it along with its first message */
@@ -125,8 +154,9 @@ export class ConversationView extends EventTarget {
     this.#transcript.dataset.trainingUse = page.conversation.training_use;
     this.#headId = page.conversation.head_id;
     this.isUnread = page.conversation.is_unread;
+    this.#isBehind = false;
     this.#followUnfinished();
-    this.#tell("updated");
+    this.#changed();
   }
 
   /** @param {string} [messageId] in place of what is shown: what is around this message, or else the newest */
@@ -164,22 +194,40 @@ export class ConversationView extends EventTarget {
     if (this.id && !isCurrentBranch) this.#try(api.lookAt(this.id, messageId).then(() => this.refresh()));
   }
 
-  /** @param {string} text @param {string | null} parentId */
-  #send(text, parentId) {
+  /** Send the first of the waiting messages when its turn has come. */
+  #sendWaiting() {
+    const [next] = this.#queue.all;
+    if (!next || !this.#queue.isSender || !this.#client.isReady || this.isBusy) return;
+    if (this.holdsBack && !next.is_urgent) return;
+    if (this.#newerAfterId) return this.#try(this.#showLatest()); // it follows the last reply, which is not here
+    this.#sendNext(next.client_message_id, next.text); // puts it into the outbox, so that it is never nowhere
+    this.#queue.remove(next.client_message_id);
+  }
+
+  /** @param {string} id @param {string} text */
+  #sendNext(id, text) {
+    const lastReply = this.#transcript.elements.findLast((element) => element.dataset.role === "assistant");
+    this.#following.add(id);
+    this.#send(id, text, (this.#newerAfterId ? this.#headId : lastReply?.dataset.messageId) ?? null);
+  }
+
+  /** @param {string} id @param {string} text @param {string | null} parentId */
+  #send(id, text, parentId) {
+    if (!this.id && !this.#transcript.last) this.#queue.open(id);
     /** @type {Sending} */
-    const sending = { client_message_id: newId(), conversation_id: this.id, parent_id: parentId, text };
+    const sending = { client_message_id: id, conversation_id: this.id, parent_id: parentId, text };
     if (!this.id) sending.model_choice = this.modelChoice;
-    this.#transcript.addPending(sending.client_message_id, text);
+    this.#transcript.addPending(id, text);
     this.#hand(sending);
+    if (this.#newerAfterId) this.#try(this.#showLatest());
+    else this.#scroll.toEnd();
   }
 
   /** @param {Sending} sending */
   #hand(sending) {
     this.#outbox.put(sending);
     this.#client.sendMessage(sending);
-    this.#tell("updated");
-    if (this.#newerAfterId) this.#try(this.#showLatest());
-    else this.#scroll.toEnd();
+    this.#changed();
   }
 
   /** @param {ChatMessage} element @param {string} generationId @param {boolean} [isKnownToServer] */
@@ -238,22 +286,24 @@ export class ConversationView extends EventTarget {
       question.fail("");
     }
     if (!this.id && question) {
-      this.id = accepted.conversation_id;
+      this.id = /** @type {string} */ (accepted.conversation_id);
       history.replaceState(null, "", `/c/${this.id}/`);
+      this.#queue.moveTo(this.id);
     }
+    this.#following.delete(accepted.client_message_id);
     if (accepted.conversation_id !== this.id) return;
     if (this.#newerAfterId) {
       this.#try(this.#showLatest());
       return;
     }
     this.#follow(this.#transcript.addReply(accepted.reply_id), accepted.generation_id, true);
-    this.#tell("updated");
-    this.#scroll.toEnd();
+    this.#changed();
   }
 
   /** @param {any} refusal */
-  #onRefused({ ref, message, retryable }) {
+  #onRefused({ ref, code, message, retryable }) {
     const element = this.#transcript.elements.find((e) => e.dataset.clientMessageId === ref && !e.dataset.messageId);
+    if (element && code === "conversation.busy" && this.#following.delete(ref)) return this.#wait(ref, element);
     if (!retryable) this.#outbox.refused(ref);
     if (!element) {
       this.#tell("problem", message);
@@ -262,7 +312,16 @@ export class ConversationView extends EventTarget {
     }
     element.dataset.state = "refused";
     element.fail(message);
-    this.#tell("updated");
+    this.#changed();
+  }
+
+  /** Another tab was faster: what was sent here waits for the end of that reply. @param {string} id @param {ChatMessage} element */
+  #wait(id, element) {
+    this.#isBehind = true;
+    element.remove();
+    this.#queue.putBack({ client_message_id: id, text: element.text });
+    this.#outbox.accepted(id);
+    this.#try(this.refresh());
   }
 
   /** @param {Event} event an edited question takes the place of the one it was made from */
@@ -270,7 +329,8 @@ export class ConversationView extends EventTarget {
     const element = /** @type {ChatMessage} */ (event.target);
     const parentId = element.message?.parent_id ?? null;
     this.#transcript.cutFrom(element);
-    this.#send(/** @type {CustomEvent} */ (event).detail, parentId);
+    this.#send(newId(), /** @type {CustomEvent} */ (event).detail, parentId);
+    this.#scroll.toEnd();
   }
 
   /** @param {ChatMessage} reply @param {string} [modelChoice] who writes, if not whom the conversation chose */
@@ -278,6 +338,8 @@ export class ConversationView extends EventTarget {
     if (this.isAnswering || !reply.dataset.messageId) return;
     this.#client.regenerate(reply.dataset.messageId, modelChoice);
     this.#transcript.cutFrom(reply);
+    this.#changed();
+    this.#scroll.toEnd();
   }
 
   /** @param {ChatMessage} element */
@@ -288,6 +350,11 @@ export class ConversationView extends EventTarget {
     element.dataset.state = "pending";
     element.fail("");
     this.#hand(sending);
+  }
+
+  #changed() {
+    this.#tell("updated");
+    this.#sendWaiting();
   }
 
   /** @param {Promise<unknown>} work */

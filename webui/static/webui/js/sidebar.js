@@ -3,6 +3,7 @@
 import { api } from "api";
 import { byDay, exchange, folderEntry, rememberOpen } from "conversation_list";
 import { ConversationMenu } from "conversation_menu";
+import { Drawer } from "drawer";
 import { Menu } from "menu";
 import { fromTemplate, pageState, texts } from "texts";
 import { toast } from "toast";
@@ -15,15 +16,13 @@ const AT_ONCE_IN_FOLDER = 10;
 const AT_MOST = 200;
 
 export class Sidebar extends EventTarget {
-  #root;
+  #drawer;
   #list;
   #more;
   #archive;
   #menu = new ConversationMenu(/** @type {HTMLElement} */ (document.getElementById("conversation-menu")));
   /** @type {Menu<Folder>} */
   #folderMenu = new Menu(/** @type {HTMLElement} */ (document.getElementById("folder-menu")));
-  #scrim = /** @type {HTMLElement} */ (document.getElementById("scrim"));
-  #opener = /** @type {HTMLElement} */ (document.querySelector(".chat__menu"));
   #folders = pageState.folders;
   #conversations = pageState.conversations;
   #cursor = pageState.next_cursor;
@@ -34,7 +33,7 @@ export class Sidebar extends EventTarget {
   /** @param {HTMLElement} root @param {(id: string) => boolean} isSeen whether a conversation is before the person's eyes */
   constructor(root, isSeen) {
     super();
-    this.#root = root;
+    this.#drawer = new Drawer(root);
     this.#isSeen = isSeen;
     for (const each of this.#all) each.is_unread &&= !isSeen(each.id);
     this.#list = /** @type {HTMLElement} */ (root.querySelector(".sidebar__list"));
@@ -42,18 +41,14 @@ export class Sidebar extends EventTarget {
     this.#archive = /** @type {HTMLElement} */ (root.querySelector(".sidebar__archive"));
     this.#more.addEventListener("click", () => this.#try(this.#loadMore()));
     this.#archive.addEventListener("click", () => this.#try(this.#showArchive(!this.#isArchive)));
-    this.#opener.addEventListener("click", () => this.#open(true));
-    this.#scrim.addEventListener("click", () => this.#open(false));
-    root.querySelector(".sidebar__close")?.addEventListener("click", () => this.#open(false));
     root.querySelector(".sidebar__search")?.addEventListener("click", () => this.dispatchEvent(new Event("search")));
-    root.addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
     this.#list.addEventListener("click", (event) => this.#onClick(/** @type {Element} */ (event.target)));
     this.#on(this.#menu, "rename", (conversation) => this.#rename(conversation));
     this.#on(this.#menu, "pin", (each) => this.#change(api.organize(each.id, { is_pinned: !each.is_pinned })));
     this.#on(this.#menu, "move", (conversation) => this.#move(conversation));
     this.#on(this.#menu, "archive", (each) => this.#change(api.organize(each.id, { is_archived: !each.is_archived })));
     this.#on(this.#menu, "settings", async (each) => (await import("conversation_settings")).openConversationSettings(each.id));
-    this.#on(this.#menu, "delete", (conversation) => this.#try(this.#delete(conversation)));
+    this.#on(this.#menu, "delete", (conversation) => this.#try(this.#delete(conversation.id)));
     this.#on(this.#folderMenu, "rename", async (folder) => (await import("folder_dialogs")).openRename(folder, () => this.refresh()));
     this.#on(this.#folderMenu, "delete", async (folder) => (await import("folder_dialogs")).openDelete(folder, () => this.refresh()));
     this.#render();
@@ -85,6 +80,15 @@ export class Sidebar extends EventTarget {
 
   get #all() {
     return [...this.#conversations, ...this.#folders.flatMap((folder) => folder.conversations.items)];
+  }
+
+  toggle() {
+    this.#drawer.toggle();
+  }
+
+  /** Delete the conversation that is being looked at; there is a way back, as always. */
+  deleteOpen() {
+    if (this.#openId) this.#try(this.#delete(this.#openId));
   }
 
   async #loadMore() {
@@ -164,20 +168,20 @@ export class Sidebar extends EventTarget {
     });
   }
 
-  /** @param {Conversation} conversation */
-  async #delete(conversation) {
-    if (conversation.id === this.#openId) {
+  /** @param {string} id */
+  async #delete(id) {
+    if (id === this.#openId) {
       this.dispatchEvent(new Event("leaving")); // nobody shall ask for it any more
-      await api.deleteConversation(conversation.id).catch((error) => {
+      await api.deleteConversation(id).catch((error) => {
         location.reload();
         throw error;
       });
-      sessionStorage.setItem(UNDO_KEY, conversation.id);
+      sessionStorage.setItem(UNDO_KEY, id);
       location.assign("/");
       return;
     }
-    await api.deleteConversation(conversation.id);
-    this.#offerUndo(conversation.id);
+    await api.deleteConversation(id);
+    this.#offerUndo(id);
     await this.refresh();
   }
 
@@ -185,15 +189,6 @@ export class Sidebar extends EventTarget {
   #offerUndo(id) {
     sessionStorage.removeItem(UNDO_KEY);
     toast(texts.conversation_deleted, () => this.#change(api.restoreConversation(id)));
-  }
-
-  /** @param {boolean} isOpen */
-  #open(isOpen) {
-    this.#root.classList.toggle("is-open", isOpen);
-    this.#scrim.hidden = !isOpen;
-    this.#opener.setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) /** @type {HTMLElement} */ (this.#root.querySelector(".sidebar__close")).focus();
-    else this.#opener.focus();
   }
 
   /** @param {EventTarget} menu @param {string} action @param {(subject: any) => unknown} then */

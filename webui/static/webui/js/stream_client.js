@@ -6,17 +6,21 @@
  */
 import { texts } from "texts";
 
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 250; // most outages are over before anybody is told of them
 const LONGEST_PAUSE_MS = 2000;
+// Sending waits until the page knows what it missed, but no longer than this: a slow list shall lock nobody out.
+const CATCH_UP_MS = 3000;
 // Why the server ended the connection (docs/protocol.md).
+const SERVER_RESTARTS = 1012;
 const NOT_SIGNED_IN = 4401;
 const TOO_MANY_PAGES = 4409;
 const TOO_OFTEN = 4429;
 const TOO_OFTEN_PAUSE_MS = 15_000;
 
 /**
- * Whoever shows a reply: its text so far, and the events that are not text.
- * @typedef {{show: (text: string) => void, note: (event: any) => void}} Reader
+ * Whoever shows a reply: its text so far, the events that are not text, and the place of one that waits for a worker.
+ * @typedef {{show: (text: string) => void, note: (event: any) => void,
+ *   wait?: (place: {ahead: number, workers: string}) => void}} Reader
  * A reply that is being followed: the last seq, the text so far, how it began, and who shows it (a comparison does,
  * beside the transcript).
  * @typedef {{seq: number, text: string, started: any, readers: Set<Reader>}} Followed
@@ -34,11 +38,18 @@ export class StreamClient extends EventTarget {
   #isOver = false;
   #wasRefused = false;
   #personId;
+  #isRestart = false;
+  #isReady = false;
+
+  /** @type {() => Promise<unknown>} asks over HTTP what the page missed */
+  catchUp = () => Promise.resolve();
 
   /** @param {string} personId whom the page was made for; the server lets it go on as nobody else */
   constructor(personId) {
     super();
     this.#personId = personId;
+    // Whether the socket is still good shows only when another is opened (a server on this machine stays in reach).
+    addEventListener("offline", () => !this.#isOver && this.#renew());
     addEventListener("online", () => this.#connectNow());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#connectNow());
     // A page that comes back from the browser's cache has a dead socket.
@@ -47,6 +58,11 @@ export class StreamClient extends EventTarget {
 
   get isOpen() {
     return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** Connected, and the page knows what it missed. */
+  get isReady() {
+    return this.#isReady;
   }
 
   connect() {
@@ -109,12 +125,16 @@ export class StreamClient extends EventTarget {
     if (reply) this.#send({ type: "generation.follow", v: 1, generation_id: generationId, after_seq: reply.seq });
   }
 
-  #onOpen() {
+  async #onOpen() {
+    const socket = this.#socket;
     this.#pauseMs = FIRST_PAUSE_MS;
     for (const frame of this.#unanswered.values()) this.#send(frame);
     for (const id of this.#followed.keys()) this.#ask(id);
+    await Promise.race([this.catchUp(), new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS))]);
+    if (socket !== this.#socket || !this.isOpen) return;
+    this.#isRestart = false;
+    this.#isReady = true;
     this.#tell("state", { isOpen: true });
-    this.#tell("hint", { conversation_id: null });
   }
 
   /** @param {number} code */
@@ -122,8 +142,8 @@ export class StreamClient extends EventTarget {
     // Another tab may just have changed the password and got a new session for all: one more try tells.
     this.#isOver = code === NOT_SIGNED_IN && this.#wasRefused;
     this.#wasRefused = code === NOT_SIGNED_IN;
-    const reason = this.#isOver ? "session_ended" : code === TOO_MANY_PAGES ? "too_many_pages" : "reconnecting";
-    this.#tell("state", { isOpen: false, reason: texts[reason] });
+    this.#isRestart ||= code === SERVER_RESTARTS;
+    this.#lost(code);
     clearTimeout(this.#timer);
     // A page that had to give way comes back when somebody looks at it; by itself it would push out the next.
     if (this.#isOver || code === TOO_MANY_PAGES) return;
@@ -131,6 +151,23 @@ export class StreamClient extends EventTarget {
     // Many pages lose their server together; they must not all come back in the same instant.
     this.#timer = setTimeout(() => this.connect(), this.#pauseMs * (0.5 + Math.random()));
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  /** @param {number} [code] why the server ended the connection, if it did */
+  #lost(code) {
+    this.#isReady = false;
+    const outage = !navigator.onLine ? "offline" : this.#isRestart ? "server_restarts" : "reconnecting";
+    const reason = this.#isOver ? "session_ended" : code === TOO_MANY_PAGES ? "too_many_pages" : outage;
+    this.#tell("state", { isOpen: false, reason: texts[reason] });
+  }
+
+  #renew() {
+    clearTimeout(this.#timer);
+    const old = this.#socket;
+    this.#socket = null; // so that its end, which may come late, is not taken for the new one's
+    old?.close();
+    this.#lost();
+    this.connect();
   }
 
   #connectNow() {
@@ -148,6 +185,9 @@ export class StreamClient extends EventTarget {
         break;
       case "generation.event":
         this.#onEvent(frame);
+        break;
+      case "generation.queued":
+        for (const reader of this.#followed.get(frame.generation_id)?.readers ?? []) reader.wait?.(frame);
         break;
       case "error":
         if (frame.retry_after_s && this.#followed.has(frame.ref)) {

@@ -19,7 +19,7 @@ export const texts = block("page-texts");
  *   conversations: {items: Conversation[], next_cursor: string | null}}} Folder
  * @typedef {{conversation_id: string, title: string, is_archived: boolean, folder_name: string | null,
  *   message_id: string | null, written_at: string, snippet: {text: string, is_match: boolean}[]}} SearchResult
- * @typedef {{theme: string, contrast: string, follows_reply: boolean, shows_suggestions: boolean,
+ * @typedef {{theme: string, contrast: string, shows_sidebar: boolean, follows_reply: boolean, shows_suggestions: boolean,
  *   has_shortcuts: boolean, shortcuts: Record<string, string>}} Preferences
  * @typedef {{conversation_id: string | null, is_unread: boolean, unread_count: number, folders: Folder[],
  *   conversations: Conversation[], messages: Message[], next_leaf_id: string | null,

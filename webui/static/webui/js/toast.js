@@ -1,17 +1,19 @@
 // @ts-check
-/** A short notice with one way back. It survives going to another page, since that is what deleting leads to. */
+/** A short notice, with a way back where there is one. It survives going to another page, since that is what deleting leads to. */
 import { fromTemplate, texts } from "texts";
 
 const SHOWN_MS = 8000;
+const SHORT_MS = 3000; // nothing to decide
 
-/** @param {string} text @param {() => void} undo */
+/** @param {string} text @param {() => void} [undo] */
 export function toast(text, undo) {
   document.querySelector(".toast")?.remove();
   const element = fromTemplate("toast");
   const button = /** @type {HTMLButtonElement} */ (element.querySelector("button"));
   /** @type {HTMLElement} */ (element.querySelector("span")).textContent = text;
   button.textContent = texts.undo;
-  let timer = setTimeout(() => element.remove(), SHOWN_MS);
+  button.hidden = !undo;
+  let timer = setTimeout(() => element.remove(), undo ? SHOWN_MS : SHORT_MS);
   const hold = () => clearTimeout(timer);
   const letGo = () => (timer = setTimeout(() => element.remove(), SHOWN_MS));
   element.addEventListener("pointerenter", hold);
@@ -21,7 +23,7 @@ export function toast(text, undo) {
   button.addEventListener("click", () => {
     hold();
     element.remove();
-    undo();
+    undo?.();
   });
   document.body.append(element);
 }

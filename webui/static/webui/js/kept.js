@@ -1,0 +1,49 @@
+// @ts-check
+/**
+ * What a person is about to say, kept in this browser by person and conversation, so that a reload loses nothing and
+ * the next person at the same browser sees nothing. What nobody came back to for a month is thrown away.
+ */
+
+const MONTH_MS = 30 * 86_400_000;
+
+/** @template Value */
+export class Kept {
+  #prefix;
+
+  /** @param {"draft" | "waiting"} kind @param {string} personId */
+  constructor(kind, personId) {
+    this.#prefix = `parley.${kind}.${personId}.`;
+  }
+
+  /** @param {string} place @returns {Value | null} */
+  read(place) {
+    return parsed(this.key(place))?.value ?? null;
+  }
+
+  /** @param {string} place @param {Value | null} value null to forget it */
+  write(place, value) {
+    if (value === null) localStorage.removeItem(this.key(place));
+    else localStorage.setItem(this.key(place), JSON.stringify({ at: Date.now(), value }));
+  }
+
+  /** @param {string} place */
+  key(place) {
+    return this.#prefix + place;
+  }
+}
+
+export function forgetOld() {
+  for (const key of Object.keys(localStorage)) {
+    if (!/^parley\.(draft|waiting)\./.test(key)) continue;
+    if (!((parsed(key)?.at ?? 0) > Date.now() - MONTH_MS)) localStorage.removeItem(key);
+  }
+}
+
+/** @param {string} key */
+function parsed(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "null");
+  } catch {
+    return null; // an earlier version's
+  }
+}
