@@ -44,6 +44,7 @@ class Own:
     """An address that names nobody's object; it shows what belongs to whoever asks, or to everybody. By GET."""
 
     person: int = 200  # how anybody with a session is answered
+    guest: int | None = None  # where that differs
     nobody: int = 200
 
 
@@ -71,7 +72,7 @@ ADDRESSES: dict[str, Foreign | Own] = {
         ),
         "conversation.not_found",
     ),
-    "GET /api/folders": Own(),
+    "GET /api/folders": Own(nobody=401),
     "POST /api/folders": Own(),
     "PATCH /api/folders/{folder_id}": Foreign(
         lambda c, of: c.patch(f"/api/folders/{of.conversation_id}", {"name": "Mine"}, "application/json"),
@@ -80,7 +81,7 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "DELETE /api/folders/{folder_id}": Foreign(
         lambda c, of: c.delete(f"/api/folders/{of.conversation_id}"), "folder.not_found"
     ),
-    "GET /api/search": Own(),
+    "GET /api/search": Own(person=400, nobody=401),
     "GET /api/conversations/{conversation_id}/messages": Foreign(
         lambda c, of: c.get(f"/api/conversations/{of.conversation_id}/messages"), "conversation.not_found"
     ),
@@ -131,7 +132,7 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "POST /settings/": Own(),
     "POST /settings/email/": Own(),
     # A signed key that only the owner of the mailbox has; tests/webui/test_email.py tampers with it.
-    "GET /settings/email/confirm/{key}/": Own(),
+    "GET /settings/email/confirm/{key}/": Own(person=400, nobody=400),
     "POST /settings/email/confirm/{key}/": Own(),
     "POST /settings/language/": Own(),
     "GET /settings/appearance/": Own(),
@@ -140,25 +141,50 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "POST /settings/privacy/consent/": Own(),
     "GET /settings/delete/": Own(),
     "POST /settings/delete/": Own(),
-    "GET /settings/security/": Own(),
+    "GET /settings/security/": Own(guest=302, nobody=302),
     # Names a device in its form: test_charlie_signs_no_device_of_alice_out.
     "POST /settings/security/devices/": Own(),
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
 }
 
-# Pages of accounts know the signed-in person alone: whom they are shown to. Others are led elsewhere.
-EVERYBODY, PEOPLE, MEMBERS = {"member", "guest", "nobody"}, {"member", "guest"}, {"member"}
+# Pages of accounts know the signed-in person alone: how a member, a guest and nobody are answered. ELSEWHERE are pages
+# for which one must prove oneself once more or be in the middle of signing in, and those that only lead on.
+EVERYBODY, PEOPLE, MEMBERS, ELSEWHERE = (200, 200, 200), (200, 200, 302), (200, 302, 302), (302, 302, 302)
+NOT_SET_UP = (404, 302, 302)
 ACCOUNT_PAGES = {
-    "/accounts/login/": EVERYBODY,
-    "/accounts/logout/": PEOPLE,
-    "/accounts/signup/": EVERYBODY,
-    "/accounts/inactive/": EVERYBODY,
-    "/accounts/password/change/": MEMBERS,
-    "/accounts/password/reset/": EVERYBODY,
-    "/accounts/password/reset/done/": EVERYBODY,
-    "/accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": EVERYBODY,  # who has the key
-    "/accounts/password/reset/key/done/": EVERYBODY,
+    "login/": EVERYBODY,
+    "logout/": PEOPLE,
+    "signup/": EVERYBODY,
+    "inactive/": EVERYBODY,
+    "reauthenticate/": MEMBERS,
+    "password/change/": MEMBERS,
+    "password/set/": ELSEWHERE,
+    "password/reset/": EVERYBODY,
+    "password/reset/done/": EVERYBODY,
+    "^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": EVERYBODY,  # who has the key
+    "password/reset/key/done/": EVERYBODY,
+    "2fa/": ELSEWHERE,
+    "2fa/authenticate/": ELSEWHERE,
+    "2fa/reauthenticate/": ELSEWHERE,
+    "2fa/passkeys/": ELSEWHERE,
+    "2fa/passkeys/add/": ELSEWHERE,
+    "2fa/passkeys/login/": ELSEWHERE,
+    "2fa/passkeys/reauthenticate/": ELSEWHERE,
+    # Names a key: test_others_do_not_reach_a_passkey_of_alice.
+    "2fa/passkeys/<int:pk>/edit/": ELSEWHERE,
+    "2fa/passkeys/<int:pk>/remove/": ELSEWHERE,
+    "2fa/recovery-codes/": NOT_SET_UP,
+    "2fa/recovery-codes/download/": NOT_SET_UP,
+    "2fa/recovery-codes/generate/": ELSEWHERE,
+    "2fa/totp/activate/": ELSEWHERE,
+    "2fa/totp/deactivate/": NOT_SET_UP,
+    "3rdparty/": ELSEWHERE,
+    "3rdparty/signup/": ELSEWHERE,
+    "3rdparty/login/cancelled/": EVERYBODY,
+    "3rdparty/login/error/": (401, 401, 401),
+    "oidc/<str:provider_id>/login/": (404, 404, 404),  # none is configured
+    "oidc/<str:provider_id>/login/callback/": (404, 404, 404),
 }
 # The admin is walked as a whole: it is for staff alone (test_the_admin_is_closed_to_people_without_a_post_in_it).
 
@@ -180,7 +206,9 @@ FOREIGN = [
     pytest.param(line, id=address) for address, line in {**ADDRESSES, **PARAMETERS}.items() if isinstance(line, Foreign)
 ]
 OWN = [
-    pytest.param(address.split()[1], line, id=address) for address, line in ADDRESSES.items() if isinstance(line, Own)
+    pytest.param(address.removeprefix("GET ").replace("{key}", "made-up"), line, id=address)
+    for address, line in ADDRESSES.items()
+    if isinstance(line, Own) and address.startswith("GET ")
 ]
 VISITORS = ["bob", "charlie", "guest", "nobody"]
 
@@ -221,7 +249,8 @@ def test_every_address_has_a_line(db: None) -> None:
 
 
 def test_every_account_page_has_a_line() -> None:
-    assert {"/" + path for path in _paths(get_resolver()) if path.startswith("accounts/")} == set(ACCOUNT_PAGES)
+    paths = (path.removeprefix("accounts/") for path in _paths(get_resolver()) if path.startswith("accounts/"))
+    assert set(paths) == set(ACCOUNT_PAGES)
 
 
 @pytest.mark.parametrize("visitor", VISITORS)
@@ -279,7 +308,9 @@ def test_a_page_elsewhere_sends_no_form_and_sets_nothing(enter: Callable[..., Cl
 @pytest.mark.parametrize("visitor", ["alice", *VISITORS])
 @pytest.mark.parametrize(("path", "line"), OWN)
 def test_what_names_nobody_is_answered_alike(path: str, line: Own, visitor: str, enter: Callable[..., Client]) -> None:
-    assert enter(visitor).get(path).status_code == (line.nobody if visitor == "nobody" else line.person)
+    expected = {"nobody": line.nobody, "guest": line.guest or line.person}.get(visitor, line.person)
+
+    assert enter(visitor).get(path).status_code == expected
 
 
 @pytest.mark.parametrize("visitor", ["alice", *VISITORS])
@@ -287,11 +318,12 @@ def test_what_names_nobody_is_answered_alike(path: str, line: Own, visitor: str,
 def test_pages_of_accounts_are_shown_to_whom_they_are_for(
     path: str, visitor: str, enter: Callable[..., Client]
 ) -> None:
-    kind = visitor if visitor in ("guest", "nobody") else "member"
+    member, guest, nobody = ACCOUNT_PAGES[path]
+    path = re.sub(r"\^(.*?)\(\?P.*", r"\1x-made-up/", re.sub(r"<\w+:\w+>", "1", path))
 
-    answer = enter(visitor).get(re.sub(r"\^(.*?)\(\?P.*", r"\1x-made-up/", path))
+    answer = enter(visitor).get(f"/accounts/{path}")
 
-    assert answer.status_code == (200 if kind in ACCOUNT_PAGES[path] else 302)
+    assert answer.status_code == {"guest": guest, "nobody": nobody}.get(visitor, member)
     assert "alice@" not in answer.content.decode()
 
 
@@ -382,11 +414,12 @@ def test_the_door_to_the_admin_is_the_one_where_attempts_are_counted(enter: Call
 @pytest.mark.parametrize("action", ["edit", "remove"])
 @pytest.mark.parametrize("visitor", VISITORS)
 def test_others_do_not_reach_a_passkey_of_alice(
-    visitor: str, action: str, alice: Person, charlie: Person, enter: Callable[..., Client]
+    visitor: str, action: str, alice: Person, bob: Person, charlie: Person, enter: Callable[..., Client]
 ) -> None:
     passkey = Authenticator.objects.create(user=alice, type="webauthn", data={"name": "Alice's key", "credential": {}})
-    # Nothing to prove themselves by once more, so nothing but the look-up refuses.
-    Person.objects.exclude(pk=alice.pk).update(password="!")
+    for other in (bob, charlie):  # nothing to prove themselves by once more, so nothing but the look-up refuses
+        other.set_unusable_password()
+        other.save()
 
     answer = enter(visitor).post(f"/accounts/2fa/passkeys/{passkey.pk}/{action}/", {"name": "Mine"})
 
