@@ -157,6 +157,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
 # Before what could take an account from its owner: a walked-away-from browser must not be enough.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_USER_DISPLAY = str
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Parley] "
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_REACHES_PEOPLE
 
