@@ -5,14 +5,18 @@ from __future__ import annotations
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from assistant.models import Adapter, Comparison, Conversation, Feedback, Generation, Person, Worker
 
@@ -25,14 +29,26 @@ admin.site.site_header = admin.site.site_title = "Parley"
 admin.site.index_title = "Look-up"
 
 
+def _may_enter(request: HttpRequest) -> bool:
+    user = request.user
+    is_staff = user.is_active and user.is_staff
+    return bool(is_staff and (is_mfa_enabled(user) or not settings.REQUIRE_ADMIN_MFA))
+
+
 def _sign_in(request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
     """The product's own page in the place of the admin's, which knows neither the second step nor passkeys."""
-    if isinstance(request.user, Person) and not request.user.is_guest:
-        raise PermissionDenied  # signed in, but not for this
-    return redirect_to_login(request.GET.get("next", "/admin/"))
+    if not isinstance(request.user, Person) or request.user.is_guest:
+        return redirect_to_login(request.GET.get("next", "/admin/"))
+    if _may_enter(request):
+        return redirect("admin:index")
+    if not request.user.is_staff:
+        raise PermissionDenied
+    messages.error(request, _("Set up two-step verification or a passkey first; the administration asks for it."))
+    return redirect("settings_security")
 
 
 admin.site.login = _sign_in  # type: ignore[method-assign]
+admin.site.has_permission = _may_enter  # type: ignore[method-assign]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic only in the stubs

@@ -186,11 +186,13 @@ ACCOUNT_ADAPTER = "assistant.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True  # the list of devices ends what shall not be remembered
 ACCOUNT_LOGOUT_ON_GET = False
 # Guests are signed in, as nobody in particular; they must be able to reach the forms.
 ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
 # Before what could take an account from its owner: a walked-away-from browser must not be enough.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_USER_DISPLAY = str
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Parley] "
 ACCOUNT_EMAIL_NOTIFICATIONS = MAIL_REACHES_PEOPLE
 
@@ -202,6 +204,9 @@ MFA_TOTP_ISSUER = "Parley"
 MFA_TOTP_TOLERANCE = 1  # phones' clocks drift
 # With somebody else's address one could lock its owner out for good; where no mail goes out, nobody can confirm one.
 MFA_ALLOW_UNVERIFIED_EMAIL = not MAIL_REACHES_PEOPLE
+
+# Whoever may look people up must not be impersonated with a stolen password.
+REQUIRE_ADMIN_MFA = env.boolean("REQUIRE_ADMIN_MFA", False)
 
 # Sign-in by another service. Never into an existing account because of an e-mail address: any provider could claim it.
 SOCIALACCOUNT_ADAPTER = "assistant.accounts.social.SocialAccountAdapter"

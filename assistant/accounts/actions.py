@@ -80,6 +80,8 @@ def adopt_guest(guest: Person, person: Person) -> None:
     )
     if not person.preferences and guest.preferences:
         set_preferences(person.id, guest.preferences)
+    if not person.name and guest.name:
+        rename(person.id, guest.name)
     # Consent is not taken along: what the guest allowed, the account may have refused.
     comparisons.filter(person=guest).update(person=person)
     guest.delete()

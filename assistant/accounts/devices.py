@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from allauth.usersessions.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 from django.core.cache import cache
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
+from assistant.accounts.device_names import name_of_device
 from assistant.accounts.models import Person
 from assistant.errors import AssistantError
 
@@ -21,9 +24,8 @@ NOTED_EVERY_S = 5 * 60
 @dataclass(frozen=True, slots=True)
 class Device:
     id: int
-    user_agent: str
+    name: str
     ip: str
-    signed_in_at: datetime
     last_seen_at: datetime
     is_this: bool
 
@@ -35,18 +37,27 @@ class NoteDevices:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        key = request.session.session_key
-        is_member = bool(key) and isinstance(request.user, Person) and not request.user.is_guest
-        if is_member and cache.add(f"parley.seen:{key}", 1, NOTED_EVERY_S):
-            UserSession.objects.create_from_request(request)
-        return self._get_response(request)
+        response = self._get_response(request)
+        # Afterwards, and only where the view has looked at the session: nothing here may cost the health checks a
+        # query, or turn an answer that says "the database is away" into a crash.
+        if request.session.accessed:
+            with suppress(OperationalError, InterfaceError):
+                _note(request)
+        return response
+
+
+def _note(request: HttpRequest) -> None:
+    key = request.session.session_key
+    is_member = bool(key) and isinstance(request.user, Person) and not request.user.is_guest
+    if is_member and cache.add(f"parley.seen:{key}", 1, NOTED_EVERY_S):
+        UserSession.objects.create_from_request(request)
 
 
 def devices_of(person: Person, session_key: str | None) -> list[Device]:
     """Those that are still signed in, this one first, then the latest seen."""
     sessions = UserSession.objects.purge_and_list(person)
     devices = [
-        Device(each.pk, each.user_agent, each.ip, each.created_at, each.last_seen_at, each.session_key == session_key)
+        Device(each.pk, name_of_device(each.user_agent), each.ip, each.last_seen_at, each.session_key == session_key)
         for each in sessions
     ]
     return sorted(devices, key=lambda device: (device.is_this, device.last_seen_at), reverse=True)

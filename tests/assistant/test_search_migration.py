@@ -24,7 +24,7 @@ def test_existing_texts_are_indexed_and_the_index_can_be_taken_away(
         call_command("migrate", "assistant", "0003", verbosity=0)
         assert not [name for name in connection.introspection.table_names() if name.startswith("assistant_search")]
     finally:
-        monkeypatch.setattr(import_module("assistant.migrations.0005_search_existing"), "BATCH", 2)
+        monkeypatch.setattr(import_module("assistant.migrations.0006_search_existing"), "BATCH", 2)
         call_command("migrate", verbosity=0)
 
     assert Message.objects.exclude(text="").count() == 5

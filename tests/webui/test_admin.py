@@ -11,7 +11,7 @@ from assistant.feedback import actions as feedback
 from assistant.models import Comparison, Feedback, Person
 from tests.assistant.rows import finish, worker
 from tests.conftest import ask
-from tests.webui.members import browser_of, new_member
+from tests.webui.members import browser_of, new_member, turn_on_totp
 
 SECRETS = ("rivers", "In the sea", "Too short", "mostly")
 
@@ -75,3 +75,14 @@ def test_the_way_in_is_the_products_own_with_its_second_step(db: None) -> None:
 
 def test_a_member_without_a_post_is_turned_away(db: None) -> None:
     assert browser_of(new_member()).get("/admin/", follow=True).status_code == 403
+
+
+def test_where_it_is_asked_for_a_second_step_must_be_set_up_first(client: Client, settings) -> None:
+    settings.REQUIRE_ADMIN_MFA = True
+
+    page = client.get("/admin/", follow=True)
+    assert page.redirect_chain[-1][0] == "/settings/security/"
+    assert "Set up two-step verification or a passkey first" in page.content.decode()
+
+    turn_on_totp(client)
+    assert client.get("/admin/").status_code == 200

@@ -42,6 +42,17 @@ def texts_of_errors() -> set[str]:
     return {sentence for sentence, _, _ in errors.TABLE.values()}
 
 
+def texts_of_code() -> set[str]:
+    """What the pages' Python says: the constant arguments of gettext and its kin."""
+    found = set()
+    for file in [*WEBUI.rglob("*.py"), *(WEBUI.parent / "assistant").rglob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            is_gettext = isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("_", "gettext", "gettext_lazy")
+            if is_gettext and node.args and isinstance(node.args[0], ast.Constant):
+                found.add(node.args[0].value)
+    return found
+
+
 TEMPLATES = [path for path in WEBUI.glob("templates/**/*.html") if texts_of(path)]
 
 
@@ -52,6 +63,10 @@ def test_every_text_of_a_page_is_translated(template: Path) -> None:
 
 def test_every_text_of_the_script_is_translated() -> None:
     assert {text for text in texts_of_script() if not catalogue().get(text)} == set()
+
+
+def test_every_text_of_the_code_is_translated() -> None:
+    assert {text for text in texts_of_code() if not catalogue().get(text)} == set()
 
 
 def test_every_error_is_translated() -> None:
@@ -73,7 +88,7 @@ def test_the_compiled_catalogue_is_the_edited_one() -> None:
 
 
 def test_the_catalogue_holds_nothing_that_nobody_says() -> None:
-    said = texts_of_script().union(texts_of_errors(), *map(texts_of, TEMPLATES))
+    said = texts_of_script().union(texts_of_code(), texts_of_errors(), *map(texts_of, TEMPLATES))
 
     assert set(catalogue()) - said == set()
 

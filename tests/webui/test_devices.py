@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 from allauth.usersessions.models import UserSession
-from django.core.cache import cache
 from django.test import Client
 
+from assistant.accounts.device_names import name_of_device
 from assistant.models import Person
 from tests.webui.members import PASSWORD, browser_of, new_member, person_at
-from webui.device_names import name_of_device
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +17,6 @@ PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.
 
 @pytest.fixture
 def member() -> Person:
-    cache.clear()
     return new_member()
 
 

@@ -90,12 +90,14 @@ def test_a_theme_that_does_not_exist_changes_nothing() -> None:
     assert person_at(client).preferences == {}
 
 
-def test_a_guests_theme_moves_along_into_the_account(guest: Client) -> None:
+def test_a_guests_theme_and_name_move_along_into_the_account(guest: Client) -> None:
     guest.post("/settings/appearance/", {"theme": "dark", "contrast": "system"})
+    guest.post("/settings/", {"name": "Dora"})
 
     guest.post("/accounts/signup/", {"email": "new@example.org", "password1": "quiet-Harbour-42"})
 
     assert b'data-theme="dark"' in guest.get("/").content
+    assert (person_at(guest).name, person_at(guest).is_guest) == ("Dora", False)
 
 
 def test_a_guests_theme_does_not_replace_that_of_the_account(guest: Client) -> None:

@@ -9,21 +9,19 @@ import httpx2
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
-from django.core.cache import cache
 from django.test import Client
 
 from assistant.models import Person
 from assistant.oidc import openid_connect_apps
 from tests.conftest import ask
 from tests.oidc_provider import OpenIDProvider
-from tests.webui.members import browser_of, new_member, person_at, prove, sign_in
+from tests.webui.members import browser_of, new_member, person_at, prove, sign_in, turn_on_totp
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch, settings) -> Iterator[OpenIDProvider]:
-    cache.clear()
     with OpenIDProvider() as provider:
         for name, value in provider.environment.items():
             monkeypatch.setenv(name, value)
@@ -224,8 +222,6 @@ def test_an_answer_that_nobody_asked_for_signs_nobody_in(provider: OpenIDProvide
 
 
 def test_the_second_step_is_asked_for_here_too(provider: OpenIDProvider) -> None:
-    from tests.webui.members import turn_on_totp
-
     client = browser_of(new_member())
     turn_on_totp(client)
     come_by(client, "connect")

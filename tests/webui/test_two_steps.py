@@ -19,7 +19,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def member() -> Person:
-    cache.clear()  # a code is good once, and attempts are counted
     return new_member()
 
 

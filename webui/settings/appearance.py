@@ -31,5 +31,7 @@ def appearance(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         changed = preferences.model_copy(update=form.cleaned_data)
         actions.set_preferences(person.id, changed.model_dump(exclude_defaults=True))
-        return saved(request, "settings_appearance")
+        # settings_page.js sends each choice by itself; nobody would read the "Saved." of each.
+        is_instant = request.headers.get("X-Requested-With") == "XMLHttpRequest"
+        return HttpResponse(status=204) if is_instant else saved(request, "settings_appearance")
     return show(request, person, "appearance", {"form": form})

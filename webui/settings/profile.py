@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from allauth.account.decorators import reauthentication_required
+from allauth.decorators import rate_limit
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -10,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -24,7 +24,6 @@ from webui.settings.pages import saved, show
 
 class NameForm(forms.Form):
     name = forms.CharField(
-        label=gettext_lazy("Name"),
         max_length=150,
         required=False,
         widget=forms.TextInput({"class": "input", "autocomplete": "name"}),
@@ -32,9 +31,7 @@ class NameForm(forms.Form):
 
 
 class EmailForm(forms.Form):
-    email = forms.EmailField(
-        label=gettext_lazy("New e-mail address"), widget=forms.EmailInput({"class": "input", "autocomplete": "email"})
-    )
+    email = forms.EmailField(widget=forms.EmailInput({"class": "input", "autocomplete": "email"}))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -50,6 +47,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @members_only
+@rate_limit(action="manage_email")
 @reauthentication_required(app="allauth.account")
 def change_email(request: HttpRequest) -> HttpResponse:
     """Write to the new address, or to the present one if it is not confirmed yet. Changing is the link's work."""

@@ -17,7 +17,6 @@ from assistant.accounts import devices, emails
 from assistant.accounts.actions import ensure_person
 from assistant.errors import AssistantError
 from webui.accounts import members_only
-from webui.device_names import name_of_device
 from webui.settings.pages import show
 
 
@@ -37,10 +36,7 @@ def security(request: HttpRequest) -> HttpResponse:
         "recovery_codes": codes,
         "unused_codes": len(codes.wrap().get_unused_codes()) if codes else 0,
         "may_add": settings.MFA_ALLOW_UNVERIFIED_EMAIL or emails.is_confirmed(person),
-        "devices": [
-            (device, name_of_device(device.user_agent))
-            for device in devices.devices_of(person, request.session.session_key)
-        ],
+        "devices": devices.devices_of(person, request.session.session_key),
         "connected": SocialAccount.objects.filter(user=person).order_by("date_joined"),
         "services": social_adapter().list_providers(request),
     }
