@@ -65,6 +65,8 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "webui.errors.forged"
 # No inline script but the import map, no inline style, nothing from elsewhere, and no text becomes markup or script
 # but through DOMPurify.
+OIDC_APPS = openid_connect_apps()
+OIDC_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(app["settings"]["server_url"])) for app in OIDC_APPS]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -76,7 +78,8 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF],
+        # Signing in by another service begins with a form of ours and goes on there.
+        "form-action": [SELF, *OIDC_ORIGINS],
         "frame-ancestors": [NONE],
         "require-trusted-types-for": ["'script'"],
         "trusted-types": ["dompurify"],
@@ -211,7 +214,7 @@ REQUIRE_ADMIN_MFA = env.boolean("REQUIRE_ADMIN_MFA", False)
 # Sign-in by another service. Never into an existing account because of an e-mail address: any provider could claim it.
 SOCIALACCOUNT_ADAPTER = "assistant.accounts.social.SocialAccountAdapter"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
-SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": openid_connect_apps(), "OAUTH_PKCE_ENABLED": True}}
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": OIDC_APPS, "OAUTH_PKCE_ENABLED": True}}
 
 # Database
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{DATA_DIR}/parley.sqlite3")

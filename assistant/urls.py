@@ -5,11 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from webui.accounts import admin_login
-
 urlpatterns = [
     path("", include("webui.urls")),
-    path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
 ]
 

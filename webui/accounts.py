@@ -13,14 +13,10 @@ from allauth.mfa.webauthn import views as webauthn
 from allauth.socialaccount import views as social
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import include, path, re_path, reverse
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-
-from assistant.accounts.models import Person
-from assistant.errors import AssistantError
 
 View = Callable[..., HttpResponseBase]
 
@@ -95,15 +91,6 @@ _other_services = [
     path("login/cancelled/", social.login_cancelled, name="socialaccount_login_cancelled"),
     path("login/error/", social.login_error, name="socialaccount_login_error"),
 ]
-
-
-def admin_login(request: HttpRequest) -> HttpResponse:
-    """The admin has no door of its own: Django's would not count attempts, nor ask for a second factor."""
-    is_member = isinstance(request.user, Person) and not request.user.is_guest
-    if is_member and not request.user.is_staff:
-        raise AssistantError("request.not_allowed")
-    index = reverse("admin:index")
-    return redirect(index) if is_member else redirect_to_login(request.GET.get("next", index))
 
 
 urlpatterns = [
