@@ -4,5 +4,17 @@ from assistant.accounts.models import Person
 from assistant.adapters.models import Adapter
 from assistant.chat.models import Conversation, Folder, Generation, Message, Worker
 from assistant.feedback.models import Comparison, Feedback
+from assistant.sharing.models import ShareLink
 
-__all__ = ["Adapter", "Comparison", "Conversation", "Feedback", "Folder", "Generation", "Message", "Person", "Worker"]
+__all__ = [
+    "Adapter",
+    "Comparison",
+    "Conversation",
+    "Feedback",
+    "Folder",
+    "Generation",
+    "Message",
+    "Person",
+    "ShareLink",
+    "Worker",
+]

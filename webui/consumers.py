@@ -83,6 +83,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     conversation_id=frame.conversation_id,
                     parent_id=frame.parent_id,
                     text=frame.text,
+                    is_temporary=frame.is_temporary,
                 )
                 await self._send(protocol.accepted(accepted))
                 self._follow(accepted.generation_id, 0)

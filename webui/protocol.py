@@ -31,6 +31,8 @@ class SendMessage(_Frame):
     conversation_id: UUID | None = None
     parent_id: UUID | None = None
     text: str
+    # Of a message that begins a conversation: this one is not to be kept.
+    is_temporary: bool = False
 
 
 class Follow(_Frame):

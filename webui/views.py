@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -19,11 +17,10 @@ from assistant.accounts.actions import ensure_person
 from assistant.accounts.models import Person
 from assistant.chat import queries
 from assistant.errors import AssistantError
-from webui.page_texts import PAGE_TEXTS
+from webui.assets import assets
 from webui.preferences import preferences_of
 
 STYLESHEETS = [f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "composer")]
-MODULES = sorted(file.stem for file in (Path(__file__).parent / "static" / "webui" / "js").glob("*.js"))
 
 
 @require_safe
@@ -52,9 +49,9 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
         "chat_messages": messages,
         "conversations": conversations.items,
         "next_cursor": conversations.next_cursor,
-        "page_texts": PAGE_TEXTS,
         "page_state": {
             "conversation_id": conversation.id if conversation else None,
+            "conversation": dataclasses.asdict(queries.head_view(conversation)) if conversation else None,
             "messages": [dataclasses.asdict(message) for message in messages],
             "next_leaf_id": path.next_cursor if path else None,
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
@@ -63,6 +60,5 @@ def _context(person: Person, conversation_id: UUID | None) -> dict[str, Any]:
             "max_message_chars": settings.MAX_MESSAGE_CHARS,
         },
         "stylesheets": STYLESHEETS,
-        # Bare module names -> hashed addresses, so that browsers may keep each file for ever.
-        "modules": {name: staticfiles_storage.url(f"webui/js/{name}.js") for name in MODULES},
+        **assets(),
     }

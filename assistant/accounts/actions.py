@@ -46,6 +46,9 @@ def adopt_guest(guest: Person, person: Person) -> None:
     # A hostile guest may have chosen the account's own ids; the constraint must not turn the sign-in away.
     own.filter(client_message_id__in=taken.values("client_message_id")).update(client_message_id=None)
     own.update(author=person)
+    # What both have imported stays twice; only one of the two is known by its file from now on.
+    imported = conversations.filter(owner=person, import_key__isnull=False)
+    conversations.filter(owner=guest, import_key__in=imported.values("import_key")).update(import_key=None)
     conversations.filter(owner=guest).update(owner=person)
     feedback.filter(person=guest).exclude(message__in=feedback.filter(person=person).values("message")).update(
         person=person

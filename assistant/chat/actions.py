@@ -34,19 +34,28 @@ class Accepted:
 
 @transaction.atomic
 def send_message(
-    person_id: UUID, *, client_message_id: UUID, conversation_id: UUID | None, parent_id: UUID | None, text: str
+    person_id: UUID,
+    *,
+    client_message_id: UUID,
+    conversation_id: UUID | None,
+    parent_id: UUID | None,
+    text: str,
+    is_temporary: bool = False,
 ) -> Accepted:
     """Store a user message, an empty reply and its queued generation, once per `client_message_id`.
 
-    `conversation_id` None begins a conversation. `parent_id` is the reply the message follows, None its beginning;
-    a parent that has been answered before makes a new branch. Raises AssistantError message.*, conversation.*.
+    `conversation_id` None begins a conversation, a temporary one if asked for. `parent_id` is the reply the message
+    follows, None its beginning; a parent that has been answered before makes a new branch. Raises AssistantError
+    message.*, conversation.*.
     """
     person = _lock(person_id)
     if stored := _stored(person, client_message_id):
         return stored
     text = checked(text)
     if conversation_id is None:
-        conversation = Conversation.objects.create(owner=person, title=title_of(text))
+        # What is not to be kept gets no title that quotes it.
+        title = "" if is_temporary else title_of(text)
+        conversation = Conversation.objects.create(owner=person, title=title, is_temporary=is_temporary)
     else:
         conversation = queries.conversation_of(person.id, conversation_id)
     parent = None

@@ -62,10 +62,41 @@ class ConversationView:
     is_archived: bool
 
 
+@dataclass(frozen=True, slots=True)
+class HeadView:
+    """The open conversation, as its page's head shows it."""
+
+    id: UUID
+    title: str
+    head_id: UUID | None
+    is_temporary: bool
+    is_pinned: bool
+    is_archived: bool
+
+
+def head_view(row: Conversation) -> HeadView:
+    return HeadView(
+        id=row.id,
+        title=row.title,
+        head_id=row.head_id,
+        is_temporary=row.is_temporary,
+        is_pinned=row.pinned_at is not None,
+        is_archived=row.archived_at is not None,
+    )
+
+
 def conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
     conversation = Conversation.objects.filter(pk=conversation_id, owner_id=person_id, deleted_at=None).first()
     if conversation is None:
         raise AssistantError("conversation.not_found")
+    return conversation
+
+
+def kept_conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
+    """One that may be copied to somewhere else. Raises conversation.not_found, conversation.temporary."""
+    conversation = conversation_of(person_id, conversation_id)
+    if conversation.is_temporary:
+        raise AssistantError("conversation.temporary")
     return conversation
 
 
@@ -92,9 +123,9 @@ def conversations_of(
 ) -> Page[ConversationView]:
     """A person's conversations: the pinned ones first, then the last changed. `cursor` is the `next_cursor` of the
     page before. Raises page.invalid_cursor."""
-    rows = Conversation.objects.filter(owner_id=person_id, deleted_at=None, archived_at__isnull=not is_archived).alias(
-        is_unpinned=Q(pinned_at=None)
-    )
+    rows = Conversation.objects.filter(
+        owner_id=person_id, deleted_at=None, is_temporary=False, archived_at__isnull=not is_archived
+    ).alias(is_unpinned=Q(pinned_at=None))
     if cursor:
         unpinned, at, id_ = [*cursor.split("_"), "", ""][:3]
         try:

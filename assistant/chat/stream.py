@@ -142,5 +142,14 @@ def hint(owner_id: UUID, conversation_id: UUID) -> None:
         pass
 
 
+def erase_logs(generation_ids: list[UUID]) -> None:
+    """Take away what would otherwise stay readable until it expires; if Redis is away, it expires."""
+    try:
+        for generation_id in generation_ids:
+            connection().delete(log_key(generation_id), fence_key(generation_id))
+    except redis.RedisError:
+        pass
+
+
 def text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from assistant.chat import actions, queries
+from assistant.chat import actions, forking, queries
 from assistant.feedback import actions as feedback
 from assistant.feedback.models import Feedback
 from webui.api.conversations import Limit
@@ -43,6 +43,9 @@ class ConversationHead(Schema):
     id: UUID
     title: str
     head_id: UUID | None
+    is_temporary: bool
+    is_pinned: bool
+    is_archived: bool
 
 
 class MessagesPage(Schema):
@@ -53,6 +56,14 @@ class MessagesPage(Schema):
 
 class HeadIn(Schema):
     message_id: UUID
+
+
+class ForkIn(Schema):
+    scope: Literal["path", "all"]
+
+
+class ForkOut(Schema):
+    conversation_id: UUID
 
 
 class RatingIn(Schema):
@@ -70,8 +81,9 @@ def list_messages(
     person_id = person_of(request).id
     conversation = queries.conversation_of(person_id, conversation_id)
     page = queries.visible_path(person_id, conversation, leaf_id, limit)
+    head = queries.head_view(conversation)
     return MessagesPage.model_validate(
-        {"conversation": conversation, "items": page.items, "next_leaf_id": page.next_cursor}, from_attributes=True
+        {"conversation": head, "items": page.items, "next_leaf_id": page.next_cursor}, from_attributes=True
     )
 
 
@@ -79,6 +91,11 @@ def list_messages(
 def look_at_branch(request: HttpRequest, conversation_id: UUID, body: HeadIn) -> Status[None]:
     actions.look_at_branch(person_of(request).id, conversation_id, body.message_id)
     return Status(204, None)
+
+
+@router.post("/messages/{uuid:message_id}/fork", response=ForkOut)
+def fork(request: HttpRequest, message_id: UUID, body: ForkIn) -> ForkOut:
+    return ForkOut(conversation_id=forking.fork(person_of(request).id, message_id, body.scope).id)
 
 
 @router.put("/messages/{uuid:message_id}/feedback", response=RatingOut)

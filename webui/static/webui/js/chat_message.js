@@ -55,6 +55,7 @@ export class ChatMessage extends HTMLElement {
     if (!isStreaming) this.show(message.text);
     this.#reveal("dropped", (message.generation?.dropped_messages ?? 0) > 0);
     this.#reveal("cut", message.generation?.finish_reason === "length");
+    this.#reveal("missing", !message.text && !message.generation);
     this.#reveal("stopped", message.generation?.state === "cancelled");
     this.fail(message.generation?.error?.message ?? "");
     /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.id, message.rating);

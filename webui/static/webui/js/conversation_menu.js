@@ -1,68 +1,18 @@
 // @ts-check
-/** The menu of one conversation in the sidebar: rename, pin, archive, delete. It tells what was chosen. */
+/**
+ * The menu of one conversation, in the sidebar and in the head of the page. A new item is a button in _templates.html
+ * and whoever listens for its action.
+ */
+import { Menu } from "menu";
 import { texts } from "texts";
-/** @typedef {import("texts").Conversation} Conversation */
+/** @typedef {Pick<import("texts").Conversation, "id" | "title" | "is_pinned" | "is_archived">} Conversation */
 
-export class ConversationMenu extends EventTarget {
-  #root;
-  /** @type {Conversation | null} */
-  #conversation = null;
-  /** @type {HTMLElement | null} */
-  #opener = null;
-
-  /** @param {HTMLElement} root an element with the `popover` attribute */
-  constructor(root) {
-    super();
-    this.#root = root;
-    root.addEventListener("click", (event) => {
-      const button = /** @type {Element} */ (event.target).closest("button");
-      if (button && this.#conversation) this.#choose(button.dataset.action ?? "");
-    });
-    root.addEventListener("keydown", (event) => this.#onKey(event));
-    root.addEventListener("toggle", (event) => {
-      const isOpen = /** @type {ToggleEvent} */ (event).newState === "open";
-      this.#opener?.setAttribute("aria-expanded", String(isOpen));
-    });
-  }
-
-  /** @param {Conversation} conversation @param {HTMLElement} opener the button it belongs to */
+/** @extends {Menu<Conversation>} */
+export class ConversationMenu extends Menu {
+  /** @param {Conversation} conversation @param {HTMLElement} opener */
   open(conversation, opener) {
-    this.#conversation = conversation;
-    this.#opener = opener;
-    this.#label("pin", conversation.is_pinned ? texts.unpin : texts.pin);
-    this.#label("archive", conversation.is_archived ? texts.unarchive : texts.archive);
-    this.#root.showPopover();
-    const place = opener.getBoundingClientRect();
-    const top = Math.min(place.bottom + 4, innerHeight - this.#root.offsetHeight - 8);
-    const left = Math.min(place.left, innerWidth - this.#root.offsetWidth - 8);
-    this.#root.style.top = `${Math.max(8, top)}px`;
-    this.#root.style.left = `${Math.max(8, left)}px`;
-    this.#items[0].focus();
-  }
-
-  get #items() {
-    return [...this.#root.querySelectorAll("button")];
-  }
-
-  /** @param {string} action */
-  #choose(action) {
-    this.#root.hidePopover();
-    this.dispatchEvent(new CustomEvent(action, { detail: this.#conversation }));
-  }
-
-  /** @param {KeyboardEvent} event */
-  #onKey(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === "Escape") event.stopPropagation(); // it closes this menu, not the drawer behind it
-    if (!step) return;
-    event.preventDefault();
-    const items = this.#items;
-    const at = items.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
-    items[(at + step + items.length) % items.length].focus();
-  }
-
-  /** @param {string} action @param {string} text */
-  #label(action, text) {
-    /** @type {HTMLElement} */ (this.#root.querySelector(`[data-action=${action}] span`)).textContent = text;
+    this.label("pin", conversation.is_pinned ? texts.unpin : texts.pin);
+    this.label("archive", conversation.is_archived ? texts.unarchive : texts.archive);
+    super.open(conversation, opener);
   }
 }

@@ -15,7 +15,9 @@ import { newId, pageState } from "texts";
 export class ConversationView extends EventTarget {
   /** @type {string | null} null until the first message of a new conversation is accepted */
   id = pageState.conversation_id;
-  title = "";
+  /** @type {import("texts").OpenConversation | null} */
+  about = pageState.conversation;
+  #wantsTemporary = false;
   #transcript;
   #client;
   #outbox;
@@ -46,6 +48,16 @@ export class ConversationView extends EventTarget {
       if (this.id) this.#try(api.lookAt(this.id, messageId).then(() => this.refresh()));
     });
     scroll.addEventListener("top", () => this.#try(this.#loadOlder()));
+  }
+
+  get isTemporary() {
+    return this.about?.is_temporary ?? this.#wantsTemporary;
+  }
+
+  /** @param {boolean} isTemporary whether the conversation that the next message begins is kept */
+  setTemporary(isTemporary) {
+    this.#wantsTemporary = isTemporary;
+    this.#tell("updated");
   }
 
   get isAnswering() {
@@ -88,14 +100,14 @@ export class ConversationView extends EventTarget {
     if (asked !== this.id) return;
     if (this.#transcript.elements.length <= page.items.length) this.#olderLeafId = page.next_leaf_id;
     this.#transcript.set(page.items);
-    this.title = page.conversation.title;
+    this.about = page.conversation;
     this.#followUnfinished();
     this.#tell("updated");
   }
 
   /** @param {string} text @param {string | null} parentId */
   #send(text, parentId) {
-    const sending = { client_message_id: newId(), conversation_id: this.id, parent_id: parentId, text };
+    const sending = { client_message_id: newId(), conversation_id: this.id, parent_id: parentId, text, is_temporary: this.isTemporary };
     this.#transcript.addPending(sending.client_message_id, text);
     this.#hand(sending);
   }
@@ -139,6 +151,7 @@ export class ConversationView extends EventTarget {
 
   /** @param {any} accepted */
   #onAccepted(accepted) {
+    const isTemporary = this.#outbox.find(accepted.client_message_id)?.is_temporary ?? false;
     this.#outbox.accepted(accepted.client_message_id);
     const question = this.#transcript.elements.find((e) => e.dataset.clientMessageId === accepted.client_message_id);
     if (question && !question.dataset.messageId) {
@@ -147,7 +160,8 @@ export class ConversationView extends EventTarget {
       question.fail("");
     }
     if (!this.id && question) {
-      this.id = accepted.conversation_id;
+      const id = (this.id = accepted.conversation_id);
+      this.about = { id, title: "", head_id: null, is_temporary: isTemporary, is_pinned: false, is_archived: false };
       history.replaceState(null, "", `/c/${this.id}/`);
     }
     if (accepted.conversation_id !== this.id) return;

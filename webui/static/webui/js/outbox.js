@@ -2,7 +2,8 @@
 /**
  * What a person has sent and the server has not yet accepted. It outlives the page: the next one sends it again, under
  * the same id, so that the server stores it once.
- * @typedef {{client_message_id: string, conversation_id: string | null, parent_id: string | null, text: string}} Sending
+ * @typedef {{client_message_id: string, conversation_id: string | null, parent_id: string | null, text: string,
+ *   is_temporary: boolean}} Sending
  */
 
 export class Outbox {

@@ -3,17 +3,18 @@
 import { api } from "api";
 import { ConversationMenu } from "conversation_menu";
 import { fromTemplate, pageState, texts } from "texts";
+import { editTitle } from "title_form";
 import { toast } from "toast";
 /** @typedef {import("texts").Conversation} Conversation */
 
 const UNDO_KEY = "parley.deleted";
 
 export class Sidebar extends EventTarget {
+  menu = new ConversationMenu(/** @type {HTMLElement} */ (document.getElementById("conversation-menu")));
   #root;
   #list;
   #more;
   #archive;
-  #menu = new ConversationMenu(/** @type {HTMLElement} */ (document.getElementById("conversation-menu")));
   #scrim = /** @type {HTMLElement} */ (document.getElementById("scrim"));
   #opener = /** @type {HTMLElement} */ (document.querySelector(".chat__menu"));
   #conversations = pageState.conversations;
@@ -90,7 +91,7 @@ export class Sidebar extends EventTarget {
   #openMenu(target) {
     const button = /** @type {HTMLElement | null} */ (target.closest("button[aria-haspopup]"));
     const conversation = button && this.#conversationAt(button);
-    if (conversation) this.#menu.open(conversation, button);
+    if (conversation) this.menu.open(conversation, button);
   }
 
   /** @param {Element} element */
@@ -99,32 +100,14 @@ export class Sidebar extends EventTarget {
     return this.#conversations.find((conversation) => conversation.id === id);
   }
 
-  /** @param {Conversation} conversation */
-  #rename(conversation) {
-    const item = this.#list.querySelector(`[data-conversation-id="${conversation.id}"]`);
-    const form = /** @type {HTMLFormElement} */ (fromTemplate("title-form"));
-    const box = /** @type {HTMLInputElement} */ (form.querySelector("input"));
-    box.value = conversation.title;
-    let isOver = false;
-    const close = () => {
-      isOver = true; // taking the form away blurs it
-      form.remove();
-      this.#render();
-    };
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const title = box.value.trim();
-      close();
-      if (!title || title === conversation.title) return;
-      this.#try(api.organize(conversation.id, { title }).then(() => this.refresh(this.#openId)));
-    });
-    form.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key === "Escape") close();
-    });
-    box.addEventListener("blur", () => isOver || form.requestSubmit());
-    item?.replaceChildren(form);
-    box.select();
+  /** @param {Conversation} conversation where it is written, depends on where the menu was opened */
+  async #rename(conversation) {
+    const item = this.menu.opener?.closest("li");
+    const place = item ?? /** @type {Element} */ (document.querySelector(".chat__title"));
+    const title = await editTitle(place, conversation.title);
+    if (item) this.#render();
+    else place.textContent = title || conversation.title;
+    if (title) this.#try(api.organize(conversation.id, { title }).then(() => this.refresh(this.#openId)));
   }
 
   /** @param {Conversation} conversation */
@@ -163,7 +146,7 @@ export class Sidebar extends EventTarget {
 
   /** @param {string} action @param {(conversation: Conversation) => void} then */
   #on(action, then) {
-    this.#menu.addEventListener(action, (event) => then(/** @type {CustomEvent} */ (event).detail));
+    this.menu.addEventListener(action, (event) => then(/** @type {CustomEvent} */ (event).detail));
   }
 
   /** @param {Promise<unknown>} work */

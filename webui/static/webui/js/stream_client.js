@@ -47,7 +47,7 @@ export class StreamClient extends EventTarget {
     socket.addEventListener("close", (event) => socket === this.#socket && this.#onClose(event.code));
   }
 
-  /** @param {{client_message_id: string, conversation_id: string | null, parent_id: string | null, text: string}} fields */
+  /** @param {import("outbox").Sending} fields */
   sendMessage(fields) {
     const frame = { type: "message.send", v: 1, ...fields };
     this.#unanswered.set(fields.client_message_id, frame);

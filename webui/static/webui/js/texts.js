@@ -14,9 +14,11 @@ export const texts = block("page-texts");
  *   sibling_ids: string[], rating: null | string, generation: null | Generation}} Message
  * @typedef {{id: string, title: string, updated_at: string, is_answering: boolean, is_pinned: boolean,
  *   is_archived: boolean}} Conversation
+ * @typedef {{id: string, title: string, head_id: string | null, is_temporary: boolean, is_pinned: boolean,
+ *   is_archived: boolean}} OpenConversation
  * @typedef {{theme: string, contrast: string, follows_reply: boolean, shows_suggestions: boolean,
  *   has_shortcuts: boolean, shortcuts: Record<string, string>}} Preferences
- * @typedef {{conversation_id: string | null, conversations: Conversation[], messages: Message[], next_leaf_id: string | null,
+ * @typedef {{conversation_id: string | null, conversation: OpenConversation | null, conversations: Conversation[], messages: Message[], next_leaf_id: string | null,
  *   next_cursor: string | null, max_message_chars: number, preferences: Preferences}} PageState
  */
 
