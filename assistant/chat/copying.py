@@ -83,18 +83,18 @@ def alternating(messages: list[CopiedMessage]) -> list[CopiedMessage]:
                 message = replace(message, text=text, created_at=before.created_at)
             if questions or not answers:
                 turns.append(replace(message, parent_key=parent_key))
-            todo += [(question, message.key, None) for question in reversed(questions)]
             todo += [(answer, parent_key, message) for answer in reversed(answers)]
+            todo += [(question, message.key, None) for question in reversed(questions)]
         elif message.role == Message.Role.SYSTEM:
             turns.append(replace(message, parent_key=parent_key))
             todo += [(child, message.key, None) for child in reversed(below)]
         else:
             turns.append(replace(message, parent_key=parent_key))
+            todo += [(answer, message.key, None) for answer in reversed(answers)]
             if questions or not answers:
                 reply = ("reply to", message.key)
                 turns.append(CopiedMessage(reply, message.key, Message.Role.ASSISTANT, "", message.created_at))
                 todo += [(question, reply, None) for question in reversed(questions)]
-            todo += [(answer, message.key, None) for answer in reversed(answers)]
     return turns
 
 

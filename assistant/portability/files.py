@@ -29,7 +29,9 @@ def conversations_in(file: IO[bytes]) -> Iterator[Any]:
     """Every conversation, as JSON gives it, unchecked. Raises import.too_large, import.zip_unusable,
     import.nothing_found, import.not_json."""
     file.seek(0)
-    if zipfile.is_zipfile(file):
+    is_zip = file.read(4) == b"PK\x03\x04"
+    file.seek(0)
+    if is_zip:
         yield from _in_zip(file)
     else:
         yield from _in_json(_bounded(file.read(MAX_FILE_BYTES + 1)))

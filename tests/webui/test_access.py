@@ -16,7 +16,8 @@ from django.urls import URLResolver, get_resolver
 
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
-from assistant.models import Conversation, Feedback, Generation, Message, Person
+from assistant.models import Conversation, Feedback, Generation, Message, Person, ShareLink
+from assistant.sharing import actions as sharing
 from tests.assistant.rows import finish
 from tests.conftest import ask
 from tests.webui.sockets import Socket, connect, cookie_of
@@ -62,6 +63,30 @@ ADDRESSES: dict[str, Foreign | Own] = {
         ),
         "conversation.not_found",
     ),
+    "POST /api/messages/{message_id}/fork": Foreign(
+        lambda c, of: c.post(f"/api/messages/{of.reply_id}/fork", {"scope": "all"}, "application/json"),
+        "message.not_found",
+    ),
+    "GET /api/conversations/{conversation_id}/share": Foreign(
+        lambda c, of: c.get(f"/api/conversations/{of.conversation_id}/share"), "conversation.not_found"
+    ),
+    "PUT /api/conversations/{conversation_id}/share": Foreign(
+        lambda c, of: c.put(
+            f"/api/conversations/{of.conversation_id}/share", {"audience": "anyone"}, "application/json"
+        ),
+        "conversation.not_found",
+    ),
+    "PATCH /api/conversations/{conversation_id}/share": Foreign(
+        lambda c, of: c.patch(
+            f"/api/conversations/{of.conversation_id}/share", {"audience": "anyone"}, "application/json"
+        ),
+        "conversation.not_found",
+    ),
+    "DELETE /api/conversations/{conversation_id}/share": Foreign(
+        lambda c, of: c.delete(f"/api/conversations/{of.conversation_id}/share"), "conversation.not_found"
+    ),
+    "GET /c/{conversation_id}/export.json": Foreign(lambda c, of: c.get(f"/c/{of.conversation_id}/export.json"), None),
+    "GET /c/{conversation_id}/export.md": Foreign(lambda c, of: c.get(f"/c/{of.conversation_id}/export.md"), None),
     "PUT /api/messages/{message_id}/feedback": Foreign(
         lambda c, of: c.put(f"/api/messages/{of.reply_id}/feedback", {"rating": "down"}, "application/json"),
         "message.not_found",
@@ -69,6 +94,13 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "DELETE /api/messages/{message_id}/feedback": Foreign(
         lambda c, of: c.delete(f"/api/messages/{of.reply_id}/feedback"), "message.not_found"
     ),
+    # Whoever has the secret in the address may come in: tests/webui/test_share_links.py says who else may not.
+    "GET /s/{token}/": Own(),
+    "POST /s/{token}/copy/": Own(),
+    "GET /data/links/": Own(),
+    "GET /data/import/": Own(),
+    "GET /data/export.zip": Own(),
+    "POST /api/import": Own(),
     "GET /api/me/preferences": Own(),
     "PATCH /api/me/preferences": Own(),
     "GET /api/openapi.json": Own(),
@@ -79,14 +111,16 @@ ADDRESSES: dict[str, Foreign | Own] = {
 # the second is for staff alone (test_the_admin_is_closed_to_people_without_a_post_in_it).
 PARTS = ("accounts/", "admin/")
 
+MODELS = (Conversation, Message, Generation, Feedback, ShareLink)
 FOREIGN = [pytest.param(line, id=address) for address, line in ADDRESSES.items() if isinstance(line, Foreign)]
 VISITORS = ["charlie", "nobody"]
 
 
 @pytest.fixture
 def of_alice(asked: Accepted, alice: Person) -> Accepted:
-    """A conversation of alice's with a rated reply."""
+    """A conversation of alice's with a rated reply, shared with members."""
     finish(asked, "Hello, alice.")
+    sharing.share(alice.id, asked.conversation_id, ShareLink.Audience.MEMBERS)
     feedback.rate(alice.id, asked.reply_id, Feedback.Rating.UP)
     return asked
 
@@ -264,4 +298,4 @@ def _paths(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
 
 def _everything() -> list[list[dict[str, object]]]:
     """All that charlie might have changed."""
-    return [list(model.objects.order_by("pk").values()) for model in (Conversation, Message, Generation, Feedback)]
+    return [list(model.objects.order_by("pk").values()) for model in MODELS]

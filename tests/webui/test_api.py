@@ -130,6 +130,9 @@ def test_a_message_has_all_that_the_page_shows(alice: Person, client: Client) ->
         "id": str(accepted.conversation_id),
         "title": "Hello",
         "head_id": str(accepted.reply_id),
+        "is_temporary": False,
+        "is_pinned": False,
+        "is_archived": False,
     }
     question, answer = page["items"]
     assert (question["role"], question["text"], question["parent_id"]) == ("user", "Hello", None)

@@ -25,7 +25,7 @@ export async function openShareDialog(conversation) {
   function show(shown) {
     link = shown;
     const focused = document.activeElement;
-    for (const action of ["revoke", "update", "copy"]) find(`[data-action=${action}]`).hidden = !link;
+    for (const action of ["revoke", "update"]) find(`[data-action=${action}]`).hidden = !link;
     find("[data-action=create]").hidden = link !== null;
     find("[data-part=link]").hidden = !link;
     if (link) {
@@ -34,7 +34,7 @@ export async function openShareDialog(conversation) {
       localTime(/** @type {HTMLTimeElement} */ (find("[data-part=snapshot]")), link.snapshot_at);
     }
     // The button that was pressed may just have gone.
-    if (focused instanceof HTMLElement && focused.hidden) find(link ? "[data-action=copy]" : "[data-action=create]").focus();
+    if (focused instanceof HTMLElement && !focused.offsetParent) find(link ? "[data-action=copy]" : "[data-action=create]").focus();
   }
 
   /** @param {() => Promise<{link: ShareLink} | null>} work @param {string} [said] */
