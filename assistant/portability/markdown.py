@@ -32,6 +32,7 @@ def conversation(title: str, path: list[Message]) -> Iterator[str]:
 def escaped(text: str) -> str:
     """A message that stays Markdown but cannot leave its place: code goes into fences of ours, at the margin, where no
     list or quotation that the text left open can reach; outside of code no tag, picture or script link survives."""
+    text = re.sub(r"\r\n?", "\n", text)  # a model may write what ends a line for the reader alone
     return "\n".join(_code(*part) if isinstance(part, tuple) else _prose(part) for part in _parts(text)) + "\n"
 
 

@@ -29,6 +29,7 @@ const conversation = new ConversationView(transcript, client, new Outbox(find("#
 on(composer, "send", (text) => conversation.send(text));
 on(composer, "stop", () => conversation.stop());
 on(conversation, "updated", () => update());
+on(sidebar, "retitled", (title) => conversation.retitle(title));
 on(sidebar, "leaving", () => conversation.leave());
 on(transcript, "grown", () => scroll.follow());
 for (const part of [conversation, sidebar, transcript]) on(part, "problem", (message) => composer.warn(message));

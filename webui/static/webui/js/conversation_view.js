@@ -60,6 +60,12 @@ export class ConversationView extends EventTarget {
     this.#tell("updated");
   }
 
+  /** @param {string} title empty to leave it as it is */
+  retitle(title) {
+    if (this.about && title) this.about = { ...this.about, title };
+    this.#tell("updated");
+  }
+
   get isAnswering() {
     return this.#transcript.answering !== null;
   }

@@ -3,7 +3,6 @@
 import { api } from "api";
 import { ConversationMenu } from "conversation_menu";
 import { fromTemplate, pageState, texts } from "texts";
-import { editTitle } from "title_form";
 import { toast } from "toast";
 /** @typedef {import("texts").Conversation} Conversation */
 
@@ -104,9 +103,10 @@ export class Sidebar extends EventTarget {
   async #rename(conversation) {
     const item = this.menu.opener?.closest("li");
     const place = item ?? /** @type {Element} */ (document.querySelector(".chat__title"));
+    const { editTitle } = await import("title_form");
     const title = await editTitle(place, conversation.title);
     if (item) this.#render();
-    else place.textContent = title || conversation.title;
+    else this.dispatchEvent(new CustomEvent("retitled", { detail: title }));
     if (title) this.#try(api.organize(conversation.id, { title }).then(() => this.refresh(this.#openId)));
   }
 
