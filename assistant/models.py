@@ -4,6 +4,7 @@ from assistant.accounts.models import ConsentChange, Person
 from assistant.adapters.models import Adapter
 from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback
+from assistant.sharing.models import ShareLink
 
 __all__ = [
     "Adapter",
@@ -16,5 +17,6 @@ __all__ = [
     "Message",
     "Person",
     "SearchText",
+    "ShareLink",
     "Worker",
 ]

@@ -89,7 +89,8 @@ CONTENT_SECURITY_POLICY = {
 ADMIN_CONTENT_SECURITY_POLICY = {"require-trusted-types-for": None, "trusted-types": None}
 # The largest request body, counted before anything reads it; addresses that take files get room of their own here.
 MAX_BODY_BYTES = 1024 * 1024
-MAX_BODY_BYTES_BY_PATH: dict[str, int] = {}
+# The largest file that can be imported, and the form around it.
+MAX_BODY_BYTES_BY_PATH = {"/api/import": 129 * 1024 * 1024}
 # Django's own limits would only repeat it for the paths that need more.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 

@@ -48,11 +48,21 @@ def charlie(db: None) -> Person:
 
 
 def ask(
-    person: Person, text: str = "Hello", *, conversation_id: UUID | None = None, parent_id: UUID | None = None
+    person: Person,
+    text: str = "Hello",
+    *,
+    conversation_id: UUID | None = None,
+    parent_id: UUID | None = None,
+    is_temporary: bool = False,
 ) -> Accepted:
     """Send a message as the page does."""
     return actions.send_message(
-        person.id, client_message_id=uuid7(), conversation_id=conversation_id, parent_id=parent_id, text=text
+        person.id,
+        client_message_id=uuid7(),
+        conversation_id=conversation_id,
+        parent_id=parent_id,
+        text=text,
+        is_temporary=is_temporary,
     )
 
 

@@ -98,6 +98,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     parent_id=frame.parent_id,
                     text=frame.text,
                     model_choice=frame.model_choice,
+                    is_temporary=frame.is_temporary,
                 )
                 await self._send(protocol.accepted(accepted))
                 self._follow(accepted.generation_id, 0)

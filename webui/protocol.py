@@ -35,6 +35,8 @@ class SendMessage(_Frame):
     parent_id: UUID | None = None
     text: str
     model_choice: str = ""
+    # Of a message that begins a conversation: this one is not to be kept.
+    is_temporary: bool = False
 
 
 class Follow(_Frame):

@@ -2,13 +2,20 @@
 
 from django.urls import include, path
 
-from webui import health, views
+from webui import data, health, sharing, views
 from webui.api import api
 from webui.manifest import manifest
 
 urlpatterns = [
     path("", views.chat, name="new_chat"),
     path("c/<uuid:conversation_id>/", views.chat, name="chat"),
+    path("c/<uuid:conversation_id>/export.json", data.export_json, name="export_json"),
+    path("c/<uuid:conversation_id>/export.md", data.export_markdown, name="export_markdown"),
+    path("data/export.zip", data.export_all, name="export_all"),
+    path("data/import/", data.import_page, name="import"),
+    path("data/links/", sharing.links, name="share_links"),
+    path("s/<slug:token>/", sharing.shared, name="shared"),
+    path("s/<slug:token>/copy/", sharing.continue_as_copy, name="continue_as_copy"),
     path("api/", api.urls),
     path("accounts/", include("webui.accounts")),
     path("settings/", include("webui.settings.urls")),

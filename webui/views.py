@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -17,23 +15,16 @@ from django.views.decorators.http import require_safe
 
 from assistant.accounts.actions import ensure_person
 from assistant.accounts.models import Person
-from assistant.adapters.registry import AUTOMATIC, choices_for
+from assistant.adapters.registry import choices_for
 from assistant.chat import queries
-from assistant.chat.consent import training_use
 from assistant.chat.models import Conversation
 from assistant.errors import AssistantError
-from webui import vendoring
-from webui.page_texts import PAGE_TEXTS
+from webui.assets import assets
 from webui.preferences import preferences_of
 
 STYLESHEETS = [
     f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "rich_text", "composer", "answers", "finding")
 ]
-# Bare module name -> static file: our own modules, and those of others.
-MODULES = {
-    **{file.stem: f"webui/js/{file.name}" for file in sorted((Path(__file__).parent / "static/webui/js").glob("*.js"))},
-    **{name: f"webui/vendor/{name}.js" for name in vendoring.modules()},
-}
 
 
 @require_safe
@@ -62,18 +53,14 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
         "conversations": conversations.items,
         "next_cursor": conversations.next_cursor,
         "model_choices": choices_for(person, queries.loaded_base_model()),
-        "page_texts": PAGE_TEXTS,
         "page_state": {
             "conversation_id": conversation.id if conversation else None,
-            "is_unread": conversation is not None and conversation.is_unread,
+            "conversation": dataclasses.asdict(queries.head_view(conversation, person)) if conversation else None,
             "messages": [dataclasses.asdict(message) for message in messages],
             "next_leaf_id": window.next_leaf_id if window else None,
             "next_after_id": window.next_after_id if window else None,
             "message_id": message_id if window else None,
-            "head_id": conversation.head_id if conversation else None,
             "is_current_branch": window is None or window.is_current,
-            "model_choice": conversation.model_choice if conversation else AUTOMATIC,
-            "training_use": training_use(conversation, person) if conversation else None,
             "unread_count": queries.unread_count(person.id),
             "folders": [dataclasses.asdict(folder) for folder in folders],
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
@@ -82,8 +69,7 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
             "max_message_chars": settings.MAX_MESSAGE_CHARS,
         },
         "stylesheets": STYLESHEETS,
-        # Bare module names -> hashed addresses, so that browsers may keep each file for ever.
-        "modules": {name: staticfiles_storage.url(file) for name, file in MODULES.items()},
+        **assets(),
     }
 
 

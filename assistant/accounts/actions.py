@@ -73,6 +73,9 @@ def adopt_guest(guest: Person, person: Person) -> None:
             folders.filter(pk=folder.pk).update(owner=person)
         else:
             conversations.filter(folder=folder).update(folder=same)
+    # What both have imported stays twice; only one of the two is known by its file from now on.
+    imported = conversations.filter(owner=person, import_key__isnull=False)
+    conversations.filter(owner=guest, import_key__in=imported.values("import_key")).update(import_key=None)
     conversations.filter(owner=guest).update(owner=person)
     search_texts.filter(owner=guest).update(owner=person)
     feedback.filter(person=guest).exclude(message__in=feedback.filter(person=person).values("message")).update(

@@ -39,12 +39,13 @@ def send_message(
     parent_id: UUID | None,
     text: str,
     model_choice: str = AUTOMATIC,
+    is_temporary: bool = False,
 ) -> Accepted:
     """Store a user message, an empty reply and its queued generation, once per `client_message_id`.
 
-    `conversation_id` None begins a conversation, which `model_choice` answers. `parent_id` is the reply the message
-    follows, None its beginning; a parent that has been answered before makes a new branch. Raises
-    AssistantError message.*, conversation.*.
+    `conversation_id` None begins a conversation, which `model_choice` answers, a temporary one if asked for.
+    `parent_id` is the reply the message follows, None its beginning; a parent that has been answered before makes a
+    new branch. Raises AssistantError message.*, conversation.*, generation.too_many.
     """
     person = _lock(person_id)
     if stored := _stored(person, client_message_id):
@@ -54,9 +55,10 @@ def send_message(
     if conversation_id is None:
         conversation = Conversation.objects.create(
             owner=person,
-            title=title_of(text),
+            title="" if is_temporary else title_of(text),  # what is not to be kept gets no title that quotes it
+            is_temporary=is_temporary,
             model_choice=model_choice if is_choosable(person, model_choice, queries.loaded_base_model()) else AUTOMATIC,
-            training_consent_at=consent.of_new_conversation(person),
+            training_consent_at=None if is_temporary else consent.of_new_conversation(person),
         )
         search.index_title(conversation)
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import Q, Value
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Conversation(models.Model):
     is_temporary = models.BooleanField(default=False, db_default=False)
     # The conversation this one was copied from, to go on from there in another direction.
     forked_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="forks")
+    # What an imported conversation was made from, so that the same file read again adds nothing.
+    import_key = models.CharField(max_length=64, null=True, blank=True, editable=False)
     # The newest message of the branch the owner looks at; the path from it to the root is what is shown.
     head = models.ForeignKey("assistant.Message", on_delete=models.SET_NULL, null=True, related_name="+")
     # Nothing of a conversation enters a training example before its owner has consented, here and in person.
@@ -62,7 +65,17 @@ class Conversation(models.Model):
         messages: RelatedManager[Message]
 
     class Meta:
-        indexes = [models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner")]
+        indexes = [
+            models.Index(fields=["owner", "-updated_at"], name="conversation_by_owner"),
+            models.Index(fields=["updated_at"], name="temporary_conversations", condition=models.Q(is_temporary=True)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "import_key"],
+                name="one_conversation_per_import_key",
+                condition=models.Q(import_key__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.id)  # not the title: this is what logs and the admin show, and neither shows what people wrote
@@ -87,7 +100,8 @@ class Message(models.Model):
     client_message_id = models.UUIDField(null=True, blank=True)
     # A reply's text stays empty until its generation has ended; until then it stands in the token log.
     text = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    # Copied and imported messages keep the time at which they were written.
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     # When its author last changed a text that had been answered already.
     edited_at = models.DateTimeField(null=True, blank=True)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from assistant.chat import queries, search, stream
@@ -15,6 +16,8 @@ from assistant.errors import AssistantError
 
 # Longer than any page offers "Undo", so that the offer always holds.
 UNDO_FOR = timedelta(minutes=10)
+# Pages promise an hour after the last message; the sweeper comes by once a minute.
+TEMPORARY_FOR = timedelta(minutes=58)
 MAX_TITLE_CHARS = 200
 
 
@@ -45,19 +48,23 @@ def organize(
 
 @transaction.atomic
 def delete(person_id: UUID, conversation_id: UUID) -> None:
-    """Hide a conversation and stop what is being written in it; `restore` brings it back within UNDO_FOR."""
+    """Hide a conversation and stop what is being written in it; `restore` brings it back within UNDO_FOR. A temporary
+    one was never to be kept: it is erased at once, or as soon as the worker lets go of its reply."""
     conversation = queries.conversation_of(person_id, conversation_id)
     conversation.generations.filter(state__in=Generation.ACTIVE, cancel_requested_at=None).update(
         cancel_requested_at=Now()
     )
-    Conversation.objects.filter(pk=conversation.pk).update(deleted_at=Now())
+    row = Conversation.objects.filter(pk=conversation.pk)
+    row.update(deleted_at=Now() - UNDO_FOR if conversation.is_temporary else Now())
+    if conversation.is_temporary:
+        _erase(row)
     _announce(conversation)
 
 
 @transaction.atomic
 def restore(person_id: UUID, conversation_id: UUID) -> None:
     """Undo `delete`; nothing happens to a conversation that was not deleted. Raises conversation.not_found."""
-    conversation = Conversation.objects.filter(pk=conversation_id, owner_id=person_id).first()
+    conversation = Conversation.objects.filter(pk=conversation_id, owner_id=person_id, is_temporary=False).first()
     if conversation is None:
         raise AssistantError("conversation.not_found")
     Conversation.objects.filter(pk=conversation.pk).update(deleted_at=None)
@@ -74,11 +81,23 @@ def mark_read(person_id: UUID, conversation_id: UUID) -> None:
 
 
 def erase_deleted() -> int:
-    """Erase, with everything in them, the conversations whose deletion can no longer be undone; returns their number.
-    One with a reply still under way waits for the reply's end."""
+    """Erase, with everything in them, the conversations whose deletion can no longer be undone and the temporary ones
+    whose time is over; returns their number. One with a reply still under way waits for the reply's end."""
+    is_undone_no_more = Q(deleted_at__lt=Now() - UNDO_FOR)
+    is_over = Q(is_temporary=True, updated_at__lt=Now() - TEMPORARY_FOR)
+    return _erase(Conversation.objects.filter(is_undone_no_more | is_over))
+
+
+@transaction.atomic
+def _erase(conversations: QuerySet[Conversation]) -> int:
     answering = Generation.objects.filter(state__in=Generation.ACTIVE).values("conversation")
-    gone = Conversation.objects.filter(deleted_at__lt=Now() - UNDO_FOR).exclude(pk__in=answering)
-    return gone.delete()[1].get("assistant.Conversation", 0)
+    ids = list(conversations.exclude(pk__in=answering).values_list("pk", flat=True))
+    if not ids:
+        return 0
+    generation_ids = list(Generation.objects.filter(conversation__in=ids).values_list("pk", flat=True))
+    Conversation.objects.filter(pk__in=ids).delete()
+    transaction.on_commit(lambda: stream.erase_logs(generation_ids))
+    return len(ids)
 
 
 def _announce(conversation: Conversation) -> None:

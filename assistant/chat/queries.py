@@ -12,6 +12,8 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.expressions import Window as OverRows
 from django.db.models.functions import RowNumber
 
+from assistant.accounts.models import Person
+from assistant.chat.consent import TrainingUse, training_use
 from assistant.chat.models import Conversation, Folder, Generation, Message, Worker
 from assistant.errors import AssistantError, failure_message
 
@@ -110,10 +112,49 @@ class FolderView:
     conversations: Page[ConversationView]
 
 
+@dataclass(frozen=True, slots=True)
+class HeadView:
+    """The open conversation, as its page's head shows it."""
+
+    id: UUID
+    title: str
+    head_id: UUID | None
+    is_temporary: bool
+    is_pinned: bool
+    is_archived: bool
+    folder_id: UUID | None
+    is_unread: bool
+    model_choice: str
+    training_use: TrainingUse
+
+
+def head_view(row: Conversation, owner: Person) -> HeadView:
+    return HeadView(
+        id=row.id,
+        title=row.title,
+        head_id=row.head_id,
+        is_temporary=row.is_temporary,
+        is_pinned=row.pinned_at is not None,
+        is_archived=row.archived_at is not None,
+        folder_id=row.folder_id,
+        is_unread=row.is_unread,
+        model_choice=row.model_choice,
+        training_use=training_use(row, owner),
+    )
+
+
 def conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
     conversation = Conversation.objects.filter(pk=conversation_id, owner_id=person_id, deleted_at=None).first()
     if conversation is None:
         raise AssistantError("conversation.not_found")
+    return conversation
+
+
+def kept_conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
+    """One that may be copied to somewhere else. Raises conversation.not_found, conversation.temporary."""
+    conversation = conversation_of(person_id, conversation_id)
+    if conversation.is_temporary:
+        raise AssistantError("conversation.temporary")
     return conversation
 
 

@@ -27,6 +27,11 @@ def checked(text: str) -> str:
     return text
 
 
+def storable(text: str) -> str:
+    """A text of another origin as it can be stored: what `checked` would refuse by position is shown as U+FFFD."""
+    return _FORBIDDEN.sub("\ufffd", re.sub(r"\r\n?|[\x0b\x0c]", "\n", text))
+
+
 def title_of(text: str) -> str:
     """The first line of a conversation's first message, cut at a word."""
     line = next(line.strip() for line in text.splitlines() if line.strip())

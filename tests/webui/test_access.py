@@ -22,7 +22,8 @@ from django.urls import URLResolver, get_resolver
 from assistant.chat import actions
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
-from assistant.models import Comparison, Conversation, Feedback, Folder, Generation, Message, Person
+from assistant.models import Comparison, Conversation, Feedback, Folder, Generation, Message, Person, ShareLink
+from assistant.sharing import actions as sharing
 from tests.assistant.rows import finish
 from tests.conftest import ask
 from tests.webui.sockets import Socket, connect, cookie_of
@@ -117,6 +118,30 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "DELETE /api/comparisons/{left_id}/{right_id}": Foreign(
         lambda c, of: c.delete(f"/api/comparisons/{of.reply_id}/{_second(of)}"), "message.not_found"
     ),
+    "POST /api/messages/{message_id}/fork": Foreign(
+        lambda c, of: c.post(f"/api/messages/{of.reply_id}/fork", {"scope": "all"}, "application/json"),
+        "message.not_found",
+    ),
+    "GET /api/conversations/{conversation_id}/share": Foreign(
+        lambda c, of: c.get(f"/api/conversations/{of.conversation_id}/share"), "conversation.not_found"
+    ),
+    "PUT /api/conversations/{conversation_id}/share": Foreign(
+        lambda c, of: c.put(
+            f"/api/conversations/{of.conversation_id}/share", {"audience": "anyone"}, "application/json"
+        ),
+        "conversation.not_found",
+    ),
+    "PATCH /api/conversations/{conversation_id}/share": Foreign(
+        lambda c, of: c.patch(
+            f"/api/conversations/{of.conversation_id}/share", {"audience": "anyone"}, "application/json"
+        ),
+        "conversation.not_found",
+    ),
+    "DELETE /api/conversations/{conversation_id}/share": Foreign(
+        lambda c, of: c.delete(f"/api/conversations/{of.conversation_id}/share"), "conversation.not_found"
+    ),
+    "GET /c/{conversation_id}/export.json": Foreign(lambda c, of: c.get(f"/c/{of.conversation_id}/export.json"), None),
+    "GET /c/{conversation_id}/export.md": Foreign(lambda c, of: c.get(f"/c/{of.conversation_id}/export.md"), None),
     "PUT /api/messages/{message_id}/feedback": Foreign(
         lambda c, of: c.put(f"/api/messages/{of.reply_id}/feedback", {"rating": "down"}, "application/json"),
         "message.not_found",
@@ -124,6 +149,13 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "DELETE /api/messages/{message_id}/feedback": Foreign(
         lambda c, of: c.delete(f"/api/messages/{of.reply_id}/feedback"), "message.not_found"
     ),
+    # Whoever has the secret in the address may come in: tests/webui/test_share_links.py says who else may not.
+    "GET /s/{token}/": Own(person=404, nobody=404),
+    "POST /s/{token}/copy/": Own(),
+    "GET /data/links/": Own(),
+    "GET /data/import/": Own(),
+    "GET /data/export.zip": Own(),
+    "POST /api/import": Own(),
     "GET /api/me/preferences": Own(nobody=401),
     "PATCH /api/me/preferences": Own(nobody=401),
     "GET /api/openapi.json": Own(),
@@ -206,7 +238,9 @@ FOREIGN = [
     pytest.param(line, id=address) for address, line in {**ADDRESSES, **PARAMETERS}.items() if isinstance(line, Foreign)
 ]
 OWN = [
-    pytest.param(address.removeprefix("GET ").replace("{key}", "made-up"), line, id=address)
+    pytest.param(
+        address.removeprefix("GET ").replace("{key}", "made-up").replace("{token}", "made-up"), line, id=address
+    )
     for address, line in ADDRESSES.items()
     if isinstance(line, Own) and address.startswith("GET ")
 ]
@@ -215,10 +249,11 @@ VISITORS = ["bob", "charlie", "guest", "nobody"]
 
 @pytest.fixture
 def of_alice(asked: Accepted, alice: Person) -> Accepted:
-    """A conversation of alice's with a rated reply and another beside it, in a folder that, for these tests' sake, has
-    the same id."""
+    """A conversation of alice's with a rated reply and another beside it, shared with members, in a folder that, for
+    these tests' sake, has the same id."""
     finish(asked, "Hello, alice.")
     finish(actions.regenerate(alice.id, asked.reply_id), "Hello again, alice.")
+    sharing.share(alice.id, asked.conversation_id, ShareLink.Audience.MEMBERS)
     folder = Folder.objects.create(id=asked.conversation_id, owner=alice, name="Hello")
     Conversation.objects.update(folder=folder)
     feedback.give(alice.id, asked.reply_id, Feedback.Rating.UP)
@@ -556,7 +591,7 @@ def _second(of: Accepted) -> UUID:
     )
 
 
-KEPT = (Conversation, Folder, Message, Generation, Feedback, Comparison)
+KEPT = (Conversation, Folder, Message, Generation, Feedback, Comparison, ShareLink)
 
 
 def _everything() -> list[list[dict[str, object]]]:

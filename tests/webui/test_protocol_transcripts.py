@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 
-from assistant.chat import leases, stream
+from assistant.chat import leases, queries, stream
 from assistant.models import Generation, Person, Worker
 from inference.contract import EngineFailure, EngineInfo, PromptInfo, StreamEvent
 from tests.assistant.rows import worker
@@ -114,6 +114,7 @@ def _act(line: str, played: PlayedWorker, other: Person) -> None:
         "a worker begins": played.begin,
         "the worker finishes": lambda: played.end(StreamEvent("finished", "", finish_reason="stop")),
         "the worker sees the stop": lambda: played.end(StreamEvent("finished", "", finish_reason="cancelled")),
+        "the list of conversations is empty": _expect_nothing_listed,
         "the log expires": lambda: stream.connection().delete(stream.log_key(played.reply.generation_id)),
         "the worker fails for good": lambda: played.end(
             StreamEvent(
@@ -134,6 +135,10 @@ def _act(line: str, played: PlayedWorker, other: Person) -> None:
 def _take_oldest(count: int) -> None:
     for generation in leases.waiting(count, may_take_over=False):
         Generation.objects.filter(pk=generation.pk).update(state=Generation.State.RUNNING)
+
+
+def _expect_nothing_listed() -> None:
+    assert queries.conversations_of(Person.objects.get().id).items == []
 
 
 async def _stop_is_asked_for() -> None:

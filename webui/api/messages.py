@@ -9,8 +9,8 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from assistant.chat import actions, queries
-from assistant.chat.consent import TrainingUse, training_use
+from assistant.chat import actions, forking, queries
+from assistant.chat.consent import TrainingUse
 from assistant.chat.provenance import Provenance, provenance_of
 from webui.api.conversations import Limit
 from webui.api.core import Error, person_of
@@ -45,6 +45,10 @@ class ConversationHead(Schema):
     id: UUID
     title: str
     head_id: UUID | None
+    is_temporary: bool
+    is_pinned: bool
+    is_archived: bool
+    folder_id: UUID | None
     is_unread: bool
     model_choice: str
     training_use: TrainingUse
@@ -65,6 +69,14 @@ class HeadIn(Schema):
 
 class TextIn(Schema):
     text: str
+
+
+class ForkIn(Schema):
+    scope: forking.Scope
+
+
+class ForkOut(Schema):
+    conversation_id: UUID
 
 
 class ProvenanceOut(Schema):
@@ -103,14 +115,7 @@ def list_messages(
         window = queries.window_after(person.id, conversation, after, limit)
     else:
         window = queries.visible_path(person.id, conversation, leaf_id, limit)
-    head = ConversationHead(
-        id=conversation.id,
-        title=conversation.title,
-        head_id=conversation.head_id,
-        is_unread=conversation.is_unread,
-        model_choice=conversation.model_choice,
-        training_use=training_use(conversation, person),
-    )
+    head = queries.head_view(conversation, person)
     fields = {name: getattr(window, name) for name in ("items", "next_leaf_id", "next_after_id")}
     return MessagesPage.model_validate({"conversation": head, **fields}, from_attributes=True)
 
@@ -119,6 +124,11 @@ def list_messages(
 def look_at_branch(request: HttpRequest, conversation_id: UUID, body: HeadIn) -> Status[None]:
     actions.look_at_branch(person_of(request).id, conversation_id, body.message_id)
     return Status(204, None)
+
+
+@router.post("/messages/{uuid:message_id}/fork", response=ForkOut)
+def fork(request: HttpRequest, message_id: UUID, body: ForkIn) -> ForkOut:
+    return ForkOut(conversation_id=forking.fork(person_of(request).id, message_id, body.scope).id)
 
 
 @router.patch("/messages/{uuid:message_id}", response={204: None})

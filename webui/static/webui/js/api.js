@@ -25,6 +25,28 @@ async function request(method, path, body) {
 /** @param {Record<string, any>} fields */
 const query = (fields) => new URLSearchParams(fields).toString();
 
+/**
+ * Send a form with a file. `onProgress` is told which share of it has been sent.
+ * @param {string} path
+ * @param {FormData} form
+ * @param {(share: number) => void} onProgress
+ * @returns {Promise<any>}
+ */
+export function upload(path, form, onProgress) {
+  return new Promise((resolve, reject) => {
+    const sending = new XMLHttpRequest(); // fetch tells nothing while it sends
+    sending.responseType = "json";
+    sending.upload.addEventListener("progress", (event) => onProgress(event.loaded / event.total));
+    sending.addEventListener("load", () =>
+      sending.status === 200 ? resolve(sending.response) : reject(new Error(sending.response?.message ?? texts.request_failed)),
+    );
+    sending.addEventListener("error", () => reject(new Error(texts.request_failed)));
+    sending.open("POST", `/api${path}`);
+    sending.setRequestHeader("X-CSRFToken", csrfToken());
+    sending.send(form);
+  });
+}
+
 const csrfToken = () => document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/)?.[1] ?? "";
 
 export const api = {
@@ -71,6 +93,16 @@ export const api = {
   changeSettings: (id, changes) => request("PATCH", `/conversations/${id}/settings`, changes),
   /** @param {string} id @param {string} messageId */
   lookAt: (id, messageId) => request("PUT", `/conversations/${id}/head`, { message_id: messageId }),
+  /** @param {string} messageId @param {string} scope "path" or "all" */
+  fork: (messageId, scope) => request("POST", `/messages/${messageId}/fork`, { scope }),
+  /** @param {string} id the conversation's */
+  shareLink: (id) => request("GET", `/conversations/${id}/share`),
+  /** @param {string} id @param {string} audience */
+  share: (id, audience) => request("PUT", `/conversations/${id}/share`, { audience }),
+  /** @param {string} id @param {string} audience */
+  shareWith: (id, audience) => request("PATCH", `/conversations/${id}/share`, { audience }),
+  /** @param {string} id */
+  unshare: (id) => request("DELETE", `/conversations/${id}/share`),
   /** @param {Partial<import("texts").Preferences>} changes */
   prefer: (changes) => request("PATCH", "/me/preferences", changes),
   /** @param {string} messageId @param {import("texts").Feedback | null} feedback null takes it back */

@@ -3,6 +3,7 @@
 import "account_menu";
 import "branch_picker";
 import "feedback_buttons";
+import { ChatHead } from "chat_head";
 import { ChatComposer } from "chat_composer";
 import { ChatTranscript } from "chat_transcript";
 import { ConversationView } from "conversation_view";
@@ -15,6 +16,7 @@ import { Shortcuts } from "shortcuts";
 import { Sidebar } from "sidebar";
 import { StreamClient } from "stream_client";
 import { Suggestions } from "suggestions";
+import * as temporaryChat from "temporary_chat";
 import { texts } from "texts";
 import { WaitingList } from "waiting_list";
 
@@ -29,6 +31,7 @@ const on = (source, type, then) => source.addEventListener(type, (event) => then
 const personId = find("#app").dataset.personId ?? "";
 const transcript = /** @type {ChatTranscript} */ (find("chat-transcript"));
 const composer = new ChatComposer(/** @type {HTMLFormElement} */ (find("#composer")), personId);
+const head = new ChatHead(find(".chat__head"));
 const scroll = new ScrollManager(find("#scroll"), find("#jump"));
 const client = new StreamClient(personId);
 const queue = new MessageQueue(personId);
@@ -63,6 +66,7 @@ on(suggestions, "ask", (text) => conversation.send(text));
 for (const action of ["send-now", "delete"]) on(waiting, action, () => composer.refocus());
 on(suggestions, "ask", () => composer.refocus());
 on(conversation, "updated", () => update());
+on(sidebar, "retitled", (title) => conversation.retitle(title));
 on(sidebar, "leaving", () => conversation.leave());
 on(sidebar, "unread", (count) => reading.count(count));
 on(sidebar, "search", () => perform("search"));
@@ -70,6 +74,27 @@ on(shortcuts, "action", (name) => perform(name));
 document.addEventListener("shortcuts", () => perform("show_shortcuts")); // from the account menu
 const warn = (/** @type {Error} */ error) => composer.warn(error.message);
 for (const part of [conversation, sidebar, transcript]) on(part, "problem", (message) => composer.warn(message));
+
+// What is rarely asked for is loaded when it is.
+/** @param {() => Promise<unknown>} work */
+const attempt = (work) => work().catch((error) => composer.warn(error.message));
+/** @param {{id: string} | null} of */
+const share = (of) => of && attempt(async () => (await import("share_dialog")).openShareDialog(of));
+on(sidebar.menu, "share", share);
+on(sidebar.menu, "export", (of) => attempt(async () => (await import("export_dialog")).openExportDialog(of)));
+transcript.addEventListener("fork", (event) =>
+  attempt(async () => (await import("fork_menu")).openForkMenu(/** @type {any} */ (event.target))),
+);
+
+on(head, "share", () => share(conversation.about));
+on(head, "options", (button) => conversation.about && sidebar.menu.open(conversation.about, button));
+on(head, "temporary", () => conversation.setTemporary(!conversation.isTemporary));
+on(head, "end", () => attempt(async () => {
+  const id = conversation.id;
+  conversation.leave();
+  if (id) await temporaryChat.erase(id);
+  location.assign("/");
+}));
 
 let outage = 0;
 on(client, "state", ({ isOpen, reason }) => {
@@ -100,7 +125,12 @@ async function perform(name) {
 function update() {
   composer.open(conversation.id);
   composer.setAnswering(conversation.isAnswering);
-  if (conversation.title) find(".chat__title").textContent = conversation.title;
+  const isBlank = transcript.elements.length === 0;
+  head.show(conversation.about, conversation.isTemporary, isBlank && !conversation.id);
+  find(".chat").toggleAttribute("data-temporary", conversation.isTemporary);
+  if (conversation.id && conversation.isTemporary) temporaryChat.remember(conversation.id);
+  find(".welcome").hidden = !isBlank;
+  find(".welcome__temporary").hidden = !conversation.isTemporary;
   waiting.show(conversation.holdsBack);
   suggestions.show(transcript, conversation.isBusy);
   if (chooser) {
@@ -108,7 +138,6 @@ function update() {
     if (chooser.selectedIndex < 0) chooser.value = ""; // the choice has gone: the server falls back, too
   }
   reading.look();
-  find(".welcome").hidden = transcript.elements.length > 0;
   const status = find(".answer-status");
   const answering = transcript.answering?.place || texts.answering;
   const said = conversation.isAnswering ? answering : status.textContent ? texts.answer_ready : "";
@@ -117,6 +146,7 @@ function update() {
 }
 
 forgetOld();
+temporaryChat.eraseWhatWasLeft(conversation.id);
 conversation.open();
 client.connect();
 if (location.hash.startsWith("#compare=")) import("comparison").then(({ Comparison }) => Comparison.reopen(conversation, client));

@@ -62,6 +62,7 @@ export class ChatMessage extends HTMLElement {
     }
     this.#reveal("dropped", (message.generation?.dropped_messages ?? 0) > 0);
     this.#reveal("cut", message.generation?.finish_reason === "length");
+    this.#reveal("missing", !message.text && !message.generation);
     this.#reveal("stopped", message.generation?.state === "cancelled");
     this.#reveal("edited", message.edited_at !== null);
     this.fail(message.generation?.error?.message ?? "");

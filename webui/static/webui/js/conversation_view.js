@@ -16,10 +16,10 @@ import { newId, pageState } from "texts";
 export class ConversationView extends EventTarget {
   /** @type {string | null} null until the first message of a new conversation is accepted */
   id = pageState.conversation_id;
-  title = "";
-  modelChoice = pageState.model_choice;
-  /** Whether there is an answer in it that its owner has not looked at. */
-  isUnread = pageState.is_unread;
+  /** @type {import("texts").OpenConversation | null} */
+  about = pageState.conversation;
+  #wantsTemporary = false;
+  modelChoice = pageState.conversation?.model_choice ?? "";
   #transcript;
   #client;
   #outbox;
@@ -30,7 +30,7 @@ export class ConversationView extends EventTarget {
   #newerAfterId = pageState.next_after_id;
   #isLoading = false;
   /** @type {string | null} the end of the branch, shown or not */
-  #headId = pageState.head_id;
+  #headId = pageState.conversation?.head_id ?? null;
   /** The server knows of a running reply that this page has not seen yet. */
   #isBehind = false;
   /** @type {Set<string>} ids of messages that follow whatever is the last reply, so that they may wait for the next */
@@ -67,6 +67,31 @@ export class ConversationView extends EventTarget {
     scroll.addEventListener("top", () => this.#try(this.#loadOlder()));
     scroll.addEventListener("bottom", () => this.#try(this.#loadNewer()));
     scroll.addEventListener("latest", () => this.#try(this.#showLatest()));
+  }
+
+  get isTemporary() {
+    return this.about?.is_temporary ?? this.#wantsTemporary;
+  }
+
+  /** @param {boolean} isTemporary whether the conversation that the next message begins is kept */
+  setTemporary(isTemporary) {
+    this.#wantsTemporary = isTemporary;
+    this.#tell("updated");
+  }
+
+  /** @param {string} title empty to leave it as it is */
+  retitle(title) {
+    if (this.about && title) this.about = { ...this.about, title };
+    this.#tell("updated");
+  }
+
+  get title() {
+    return this.about?.title ?? "";
+  }
+
+  /** Whether there is an answer in it that its owner has not looked at. */
+  get isUnread() {
+    return this.about?.is_unread ?? false;
   }
 
   get isAnswering() {
@@ -149,11 +174,10 @@ export class ConversationView extends EventTarget {
 
   /** @param {any} page */
   #take(page) {
-    this.title = page.conversation.title;
+    this.about = page.conversation;
     this.modelChoice = page.conversation.model_choice;
     this.#transcript.dataset.trainingUse = page.conversation.training_use;
     this.#headId = page.conversation.head_id;
-    this.isUnread = page.conversation.is_unread;
     this.#isBehind = false;
     this.#followUnfinished();
     this.#changed();
@@ -216,7 +240,7 @@ export class ConversationView extends EventTarget {
     if (!this.id && !this.#transcript.last) this.#queue.open(id);
     /** @type {Sending} */
     const sending = { client_message_id: id, conversation_id: this.id, parent_id: parentId, text };
-    if (!this.id) sending.model_choice = this.modelChoice;
+    if (!this.id) Object.assign(sending, { model_choice: this.modelChoice, is_temporary: this.isTemporary });
     this.#transcript.addPending(id, text);
     this.#hand(sending);
     if (this.#newerAfterId) this.#try(this.#showLatest());
@@ -278,6 +302,7 @@ export class ConversationView extends EventTarget {
 
   /** @param {any} accepted */
   #onAccepted(accepted) {
+    const isTemporary = this.#outbox.find(accepted.client_message_id)?.is_temporary ?? false;
     this.#outbox.accepted(accepted.client_message_id);
     const question = this.#transcript.elements.find((e) => e.dataset.clientMessageId === accepted.client_message_id);
     if (question && !question.dataset.messageId) {
@@ -286,7 +311,11 @@ export class ConversationView extends EventTarget {
       question.fail("");
     }
     if (!this.id && question) {
-      this.id = /** @type {string} */ (accepted.conversation_id);
+      const id = (this.id = /** @type {string} */ (accepted.conversation_id));
+      this.about = {
+        ...{ id, title: "", head_id: null, is_temporary: isTemporary, is_pinned: false, is_archived: false },
+        ...{ folder_id: null, is_unread: false, model_choice: this.modelChoice, training_use: null },
+      };
       history.replaceState(null, "", `/c/${this.id}/`);
       this.#queue.moveTo(this.id);
     }

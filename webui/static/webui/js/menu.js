@@ -10,8 +10,8 @@ export class Menu extends EventTarget {
   #root;
   /** @type {Subject | null} */
   #subject = null;
-  /** @type {HTMLElement | null} */
-  #opener = null;
+  /** @type {HTMLElement | null} the button it belongs to at the moment */
+  opener = null;
 
   /** @param {HTMLElement} root an element with the `popover` attribute */
   constructor(root) {
@@ -24,14 +24,14 @@ export class Menu extends EventTarget {
     arrowKeys(root);
     root.addEventListener("toggle", (event) => {
       const isOpen = /** @type {ToggleEvent} */ (event).newState === "open";
-      this.#opener?.setAttribute("aria-expanded", String(isOpen));
+      this.opener?.setAttribute("aria-expanded", String(isOpen));
     });
   }
 
   /** @param {Subject} subject @param {HTMLElement} opener the button it belongs to */
   open(subject, opener) {
     this.#subject = subject;
-    this.#opener = opener;
+    this.opener = opener;
     this.#root.showPopover();
     const place = opener.getBoundingClientRect();
     const top = Math.min(place.bottom + 4, innerHeight - this.#root.offsetHeight - 8);

@@ -3,7 +3,7 @@
  * What a person has sent and the server has not yet accepted. It outlives the page: the next one sends it again, under
  * the same id, so that the server stores it once.
  * @typedef {{client_message_id: string, conversation_id: string | null, parent_id: string | null, text: string,
- *   model_choice?: string}} Sending
+ *   model_choice?: string, is_temporary?: boolean}} Sending
  */
 
 export class Outbox {

@@ -6,7 +6,7 @@ import { pageState } from "texts";
 
 export class Reading {
   #conversation;
-  #unreadCount = pageState.unread_count - (pageState.is_unread && document.visibilityState === "visible" ? 1 : 0);
+  #unreadCount = pageState.unread_count - (pageState.conversation?.is_unread && document.visibilityState === "visible" ? 1 : 0);
   #name = document.title;
   /** @type {string | null} what the server is being told about */
   #telling = null;

@@ -16,11 +16,11 @@ const AT_ONCE_IN_FOLDER = 10;
 const AT_MOST = 200;
 
 export class Sidebar extends EventTarget {
+  menu = new ConversationMenu(/** @type {HTMLElement} */ (document.getElementById("conversation-menu")));
   #drawer;
   #list;
   #more;
   #archive;
-  #menu = new ConversationMenu(/** @type {HTMLElement} */ (document.getElementById("conversation-menu")));
   /** @type {Menu<Folder>} */
   #folderMenu = new Menu(/** @type {HTMLElement} */ (document.getElementById("folder-menu")));
   #folders = pageState.folders;
@@ -43,12 +43,12 @@ export class Sidebar extends EventTarget {
     this.#archive.addEventListener("click", () => this.#try(this.#showArchive(!this.#isArchive)));
     root.querySelector(".sidebar__search")?.addEventListener("click", () => this.dispatchEvent(new Event("search")));
     this.#list.addEventListener("click", (event) => this.#onClick(/** @type {Element} */ (event.target)));
-    this.#on(this.#menu, "rename", (conversation) => this.#rename(conversation));
-    this.#on(this.#menu, "pin", (each) => this.#change(api.organize(each.id, { is_pinned: !each.is_pinned })));
-    this.#on(this.#menu, "move", (conversation) => this.#move(conversation));
-    this.#on(this.#menu, "archive", (each) => this.#change(api.organize(each.id, { is_archived: !each.is_archived })));
-    this.#on(this.#menu, "settings", async (each) => (await import("conversation_settings")).openConversationSettings(each.id));
-    this.#on(this.#menu, "delete", (conversation) => this.#try(this.#delete(conversation.id)));
+    this.#on(this.menu, "rename", (conversation) => this.#rename(conversation));
+    this.#on(this.menu, "pin", (each) => this.#change(api.organize(each.id, { is_pinned: !each.is_pinned })));
+    this.#on(this.menu, "move", (conversation) => this.#move(conversation));
+    this.#on(this.menu, "archive", (each) => this.#change(api.organize(each.id, { is_archived: !each.is_archived })));
+    this.#on(this.menu, "settings", async (each) => (await import("conversation_settings")).openConversationSettings(each.id));
+    this.#on(this.menu, "delete", (conversation) => this.#try(this.#delete(conversation.id)));
     this.#on(this.#folderMenu, "rename", async (folder) => (await import("folder_dialogs")).openRename(folder, () => this.refresh()));
     this.#on(this.#folderMenu, "delete", async (folder) => (await import("folder_dialogs")).openDelete(folder, () => this.refresh()));
     this.#render();
@@ -127,36 +127,20 @@ export class Sidebar extends EventTarget {
     const folder = this.#folders.find((each) => each.id === item?.dataset.folderId);
     const conversation = this.#all.find((each) => each.id === item?.dataset.conversationId);
     if (!button) return;
-    if (conversation) this.#menu.open(conversation, button);
+    if (conversation) this.menu.open(conversation, button);
     else if (folder && button.matches(".folder__more")) this.#try(this.#loadMoreIn(folder));
     else if (folder) this.#folderMenu.open(folder, button);
   }
 
-  /** @param {Conversation} conversation */
-  #rename(conversation) {
-    const item = this.#list.querySelector(`[data-conversation-id="${conversation.id}"]`);
-    const form = /** @type {HTMLFormElement} */ (fromTemplate("title-form"));
-    const box = /** @type {HTMLInputElement} */ (form.querySelector("input"));
-    box.value = conversation.title;
-    let isOver = false;
-    const close = () => {
-      isOver = true; // taking the form away blurs it
-      form.remove();
-      this.#render();
-    };
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const title = box.value.trim();
-      close();
-      if (title && title !== conversation.title) this.#change(api.organize(conversation.id, { title }));
-    });
-    form.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key === "Escape") close();
-    });
-    box.addEventListener("blur", () => isOver || form.requestSubmit());
-    item?.replaceChildren(form);
-    box.select();
+  /** @param {Conversation} conversation where it is written, depends on where the menu was opened */
+  async #rename(conversation) {
+    const item = this.menu.opener?.closest("li");
+    const place = item ?? /** @type {Element} */ (document.querySelector(".chat__title"));
+    const { editTitle } = await import("title_form");
+    const title = await editTitle(place, conversation.title);
+    if (item) this.#render();
+    else this.dispatchEvent(new CustomEvent("retitled", { detail: title }));
+    if (title) this.#change(api.organize(conversation.id, { title }));
   }
 
   /** @param {Conversation} conversation */

@@ -15,16 +15,17 @@ export const texts = block("page-texts");
  * @typedef {{rating: string, reasons: string[], comment: string, correction: string}} Feedback
  * @typedef {{id: string, title: string, updated_at: string, is_answering: boolean, is_unread: boolean,
  *   is_pinned: boolean, is_archived: boolean, folder_id: string | null}} Conversation
+ * @typedef {{id: string, title: string, head_id: string | null, is_temporary: boolean, is_pinned: boolean, is_archived: boolean,
+ *   folder_id: string | null, is_unread: boolean, model_choice: string, training_use: string | null}} OpenConversation
  * @typedef {{id: string, name: string, count: number, unread_count: number,
  *   conversations: {items: Conversation[], next_cursor: string | null}}} Folder
  * @typedef {{conversation_id: string, title: string, is_archived: boolean, folder_name: string | null,
  *   message_id: string | null, written_at: string, snippet: {text: string, is_match: boolean}[]}} SearchResult
  * @typedef {{theme: string, contrast: string, shows_sidebar: boolean, follows_reply: boolean, shows_suggestions: boolean,
  *   has_shortcuts: boolean, shortcuts: Record<string, string>}} Preferences
- * @typedef {{conversation_id: string | null, is_unread: boolean, unread_count: number, folders: Folder[],
+ * @typedef {{conversation_id: string | null, conversation: OpenConversation | null, unread_count: number, folders: Folder[],
  *   conversations: Conversation[], messages: Message[], next_leaf_id: string | null,
- *   next_after_id: string | null, message_id: string | null, head_id: string | null, is_current_branch: boolean,
- *   model_choice: string, training_use: string | null, next_cursor: string | null, max_message_chars: number,
+ *   next_after_id: string | null, message_id: string | null, is_current_branch: boolean, next_cursor: string | null, max_message_chars: number,
  *   preferences: Preferences}} PageState
  */
 
