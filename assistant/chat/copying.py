@@ -33,8 +33,9 @@ def of_rows(rows: Iterable[Message]) -> list[CopiedMessage]:
 
 
 def add_messages(conversation: Conversation, messages: list[CopiedMessage], head_key: Hashable | None) -> None:
-    """Store a tree of messages in an empty conversation, to be found like any other; siblings keep their order. The branch through `head_key`
-    becomes the visible one, without it the newest. A message whose parent is not among them is left out."""
+    """Store a tree of messages in an empty conversation, to be found like any other; siblings keep their order. The
+    branch through `head_key` becomes the visible one, without it the newest. A message whose parent is not among them
+    is left out."""
     messages = alternating(messages)
     ids: dict[Hashable, UUID] = {message.key: uuid7() for message in messages}
     now = timezone.now()
