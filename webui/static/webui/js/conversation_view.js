@@ -5,6 +5,7 @@
  */
 import { api } from "api";
 import { ChatMessage } from "chat_message";
+import { ConversationWindow } from "conversation_window";
 import { newId, pageState } from "texts";
 /** @typedef {import("chat_transcript").ChatTranscript} ChatTranscript */
 /** @typedef {import("outbox").Outbox} Outbox */
@@ -20,11 +21,8 @@ export class ConversationView extends EventTarget {
   #client;
   #outbox;
   #scroll;
-  // What is shown is a stretch of the branch: what is asked for above and below it, null where there is nothing.
-  #olderLeafId = pageState.next_leaf_id;
-  #newerAfterId = pageState.next_after_id;
-  #isLoading = false;
-  /** @type {string | null} the end of the branch, shown or not */
+  #window;
+  /** @type {string | null} the end of the branch, loaded or not */
   #headId = pageState.head_id;
 
   /** @param {ChatTranscript} transcript @param {StreamClient} client @param {Outbox} outbox @param {ScrollManager} scroll */
@@ -34,6 +32,7 @@ export class ConversationView extends EventTarget {
     this.#client = client;
     this.#outbox = outbox;
     this.#scroll = scroll;
+    this.#window = new ConversationWindow(transcript, scroll);
     client.addEventListener("accepted", (event) => this.#onAccepted(/** @type {CustomEvent} */ (event).detail));
     client.addEventListener("refused", (event) => this.#onRefused(/** @type {CustomEvent} */ (event).detail));
     client.addEventListener("hint", (event) => {
@@ -48,8 +47,10 @@ export class ConversationView extends EventTarget {
     transcript.addEventListener("look-at", (event) => {
       this.#try(this.#showVersion(/** @type {CustomEvent} */ (event).detail, /** @type {Element} */ (event.target)));
     });
-    scroll.addEventListener("top", () => this.#try(this.#loadOlder()));
-    scroll.addEventListener("bottom", () => this.#try(this.#loadNewer()));
+    scroll.addEventListener("top", () => this.id && this.#try(this.#window.loadOlder(this.id)));
+    scroll.addEventListener("bottom", () => {
+      if (this.id) this.#try(this.#window.loadNewer(this.id).then((hasCome) => hasCome && this.#followUnfinished()));
+    });
     scroll.addEventListener("latest", () => this.#try(this.#showLatest()));
   }
 
@@ -59,8 +60,7 @@ export class ConversationView extends EventTarget {
 
   /** Show what came with the page, and send what an earlier page could not. */
   open() {
-    this.#transcript.set(pageState.messages);
-    this.#scroll.hasNewer = this.#newerAfterId !== null;
+    this.#window.replace({ ...pageState, items: pageState.messages });
     this.#followUnfinished();
     for (const sending of this.#outbox.all) {
       if (sending.conversation_id === this.id) this.#transcript.addPending(sending.client_message_id, sending.text);
@@ -79,7 +79,7 @@ export class ConversationView extends EventTarget {
   /** @param {string} text a message below the last reply */
   send(text) {
     const last = this.#transcript.last;
-    if (this.#newerAfterId) this.#send(text, this.#headId);
+    if (!this.#window.isAtEnd) this.#send(text, this.#headId);
     else this.#send(text, last?.dataset.role === "assistant" ? (last.dataset.messageId ?? null) : null);
   }
 
@@ -90,42 +90,18 @@ export class ConversationView extends EventTarget {
 
   /** Take the path from the server; what is being streamed goes on undisturbed. */
   async refresh() {
-    if (!this.id) return;
-    const asked = this.id;
-    const last = this.#transcript.last?.dataset.messageId;
-    const page = await api.messages(asked, this.#newerAfterId && last ? { around: last } : {});
-    if (asked !== this.id) return;
-    if (this.#newerAfterId) this.#transcript.update(page.items);
-    else {
-      this.#transcript.set(page.items);
-      if (this.#transcript.elements[0]?.dataset.messageId === page.items[0]?.id) this.#olderLeafId = page.next_leaf_id;
-    }
-    this.#take(page);
+    const page = await this.#ask(this.#window.where);
+    if (page) this.#take(page, () => this.#window.refresh(page));
   }
 
-  /** @param {any} page */
-  #take(page) {
-    this.title = page.conversation.title;
-    this.#headId = page.conversation.head_id;
-    this.#followUnfinished();
-    this.#tell("updated");
-  }
-
-  /** @param {string} [messageId] in place of what is shown: what is around this message, or else the newest */
-  async #load(messageId) {
-    if (!this.id) return;
-    const asked = this.id;
-    const page = await api.messages(asked, messageId ? { around: messageId } : {});
-    if (asked !== this.id) return;
-    this.#transcript.replace(page.items);
-    this.#olderLeafId = page.next_leaf_id;
-    this.#newerAfterId = page.next_after_id;
-    this.#scroll.hasNewer = this.#newerAfterId !== null;
-    this.#take(page);
+  /** @param {{around?: string}} [where] what is shown instead; the newest, if not said */
+  async #show(where = {}) {
+    const page = await this.#ask(where);
+    if (page) this.#take(page, () => this.#window.replace(page));
   }
 
   async #showLatest() {
-    await this.#load();
+    await this.#show();
     this.#scroll.toEnd();
   }
 
@@ -134,7 +110,7 @@ export class ConversationView extends EventTarget {
     if (!this.id) return;
     const top = picker.getBoundingClientRect().top;
     await api.lookAt(this.id, messageId);
-    await this.#load(messageId);
+    await this.#show({ around: messageId });
     const shown = this.#transcript.find(messageId)?.querySelector("branch-picker");
     if (shown) this.#scroll.by(shown.getBoundingClientRect().top - top);
   }
@@ -144,6 +120,23 @@ export class ConversationView extends EventTarget {
     const element = this.#transcript.find(messageId);
     if (element) this.#scroll.pointAt(element);
     if (this.id && !isCurrentBranch) this.#try(api.lookAt(this.id, messageId).then(() => this.refresh()));
+  }
+
+  /** @param {{around?: string}} where @returns {Promise<any>} null when another conversation is shown by now */
+  async #ask(where) {
+    const asked = this.id;
+    if (!asked) return null;
+    const page = await api.messages(asked, where);
+    return asked === this.id ? page : null;
+  }
+
+  /** @param {any} page @param {() => void} show */
+  #take(page, show) {
+    show();
+    this.title = page.conversation.title;
+    this.#headId = page.conversation.head_id;
+    this.#followUnfinished();
+    this.#tell("updated");
   }
 
   /** @param {string} text @param {string | null} parentId */
@@ -158,8 +151,11 @@ export class ConversationView extends EventTarget {
     this.#outbox.put(sending);
     this.#client.sendMessage(sending);
     this.#tell("updated");
-    if (this.#newerAfterId) this.#try(this.#showLatest());
-    else this.#scroll.toEnd();
+    if (!this.#window.isAtEnd) this.#try(this.#showLatest());
+    else {
+      this.#window.shrink();
+      this.#scroll.toEnd();
+    }
   }
 
   /** @param {ChatMessage} element @param {string} generationId @param {boolean} [isKnownToServer] */
@@ -179,39 +175,6 @@ export class ConversationView extends EventTarget {
     }
   }
 
-  async #loadOlder() {
-    const leafId = this.#olderLeafId;
-    if (!leafId) return;
-    await this.#loadMore({ leaf_id: leafId }, (page) => {
-      if (this.#olderLeafId !== leafId) return; // another stretch is shown by now
-      this.#olderLeafId = page.next_leaf_id;
-      this.#scroll.keepPlace(() => this.#transcript.addOlder(page.items));
-    });
-  }
-
-  async #loadNewer() {
-    const afterId = this.#newerAfterId;
-    if (!afterId) return;
-    await this.#loadMore({ after: afterId }, (page) => {
-      if (this.#newerAfterId !== afterId) return;
-      this.#newerAfterId = page.next_after_id;
-      this.#transcript.addNewer(page.items);
-      this.#scroll.hasNewer = this.#newerAfterId !== null;
-      this.#take(page);
-    });
-  }
-
-  /** @param {{leaf_id?: string, after?: string}} where @param {(page: any) => void} show */
-  async #loadMore(where, show) {
-    if (!this.id || this.#isLoading) return;
-    this.#isLoading = true;
-    try {
-      show(await api.messages(this.id, where));
-    } finally {
-      this.#isLoading = false;
-    }
-  }
-
   /** @param {any} accepted */
   #onAccepted(accepted) {
     this.#outbox.accepted(accepted.client_message_id);
@@ -226,7 +189,7 @@ export class ConversationView extends EventTarget {
       history.replaceState(null, "", `/c/${this.id}/`);
     }
     if (accepted.conversation_id !== this.id) return;
-    if (this.#newerAfterId) {
+    if (!this.#window.isAtEnd) {
       this.#try(this.#showLatest());
       return;
     }
