@@ -116,6 +116,8 @@ MIDDLEWARE = [
     "webui.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Pages bring their messages along. Django pads what it compresses, so that lengths betray no secret (BREACH).
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "webui.errors.Failures",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.e2e.browsing import Visitor
+from tests.product import Product
 
 pytestmark = pytest.mark.e2e
 
@@ -93,11 +96,13 @@ COMPARE = """async text => {
 
 
 @pytest.fixture(scope="module")
-def blank(browser, product) -> Page:
-    return Visitor(browser, product.url).open()
+def blank(browser: Browser, product: Product) -> Iterator[Page]:
+    visitor = Visitor(browser, product.url)
+    yield visitor.open()
+    visitor.context.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=MARKDOWN)
 def test_a_text_cut_anywhere_ends_like_the_whole(blank: Page, text: str) -> None:
     assert blank.evaluate(COMPARE, text) is None

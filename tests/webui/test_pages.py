@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -86,6 +87,13 @@ def test_a_conversation_can_be_read_without_javascript(alice: Person, client: Cl
 
     assert page.messages == ["Where do rivers end?", "In the sea.", "And brooks?", "In rivers."]
     assert page.all("a", href=f"/c/{first.conversation_id}/", **{"aria-current": "page"})
+
+
+def test_the_page_travels_compressed(client: Client, asked: Accepted) -> None:
+    answer = client.get(f"/c/{asked.conversation_id}/", headers={"Accept-Encoding": "gzip"})
+
+    assert answer["Content-Encoding"] == "gzip"
+    assert b"Hello" in gzip.decompress(answer.content)
 
 
 def test_the_page_is_not_kept_by_caches(client: Client, asked: Accepted) -> None:

@@ -17,6 +17,11 @@ export class ChatTranscript extends HTMLElement {
     return this.elements.find((element) => element.isAnswering) ?? null;
   }
 
+  /** Is there a message that the server has not answered yet? */
+  get isPending() {
+    return this.elements.some((element) => !element.dataset.messageId);
+  }
+
   /** @param {string} messageId */
   find(messageId) {
     return this.elements.find((element) => element.dataset.messageId === messageId) ?? null;
@@ -57,6 +62,20 @@ export class ChatTranscript extends HTMLElement {
   /** @param {Message[]} messages what is newer than all that is shown */
   addNewer(messages) {
     this.append(...messages.map(elementOf));
+  }
+
+  /** @param {number} count keep so many of the oldest @returns {boolean} whether there were more */
+  removeAfter(count) {
+    const removed = this.elements.slice(count);
+    for (const element of removed) element.remove();
+    return removed.length > 0;
+  }
+
+  /** @param {number} count keep so many of the newest @returns {string | null} the last one that went */
+  removeBefore(count) {
+    const removed = this.elements.slice(0, -count);
+    for (const element of removed) element.remove();
+    return removed.at(-1)?.dataset.messageId ?? null;
   }
 
   /** @param {Message[]} messages bring those of them up to date that are shown */

@@ -5,6 +5,7 @@
  */
 import { api } from "api";
 import { ChatMessage } from "chat_message";
+import { ConversationWindow } from "conversation_window";
 import { newId, pageState } from "texts";
 /** @typedef {import("chat_transcript").ChatTranscript} ChatTranscript */
 /** @typedef {import("message_queue").MessageQueue} MessageQueue */
@@ -25,11 +26,8 @@ export class ConversationView extends EventTarget {
   #outbox;
   #queue;
   #scroll;
-  // What is shown is a stretch of the branch: what is asked for above and below it, null where there is nothing.
-  #olderLeafId = pageState.next_leaf_id;
-  #newerAfterId = pageState.next_after_id;
-  #isLoading = false;
-  /** @type {string | null} the end of the branch, shown or not */
+  #window;
+  /** @type {string | null} the end of the branch, loaded or not */
   #headId = pageState.conversation?.head_id ?? null;
   /** The server knows of a running reply that this page has not seen yet. */
   #isBehind = false;
@@ -47,6 +45,7 @@ export class ConversationView extends EventTarget {
     this.#client = client;
     this.#outbox = outbox;
     this.#scroll = scroll;
+    this.#window = new ConversationWindow(transcript, scroll);
     client.addEventListener("accepted", (event) => this.#onAccepted(/** @type {CustomEvent} */ (event).detail));
     client.addEventListener("refused", (event) => this.#onRefused(/** @type {CustomEvent} */ (event).detail));
     client.addEventListener("hint", (event) => {
@@ -64,8 +63,10 @@ export class ConversationView extends EventTarget {
     transcript.addEventListener("look-at", (event) => {
       this.#try(this.#showVersion(/** @type {CustomEvent} */ (event).detail, /** @type {Element} */ (event.target)));
     });
-    scroll.addEventListener("top", () => this.#try(this.#loadOlder()));
-    scroll.addEventListener("bottom", () => this.#try(this.#loadNewer()));
+    scroll.addEventListener("top", () => this.id && this.#try(this.#window.loadOlder(this.id)));
+    scroll.addEventListener("bottom", () => {
+      if (this.id) this.#try(this.#window.loadNewer(this.id).then((hasCome) => hasCome && this.#followUnfinished()));
+    });
     scroll.addEventListener("latest", () => this.#try(this.#showLatest()));
   }
 
@@ -105,13 +106,12 @@ export class ConversationView extends EventTarget {
 
   /** Whether waiting messages go on only by the person's hand: the last reply was stopped, or it failed. */
   get holdsBack() {
-    return !this.isBusy && !this.#newerAfterId && this.#transcript.last?.state !== "completed";
+    return !this.isBusy && this.#window.isAtEnd && this.#transcript.last?.state !== "completed";
   }
 
   /** Show what came with the page, and send what an earlier page could not. */
   open() {
-    this.#transcript.set(pageState.messages);
-    this.#scroll.hasNewer = this.#newerAfterId !== null;
+    this.#window.replace({ ...pageState, items: pageState.messages });
     this.#followUnfinished();
     for (const sending of this.#outbox.all) {
       if (sending.conversation_id === this.id) this.#transcript.addPending(sending.client_message_id, sending.text);
@@ -133,6 +133,7 @@ export class ConversationView extends EventTarget {
   send(text) {
     if (this.isBusy) return this.#queue.add(text);
     this.#sendNext(newId(), text);
+    this.#scroll.toEnd();
   }
 
   /** @param {string} id a waiting message: the running reply is stopped for it */
@@ -159,45 +160,18 @@ export class ConversationView extends EventTarget {
 
   /** Take the path from the server; what is being streamed goes on undisturbed. */
   async refresh() {
-    if (!this.id) return;
-    const asked = this.id;
-    const last = this.#transcript.last?.dataset.messageId;
-    const page = await api.messages(asked, this.#newerAfterId && last ? { around: last } : {});
-    if (asked !== this.id) return;
-    if (this.#newerAfterId) this.#transcript.update(page.items);
-    else {
-      this.#transcript.set(page.items);
-      if (this.#transcript.elements[0]?.dataset.messageId === page.items[0]?.id) this.#olderLeafId = page.next_leaf_id;
-    }
-    this.#take(page);
+    const page = await this.#ask(this.#window.where);
+    if (page) this.#take(page, () => this.#window.refresh(page));
   }
 
-  /** @param {any} page */
-  #take(page) {
-    this.about = page.conversation;
-    this.modelChoice = page.conversation.model_choice;
-    this.#transcript.dataset.trainingUse = page.conversation.training_use;
-    this.#headId = page.conversation.head_id;
-    this.#isBehind = false;
-    this.#followUnfinished();
-    this.#changed();
-  }
-
-  /** @param {string} [messageId] in place of what is shown: what is around this message, or else the newest */
-  async #load(messageId) {
-    if (!this.id) return;
-    const asked = this.id;
-    const page = await api.messages(asked, messageId ? { around: messageId } : {});
-    if (asked !== this.id) return;
-    this.#transcript.replace(page.items);
-    this.#olderLeafId = page.next_leaf_id;
-    this.#newerAfterId = page.next_after_id;
-    this.#scroll.hasNewer = this.#newerAfterId !== null;
-    this.#take(page);
+  /** @param {{around?: string}} [where] what is shown instead; the newest, if not said */
+  async #show(where = {}) {
+    const page = await this.#ask(where);
+    if (page) this.#take(page, () => this.#window.replace(page));
   }
 
   async #showLatest() {
-    await this.#load();
+    await this.#show();
     this.#scroll.toEnd();
   }
 
@@ -206,7 +180,7 @@ export class ConversationView extends EventTarget {
     if (!this.id) return;
     const top = picker.getBoundingClientRect().top;
     await api.lookAt(this.id, messageId);
-    await this.#load(messageId);
+    await this.#show({ around: messageId });
     const shown = this.#transcript.find(messageId)?.querySelector("branch-picker");
     if (shown) this.#scroll.by(shown.getBoundingClientRect().top - top);
   }
@@ -218,12 +192,32 @@ export class ConversationView extends EventTarget {
     if (this.id && !isCurrentBranch) this.#try(api.lookAt(this.id, messageId).then(() => this.refresh()));
   }
 
+  /** @param {{around?: string}} where @returns {Promise<any>} null when another conversation is shown by now */
+  async #ask(where) {
+    const asked = this.id;
+    if (!asked) return null;
+    const page = await api.messages(asked, where);
+    return asked === this.id ? page : null;
+  }
+
+  /** @param {any} page @param {() => void} show */
+  #take(page, show) {
+    show();
+    this.about = page.conversation;
+    this.modelChoice = page.conversation.model_choice;
+    this.#transcript.dataset.trainingUse = page.conversation.training_use;
+    this.#headId = page.conversation.head_id;
+    this.#isBehind = false;
+    this.#followUnfinished();
+    this.#changed();
+  }
+
   /** Send the first of the waiting messages when its turn has come. */
   #sendWaiting() {
     const [next] = this.#queue.all;
     if (!next || !this.#queue.isSender || !this.#client.isReady || this.isBusy) return;
     if (this.holdsBack && !next.is_urgent) return;
-    if (this.#newerAfterId) return this.#try(this.#showLatest()); // it follows the last reply, which is not here
+    if (!this.#window.isAtEnd) return this.#try(this.#showLatest()); // it follows the last reply, which is not here
     this.#sendNext(next.client_message_id, next.text); // puts it into the outbox, so that it is never nowhere
     this.#queue.remove(next.client_message_id);
   }
@@ -232,7 +226,7 @@ export class ConversationView extends EventTarget {
   #sendNext(id, text) {
     const lastReply = this.#transcript.elements.findLast((element) => element.dataset.role === "assistant");
     this.#following.add(id);
-    this.#send(id, text, (this.#newerAfterId ? this.#headId : lastReply?.dataset.messageId) ?? null);
+    this.#send(id, text, (this.#window.isAtEnd ? lastReply?.dataset.messageId : this.#headId) ?? null);
   }
 
   /** @param {string} id @param {string} text @param {string | null} parentId */
@@ -243,8 +237,8 @@ export class ConversationView extends EventTarget {
     if (!this.id) Object.assign(sending, { model_choice: this.modelChoice, is_temporary: this.isTemporary });
     this.#transcript.addPending(id, text);
     this.#hand(sending);
-    if (this.#newerAfterId) this.#try(this.#showLatest());
-    else this.#scroll.toEnd();
+    if (this.#window.isAtEnd) this.#window.shrink();
+    else this.#try(this.#showLatest());
   }
 
   /** @param {Sending} sending */
@@ -264,39 +258,6 @@ export class ConversationView extends EventTarget {
     for (const element of this.#transcript.elements) {
       const generation = element.message?.generation;
       if (generation && element.isAnswering) this.#follow(element, generation.id);
-    }
-  }
-
-  async #loadOlder() {
-    const leafId = this.#olderLeafId;
-    if (!leafId) return;
-    await this.#loadMore({ leaf_id: leafId }, (page) => {
-      if (this.#olderLeafId !== leafId) return; // another stretch is shown by now
-      this.#olderLeafId = page.next_leaf_id;
-      this.#scroll.keepPlace(() => this.#transcript.addOlder(page.items));
-    });
-  }
-
-  async #loadNewer() {
-    const afterId = this.#newerAfterId;
-    if (!afterId) return;
-    await this.#loadMore({ after: afterId }, (page) => {
-      if (this.#newerAfterId !== afterId) return;
-      this.#newerAfterId = page.next_after_id;
-      this.#transcript.addNewer(page.items);
-      this.#scroll.hasNewer = this.#newerAfterId !== null;
-      this.#take(page);
-    });
-  }
-
-  /** @param {{leaf_id?: string, after?: string}} where @param {(page: any) => void} show */
-  async #loadMore(where, show) {
-    if (!this.id || this.#isLoading) return;
-    this.#isLoading = true;
-    try {
-      show(await api.messages(this.id, where));
-    } finally {
-      this.#isLoading = false;
     }
   }
 
@@ -321,7 +282,7 @@ export class ConversationView extends EventTarget {
     }
     this.#following.delete(accepted.client_message_id);
     if (accepted.conversation_id !== this.id) return;
-    if (this.#newerAfterId) {
+    if (!this.#window.isAtEnd) {
       this.#try(this.#showLatest());
       return;
     }

@@ -95,6 +95,7 @@ export const blocksOf = (text) => marked.lexer(text);
  * @returns {DocumentFragment} one element for each block that shows anything
  */
 export function rendered(blocks) {
+  if (!blocks.length) return document.createDocumentFragment();
   const fragment = DOMPurify.sanitize(marked.parser(blocks), ALLOWED);
   for (const node of [...fragment.childNodes]) if (!node.textContent?.trim() && node.nodeType === Node.TEXT_NODE) node.remove();
   for (const pre of fragment.querySelectorAll("pre")) {

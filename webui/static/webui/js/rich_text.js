@@ -13,6 +13,8 @@ import { morph } from "morph";
  * @typedef {{code: HTMLElement, begin: number, line: number, end: RegExp}} Fence
  */
 
+const PLAIN = /^[\p{L}\p{M}\p{N} ,.?!'"()-]+$/u;
+
 export class RichText {
   #place;
   #source = "";
@@ -34,11 +36,12 @@ export class RichText {
   /** @param {string} text the text so far */
   grow(text) {
     const source = normalized(text);
-    if (!source.startsWith(this.#source)) this.#reopen();
+    const fresh = !this.#isWhole && source.startsWith(this.#source) ? source.slice(this.#source.length) : null;
+    if (fresh === null) this.#reopen();
     this.#source = source;
     this.#isWhole = false;
-    if (this.#fence && this.#appendToFence(this.#fence)) return;
-    this.#render();
+    const isShown = fresh !== null && (this.#fence ? this.#appendToFence(this.#fence) : this.#appendToText(fresh));
+    if (!isShown) this.#render();
   }
 
   /** @param {string} text the whole text */
@@ -68,7 +71,7 @@ export class RichText {
     const closing = this.#isWhole ? blocks.length : closedBlocks(blocks, open);
     const fragment = rendered(blocks.slice(0, closing));
     const closed = fragment.childNodes.length;
-    if (closing < blocks.length) fragment.append(rendered(blocks.slice(closing)));
+    fragment.append(rendered(blocks.slice(closing)));
     morph(this.#place, fragment, this.#closedNodes);
     if (closed) dress([...this.#place.childNodes].slice(this.#closedNodes, this.#closedNodes + closed));
     this.#closedNodes += closed;
@@ -83,6 +86,24 @@ export class RichText {
     if (!block || !head || !sign || !(element instanceof CodeBlock)) return null;
     const begin = this.#source.length - block.raw.length + head.length;
     return { code: element.code, begin, line: begin, end: new RegExp(`^ {0,3}${sign}[~\`]* *$`) };
+  }
+
+  /**
+   * Letters behind letters of a line mean nothing but themselves, and most of what comes is that. What they mean after
+   * all is put right when the block is read again, at the next sign or at its end.
+   * @param {string} fresh @returns {boolean} false where it must be read
+   */
+  #appendToText(fresh) {
+    if (!PLAIN.test(fresh)) return false;
+    /** @type {Node | null} */
+    let node = this.#place;
+    while (node?.lastChild) node = node.lastChild;
+    const before = this.#source.slice(this.#source.lastIndexOf("\n", this.#source.length - fresh.length - 1) + 1, -fresh.length);
+    const last = before.slice(-1);
+    if (!(node instanceof Text) || !/\p{L}/u.test(before) || !PLAIN.test(last) || !node.data.endsWith(last)) return false;
+    if (node.parentElement?.closest("a, code, [data-formula]")) return false;
+    node.appendData(fresh);
+    return true;
   }
 
   /** @param {Fence} fence @returns {boolean} false when it has ended */
@@ -107,15 +128,14 @@ const normalized = (text) => text.replace(/\r\n?/g, "\n").replaceAll("\0", "\uFF
 /**
  * How many blocks no further text can change: those before the last block whose first line is complete. One line is
  * needed, because "2" below a list is a paragraph until a dot follows. What stands below a paragraph
- * without an empty line may become a part of it, when a later line is not what made it a heading, a table or a formula.
+ * without an empty line may become a part of it, when a later line is not what made it a heading, a table or a list.
  * @param {import("marked").Token[]} blocks @param {string} text
  */
 function closedBlocks(blocks, text) {
   let closed = 0;
   let at = 0;
   blocks.forEach((block, index) => {
-    const mayJoin = ["paragraph", "heading", "table"].includes(block.type) || block.kind === "open";
-    const isBound = mayJoin && blocks[index - 1]?.type === "paragraph";
+    const isBound = blocks[index - 1]?.type === "paragraph";
     if (block.type !== "space" && !isBound && text.indexOf("\n", at) >= 0) closed = index;
     at += block.raw.length;
   });

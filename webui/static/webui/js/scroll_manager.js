@@ -29,12 +29,14 @@ export class ScrollManager extends EventTarget {
     this.#unread = /** @type {HTMLElement} */ (jump.querySelector("[data-part=unread]"));
     this.#transcript = /** @type {HTMLElement} */ (box.querySelector("chat-transcript"));
     box.addEventListener("scroll", () => {
-      if (box.scrollTop < this.#lastTop - 3) this.#isPinned = false;
-      if (this.#distance() < NEAR_END_PX) this.#isPinned = !this.#hasNewer;
-      this.#lastTop = box.scrollTop;
+      const top = box.scrollTop;
+      const distance = this.#distance();
+      if (top < this.#lastTop - 3) this.#isPinned = false;
+      if (distance < NEAR_END_PX) this.#isPinned = !this.#hasNewer;
+      this.#lastTop = top;
       this.#showJump();
-      if (box.scrollTop < NEAR_EDGE_PX) this.dispatchEvent(new Event("top"));
-      if (this.#hasNewer && this.#distance() < NEAR_EDGE_PX) this.dispatchEvent(new Event("bottom"));
+      if (top < NEAR_EDGE_PX) this.dispatchEvent(new Event("top"));
+      if (this.#hasNewer && distance < NEAR_EDGE_PX) this.dispatchEvent(new Event("bottom"));
     }, { passive: true });
     jump.addEventListener("click", () => (this.#hasNewer ? this.dispatchEvent(new Event("latest")) : this.toEnd()));
     // An observer hears of growth after the browser has laid it out anyway; asking at each change would lay out again.

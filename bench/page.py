@@ -1,0 +1,176 @@
+"""What the page costs the person's browser: weight, time until it can be used, and work per streamed token.
+
+A real Chromium meets the started product, whose replies say what they were asked. Work is the CPU time of all tasks of
+the renderer's main thread (the browser's own trace), less what it does in the same time when nothing is streamed.
+
+    python -m bench.page
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.browsing import launch, replies, send, text_of, until_state
+from tests.product import Product
+from tests.seeding import REPLY, long_conversation, question
+
+MESSAGES = 1000
+RATE = 20
+CHARACTERS_PER_TOKEN = 4  # of the scripted engine, when it echoes
+# Noted by the page itself, so that no message between processes counts.
+WATCH = """
+const until = (name, condition) => {
+  const look = () => (condition() ? (window[name] = performance.now()) : requestAnimationFrame(look));
+  look();
+};
+until("inputReadyAt", () => document.activeElement?.matches("#composer textarea"));
+until("openedAt", () => {
+  const scroll = document.querySelector("#scroll");
+  return document.querySelector("chat-message:last-child .rich-text > *")
+    && scroll.scrollTop > 0 && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 2;
+});
+"""
+
+
+@dataclass(frozen=True)
+class Line:
+    what: str
+    measured: float
+    aim: float
+    unit: str
+
+    def __str__(self) -> str:
+        verdict = "" if self.measured <= self.aim else "  missed"
+        return f"{self.what:<58}{self.measured:>9.2f} {self.unit:<4}{self.aim:>8g} {self.unit}{verdict}"
+
+
+def weight(browser: Browser, url: str) -> tuple[float, int]:
+    """KB over the wire and requests of a first visit, until nothing more is asked for."""
+    context = browser.new_context(base_url=url)
+    page = context.new_page()
+    network = context.new_cdp_session(page)
+    asked: list[str] = []
+    received: list[float] = []
+    network.on("Network.requestWillBeSent", lambda event: asked.append(event["request"]["url"]))
+    network.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+    network.send("Network.enable")
+    page.goto("/", wait_until="networkidle")
+    context.close()
+    return float(sum(received) / 1000), len(asked)
+
+
+def seconds_until(browser: Browser, url: str, path: str, what: str, cookies: Any = (), times: int = 5) -> float:
+    """The median of cold visits."""
+    taken: list[float] = []
+    for _ in range(times):
+        context = browser.new_context(base_url=url)
+        context.add_cookies(list(cookies))
+        context.add_init_script(WATCH)
+        page = context.new_page()
+        page.goto(path)
+        page.wait_for_function(f"window.{what}")
+        taken.append(page.evaluate(f"window.{what}") / 1000)
+        context.close()
+    return statistics.median(taken)
+
+
+class Trace:
+    """CPU time of the busiest renderer's main thread."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._session = browser.new_browser_cdp_session()
+        self._events: list[dict[str, Any]] = []
+        self._is_complete = False
+        self._session.on("Tracing.dataCollected", lambda data: self._events.extend(data["value"]))
+        self._session.on("Tracing.tracingComplete", lambda _: setattr(self, "_is_complete", True))
+
+    def __enter__(self) -> Trace:
+        self._session.send("Tracing.start", {"traceConfig": {"includedCategories": ["toplevel"]}})
+        self._began = time.monotonic()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.took_s = time.monotonic() - self._began
+        self._session.send("Tracing.end")
+        while not self._is_complete:
+            self._session.send("Browser.getVersion")  # lets the events in
+        self.work_ms = max(self._work_ms().values())
+
+    def _work_ms(self) -> dict[tuple[int, int], float]:
+        names = {(e["pid"], e["tid"]): e["args"]["name"] for e in self._events if e["name"] == "thread_name"}
+        work: dict[tuple[int, int], float] = defaultdict(float)
+        for event in self._events:
+            thread = event["pid"], event["tid"]
+            if names.get(thread) == "CrRendererMain" and event["name"].endswith("RunTask"):
+                work[thread] += event.get("tdur", 0) / 1000
+        return work
+
+
+def work_per_token(browser: Browser, page: Page, text: str) -> float:
+    """Nothing is asked of the page while it is traced: the questions of a test are work as well."""
+    page.wait_for_timeout(2000)
+    with Trace(browser) as idle:
+        page.wait_for_timeout(5000)
+    send(page, text)
+    page.wait_for_function("document.querySelector('chat-message:last-child').dataset.state === 'running'")
+    before = len(text_of(replies(page).last))
+    with Trace(browser) as busy:
+        page.wait_for_timeout(len(text) / CHARACTERS_PER_TOKEN / RATE * 1000 * 0.8)
+    tokens = (len(text_of(replies(page).last)) - before) / CHARACTERS_PER_TOKEN
+    until_state(replies(page).last, "completed")
+    return (busy.work_ms - idle.work_ms / idle.took_s * busy.took_s) / tokens
+
+
+def read_everything(page: Page) -> None:
+    """Scroll to the very beginning, and write from there."""
+    first = page.locator("chat-message").filter(has_text=question(0))
+    while not first.count():
+        page.evaluate("() => { document.querySelector('#scroll').scrollTop = 0 }")
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(1000)
+
+
+def measure(product: Product, browser: Browser) -> list[Line]:
+    kilobytes, requests = weight(browser, product.url)
+    ready_s = seconds_until(browser, product.url, "/", "inputReadyAt")
+
+    context = browser.new_context(base_url=product.url)
+    page = context.new_page()
+    page.goto("/")
+    person_id = page.locator("#app").get_attribute("data-person-id") or ""
+    path = f"/c/{long_conversation(product, person_id, MESSAGES)}/"
+    opened_s = seconds_until(browser, product.url, path, "openedAt", context.cookies())
+    page.goto(path)
+    windowed_ms = work_per_token(browser, page, REPLY)
+    read_everything(page)
+    whole_ms = work_per_token(browser, page, REPLY)
+    context.close()
+    return [
+        Line("cold page, compressed, all included", kilobytes, 150, "KB"),
+        Line("requests of the cold page", requests, 40, ""),
+        Line("cold page until one can write", ready_s, 0.7, "s"),
+        Line(f"opening a conversation of {MESSAGES:,} messages, at its end", opened_s, 1, "s"),
+        Line(f"main-thread work per token, {MESSAGES:,} messages, just opened", windowed_ms, 1, "ms"),
+        Line(f"main-thread work per token, {MESSAGES:,} messages, all read through", whole_ms, 1, "ms"),
+    ]
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    with Product(f"tokens_per_second={RATE}&echo=1") as product, sync_playwright() as playwright:
+        browser = launch(playwright)
+        lines = measure(product, browser)
+        browser.close()
+    print(f"{'what':<58}{'measured':>9} {'':<4}{'aim':>8}")
+    print(*lines, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
