@@ -121,7 +121,7 @@ class Message(models.Model):
 
 class SearchText(models.Model):
     """The words of one title or message, as `search` compares them. The databases keep an index of their own beside
-    this table (migration 0004); on SQLite by triggers, which a change of this table has to make again."""
+    this table (migration 0005); on SQLite by triggers, which a change of this table has to make again."""
 
     # The conversation's, kept here as well so that the words of one person are found among those of all.
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * What one could ask next. Plain rules on the last question and its reply choose among sentences of ours; the model has
- * no part in it (docs/decisions/0004), and nothing here says that it has.
+ * no part in it (docs/decisions/0006), and nothing here says that it has.
  */
 import { pageState, texts } from "texts";
 
