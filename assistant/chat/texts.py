@@ -34,7 +34,7 @@ def storable(text: str) -> str:
 
 def title_of(text: str) -> str:
     """The first line of a conversation's first message, cut at a word."""
-    line = next(line.strip() for line in text.splitlines() if line.strip())
+    line = next(" ".join(line.split()) for line in text.splitlines() if line.strip())
     if len(line) <= 60:
         return line
     return line[:60].rsplit(" ", 1)[0] + "…"

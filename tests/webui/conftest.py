@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 from django.core.management import call_command
 
 
@@ -15,9 +14,3 @@ def _static_files() -> None:
 def _quick_passwords(settings) -> None:
     """Django's own way of hashing is slow by design, half a second for each sign-in."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_counted() -> None:
-    """Sign-ins are counted by address, and all tests come from one; authenticator codes are good once."""
-    cache.clear()

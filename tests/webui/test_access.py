@@ -152,9 +152,9 @@ ADDRESSES: dict[str, Foreign | Own] = {
     # Whoever has the secret in the address may come in: tests/webui/test_share_links.py says who else may not.
     "GET /s/{token}/": Own(person=404, nobody=404),
     "POST /s/{token}/copy/": Own(),
-    "GET /data/links/": Own(),
+    "GET /data/links/": Own(nobody=302),
     "GET /data/import/": Own(),
-    "GET /data/export.zip": Own(),
+    "GET /data/export.zip": Own(nobody=302),
     "POST /api/import": Own(),
     "GET /api/me/preferences": Own(nobody=401),
     "PATCH /api/me/preferences": Own(nobody=401),

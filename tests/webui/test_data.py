@@ -66,7 +66,7 @@ def test_a_conversation_is_downloaded_as_markdown(client: Client, talk: Accepted
 
 def test_a_conversation_is_downloaded_as_json_with_all_branches(client: Client, alice: Person, talk: Accepted) -> None:
     finish(ask(alice, "Edited", conversation_id=talk.conversation_id), "Another answer")
-    feedback.rate(alice.id, talk.reply_id, Feedback.Rating.UP)
+    feedback.give(alice.id, talk.reply_id, Feedback.Rating.UP)
 
     document = client.get(f"/c/{talk.conversation_id}/export.json").json()
 
