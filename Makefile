@@ -2,7 +2,7 @@
 
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page screenshots vendor icons install install-tests browser clean
+.PHONY: help run test lint e2e-all faults bench-stream bench-page screenshots vendor icons texts install install-tests browser clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ screenshots: install-tests browser ## pictures of every page
 
 icons: install-tests browser ## the app's icons, after a change of icon.svg
 	@exec $(PYTHON) -m tests.e2e.icons
+
+texts: install-tests ## collect the texts of all pages for translation, and compile what is translated (needs gettext)
+	$(PYTHON) manage.py makemessages -l zh_Hans --no-obsolete --add-location file -i .venv -i data -i tests -i bench
+	$(PYTHON) manage.py compilemessages -l zh_Hans -i .venv
 
 clean: ## remove what was installed or built; data/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browsing import PHONE, Visitor, ask, expect_text, questions, replies, until_state
+from tests.e2e.browsing import PHONE, Visitor, ask, expect_text, questions, replies, text_of, until_state
 from tests.e2e.test_branches import message_id, press
 from tests.e2e.test_sidebar import choose
 from tests.product import ROOT, Product
@@ -28,7 +28,7 @@ def panel(page: Page) -> Locator:
 
 
 def test_a_thumb_down_asks_why_and_what_was_said_survives_until_it_is_withdrawn(page: Page) -> None:
-    text = ask(page, "What is a tide?").locator(".message-text").text_content()
+    text = text_of(ask(page, "What is a tide?"))
     with page.expect_response(lambda answer: answer.url.endswith("/feedback") and answer.ok):
         press(replies(page).last, "Bad answer")
     panel(page).get_by_role("checkbox", name="Not correct").check()
@@ -112,8 +112,8 @@ def test_a_comparison_comes_back_after_a_reload_and_its_vote_can_be_withdrawn(pa
 
     expect(comparison(page).locator("chat-message").first).to_have_attribute("data-message-id", first)
     until_state(comparison(page).locator("chat-message").nth(1), "completed")
-    text = comparison(page).locator(".message-text").first.text_content()
-    expect_text(comparison(page).locator("chat-message").nth(1), text or "")
+    text = text_of(comparison(page).locator("chat-message").first)
+    expect_text(comparison(page).locator("chat-message").nth(1), text)
     comparison(page).get_by_role("button", name="Right is better").click()
     withdraw = comparison(page).get_by_role("button", name="Withdraw")
     expect(withdraw).to_be_visible()

@@ -103,7 +103,7 @@ def let_go(page: Page, held: list[Route]) -> None:
 
 
 def until_connected_again(page: Page, sockets: int = 2) -> None:
-    page.wait_for_function(f"sockets.length >= {sockets} && sockets.at(-1).readyState === WebSocket.OPEN")
+    page.wait_for_function(f"() => sockets.length >= {sockets} && sockets.at(-1).readyState === WebSocket.OPEN")
 
 
 def test_a_short_outage_is_not_worth_a_word(page: Page) -> None:

@@ -37,7 +37,7 @@ def test_where_the_keyboard_lies_over_the_page_the_composer_stands_above_it(phon
     assert box
     assert box["y"] + box["height"] < 844 - 300
     lay_keyboard(phone, 0)
-    phone.wait_for_function("document.querySelector('.app').offsetHeight === innerHeight")
+    phone.wait_for_function("() => document.querySelector('.app').offsetHeight === innerHeight")
 
 
 def test_a_zoom_is_not_taken_for_a_keyboard(phone: Page) -> None:
@@ -116,7 +116,7 @@ def lay_keyboard(page: Page, height: int, scale: float = 1) -> None:
 
 def open_drawer(page: Page) -> None:
     page.get_by_role("button", name="Open conversations").click()
-    page.wait_for_function("document.getElementById('sidebar').getBoundingClientRect().x === 0")
+    page.wait_for_function("() => document.getElementById('sidebar').getBoundingClientRect().x === 0")
 
 
 def swipe(page: Page, begin: tuple[int, int], end: tuple[int, int]) -> None:
