@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from assistant.accounts.actions import ensure_person
 from assistant.accounts.models import Person
 from assistant.adapters.registry import choices_for
-from assistant.chat import queries
+from assistant.chat import branches, listing, queries
 from assistant.chat.models import Conversation
 from assistant.errors import AssistantError
 from webui.assets import assets
@@ -42,8 +42,8 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
     if conversation_id is not None:
         conversation = queries.conversation_of(person.id, conversation_id)
         window = _window(person, conversation, message_id)
-    conversations = queries.conversations_of(person.id, folder="none")
-    folders = queries.folders_of(person.id)
+    conversations = listing.conversations_of(person.id, folder="none")
+    folders = listing.folders_of(person.id)
     messages = window.items if window else []
     return {
         "person": person,
@@ -61,7 +61,7 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
             "next_after_id": window.next_after_id if window else None,
             "message_id": message_id if window else None,
             "is_current_branch": window is None or window.is_current,
-            "unread_count": queries.unread_count(person.id),
+            "unread_count": listing.unread_count(person.id),
             "folders": [dataclasses.asdict(folder) for folder in folders],
             "conversations": [dataclasses.asdict(item) for item in conversations.items],
             "next_cursor": conversations.next_cursor,
@@ -73,10 +73,10 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
     }
 
 
-def _window(person: Person, conversation: Conversation, message_id: str | None) -> queries.Window:
+def _window(person: Person, conversation: Conversation, message_id: str | None) -> branches.Window:
     if message_id is None:
-        return queries.visible_path(person.id, conversation)
+        return branches.visible_path(person.id, conversation)
     try:
-        return queries.window_around(person.id, conversation, UUID(message_id))
+        return branches.window_around(person.id, conversation, UUID(message_id))
     except ValueError:
         raise AssistantError("message.not_found") from None

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from assistant.accounts.models import Person
 from assistant.adapters.registry import AUTOMATIC, adapter_for_new_reply, is_choosable
-from assistant.chat import consent, queries, sampling, search, stream
+from assistant.chat import branches, consent, queries, sampling, search, stream
 from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.tasks import wake_workers
 from assistant.chat.texts import checked, title_of
@@ -138,7 +138,7 @@ def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> 
     """Show the branch that runs through this message: its newest leaf becomes the conversation's head. Nothing
     changes where the message is shown already."""
     conversation = queries.conversation_of(person_id, conversation_id)
-    children = queries.children_by_parent(conversation)
+    children = branches.children_by_parent(conversation)
     parents = {child: parent for parent, siblings in children.items() for child in siblings}
     if message_id not in parents:
         raise AssistantError("message.not_found")
@@ -147,7 +147,7 @@ def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> 
         if step == message_id:
             return
         step = parents[step]
-    leaf = queries.newest_leaf(children, message_id)
+    leaf = branches.newest_leaf(children, message_id)
     Conversation.objects.filter(pk=conversation.pk).update(head_id=leaf)
     transaction.on_commit(lambda: stream.hint(person_id, conversation_id))
 

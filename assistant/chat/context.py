@@ -8,8 +8,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from assistant.adapters.registry import reference_to
+from assistant.chat.branches import path_to
 from assistant.chat.models import Generation, Message
-from assistant.chat.queries import path_to
 from inference.contract import ChatMessage, GenerationRequest, Role, SamplingParams
 
 _ROLES: dict[str, Role] = {

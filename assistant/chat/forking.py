@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from assistant.chat import copying, queries, stream
+from assistant.chat import branches, copying, queries, stream
 from assistant.chat.models import Conversation
 
 Scope = Literal["path", "all"]
@@ -34,7 +34,7 @@ def fork(person_id: UUID, message_id: UUID, scope: Scope) -> Conversation:
         model_choice=source.model_choice,
     )
     if scope == "path":
-        copying.add_messages(copy, copying.of_rows(queries.path_to(message)), message.id)
+        copying.add_messages(copy, copying.of_rows(branches.path_to(message)), message.id)
     else:
         copying.add_messages(copy, copying.of_rows(source.messages.order_by("id")), source.head_id)
     transaction.on_commit(lambda: stream.hint(person_id, copy.id))

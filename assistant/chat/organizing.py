@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from assistant.chat import queries, search, stream
+from assistant.chat import listing, queries, search, stream
 from assistant.chat.models import Conversation, Generation
 from assistant.chat.texts import checked
 from assistant.errors import AssistantError
@@ -76,7 +76,7 @@ def mark_read(person_id: UUID, conversation_id: UUID) -> None:
     """Its owner has seen what was answered until now. Raises conversation.not_found."""
     conversation = queries.conversation_of(person_id, conversation_id)
     # Told to the other pages only when it is news to them: each of them marks it too, when it is being looked at.
-    if Conversation.objects.filter(queries.UNREAD, pk=conversation.pk).update(read_at=Now()):
+    if Conversation.objects.filter(listing.UNREAD, pk=conversation.pk).update(read_at=Now()):
         _announce(conversation)
 
 

@@ -14,8 +14,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext
 
 from assistant.accounts.models import Person
+from assistant.chat.branches import path_to
 from assistant.chat.models import Conversation
-from assistant.chat.queries import kept_conversation_of, path_to
+from assistant.chat.queries import kept_conversation_of
 from assistant.portability import documents, markdown
 
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from assistant.accounts.models import Person
 from assistant.chat import copying
+from assistant.chat.branches import path_to
 from assistant.chat.forking import title_of_copy
 from assistant.chat.models import Conversation, Message
-from assistant.chat.queries import conversation_of, kept_conversation_of, path_to
+from assistant.chat.queries import conversation_of, kept_conversation_of
 from assistant.sharing import queries
 from assistant.sharing.models import ShareLink
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.chat import actions, queries
+from assistant.chat import actions, branches
 from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
 from assistant.feedback import comparisons
@@ -25,7 +25,7 @@ def again(alice: Person, asked: Accepted) -> Accepted:
 
 
 def visible(person: Person) -> list[str]:
-    return [message.text for message in queries.visible_path(person.id, Conversation.objects.get()).items]
+    return [message.text for message in branches.visible_path(person.id, Conversation.objects.get()).items]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from assistant.chat import queries, stream
+from assistant.chat import branches, queries, stream
 from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
 from assistant.feedback import actions
@@ -16,7 +16,7 @@ UP, DOWN = Feedback.Rating.UP, Feedback.Rating.DOWN
 
 
 def shown(person: Person) -> queries.FeedbackView | None:
-    return queries.visible_path(person.id, Conversation.objects.get()).items[-1].feedback
+    return branches.visible_path(person.id, Conversation.objects.get()).items[-1].feedback
 
 
 def test_a_verdict_is_kept_with_all_that_was_said(alice: Person, asked: Accepted) -> None:

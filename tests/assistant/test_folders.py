@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from assistant.chat import folders, organizing, queries
+from assistant.chat import folders, listing, organizing
 from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
 from assistant.models import Conversation, Folder, Person
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def listed(person: Person, folder: object = "none") -> list[str]:
-    return [item.title for item in queries.conversations_of(person.id, folder=folder).items]  # type: ignore[arg-type]
+    return [item.title for item in listing.conversations_of(person.id, folder=folder).items]  # type: ignore[arg-type]
 
 
 def code_of(work: Callable[[], object]) -> str:
@@ -45,11 +45,11 @@ def test_folders_come_by_name_with_their_first_conversations(alice: Person) -> N
             folders.move(alice.id, ask(alice, f"{name} {number}").conversation_id, folder.id)
     organizing.organize(alice.id, ask(alice, "Beside").conversation_id, is_pinned=True)
 
-    found = queries.folders_of(alice.id, 2)
+    found = listing.folders_of(alice.id, 2)
 
     assert [(folder.name, folder.count) for folder in found] == [("Travel", 3), ("work", 3)]
     assert [item.title for item in found[0].conversations.items] == ["Travel 2", "Travel 1"]
-    rest = queries.conversations_of(alice.id, found[0].conversations.next_cursor, folder=found[0].id)
+    rest = listing.conversations_of(alice.id, found[0].conversations.next_cursor, folder=found[0].id)
     assert [item.title for item in rest.items] == ["Travel 0"]
 
 
@@ -62,7 +62,7 @@ def test_what_is_archived_or_deleted_is_not_counted(alice: Person) -> None:
     organizing.organize(alice.id, asked[0].conversation_id, is_archived=True)
     organizing.delete(alice.id, asked[1].conversation_id)
 
-    [found] = queries.folders_of(alice.id)
+    [found] = listing.folders_of(alice.id)
     assert (found.count, [item.title for item in found.conversations.items]) == (1, ["Number 2"])
 
 
@@ -73,7 +73,7 @@ def test_the_conversations_of_a_deleted_folder_stay(alice: Person, asked: Accept
     folders.delete(alice.id, folder.id)
 
     assert listed(alice) == ["Hello"]
-    assert queries.folders_of(alice.id) == []
+    assert listing.folders_of(alice.id) == []
 
 
 def test_a_name_is_kept_on_one_line_and_given_once(alice: Person, charlie: Person) -> None:
@@ -85,7 +85,7 @@ def test_a_name_is_kept_on_one_line_and_given_once(alice: Person, charlie: Perso
     assert code_of(lambda: folders.rename(alice.id, other.id, "Big trip")) == "folder.exists"
     folders.create(charlie.id, "Big trip")
     folders.rename(alice.id, folder.id, "Small trip")
-    assert [each.name for each in queries.folders_of(alice.id)] == ["Small trip", "Work"]
+    assert [each.name for each in listing.folders_of(alice.id)] == ["Small trip", "Work"]
 
 
 @pytest.mark.parametrize(("name", "code"), [(" ", "message.empty"), ("a\x00b", "message.invalid_text")])
@@ -106,5 +106,5 @@ def test_folders_of_another_are_not_found(alice: Person, charlie: Person, asked:
         assert code_of(lambda id_=id_: folders.move(alice.id, asked.conversation_id, id_)) == "folder.not_found"
         assert code_of(lambda id_=id_: folders.rename(alice.id, id_, "Mine")) == "folder.not_found"
         assert code_of(lambda id_=id_: folders.delete(alice.id, id_)) == "folder.not_found"
-        assert code_of(lambda id_=id_: queries.conversations_of(alice.id, folder=id_)) == "folder.not_found"
+        assert code_of(lambda id_=id_: listing.conversations_of(alice.id, folder=id_)) == "folder.not_found"
     assert Conversation.objects.get().folder is None

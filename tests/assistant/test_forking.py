@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from assistant.chat import actions, forking, queries
+from assistant.chat import actions, branches, forking
 from assistant.chat.actions import Accepted
 from assistant.chat.context import request_for
 from assistant.chat.models import Conversation
@@ -31,7 +31,7 @@ def turn(person: Person, text: str, after: Accepted | None = None) -> Accepted:
 
 def shown(person: Person, conversation: Conversation) -> list[str]:
     conversation.refresh_from_db()
-    return [message.text for message in queries.visible_path(person.id, conversation).items]
+    return [message.text for message in branches.visible_path(person.id, conversation).items]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_all_branches_are_copied_with_the_one_that_is_looked_at(alice: Person, b
     two, three = (copy.messages.get(text=text) for text in ("Two", "Three"))
     actions.look_at_branch(alice.id, copy.id, two.id)
     assert shown(alice, copy) == ["One", "re: One", "Two", "re: Two"]
-    siblings = queries.visible_path(alice.id, Conversation.objects.get(pk=copy.id)).items[-2].sibling_ids
+    siblings = branches.visible_path(alice.id, Conversation.objects.get(pk=copy.id)).items[-2].sibling_ids
     assert siblings == [two.id, three.id]
 
 
@@ -82,7 +82,7 @@ def test_copied_messages_keep_their_times_and_belong_to_the_person(
 
 def test_one_goes_on_regenerates_and_edits_in_the_copy(alice: Person, branched: dict[str, Accepted]) -> None:
     copy = forking.fork(alice.id, branched["two"].reply_id, "path")
-    path = queries.visible_path(alice.id, copy).items
+    path = branches.visible_path(alice.id, copy).items
 
     went_on = ask(alice, "Four", conversation_id=copy.id, parent_id=path[-1].id)
     finish(went_on, "re: Four")
@@ -101,7 +101,7 @@ def test_a_copy_that_ends_with_a_question_has_a_place_for_its_answer(
     copy = forking.fork(alice.id, branched["two"].message_id, "path")
 
     assert shown(alice, copy) == ["One", "re: One", "Two", ""]
-    again = actions.regenerate(alice.id, queries.visible_path(alice.id, copy).items[-1].id)
+    again = actions.regenerate(alice.id, branches.visible_path(alice.id, copy).items[-1].id)
     finish(again, "An answer")
     assert shown(alice, copy) == ["One", "re: One", "Two", "An answer"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assistant.chat import actions, organizing, queries
+from assistant.chat import actions, branches, listing, organizing
 from assistant.errors import AssistantError
 from assistant.models import Conversation, Message, Person
 from assistant.portability import files
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 def shown(person: Person) -> list[str]:
-    return [message.text for message in queries.visible_path(person.id, Conversation.objects.get()).items]
+    return [message.text for message in branches.visible_path(person.id, Conversation.objects.get()).items]
 
 
 def take(person: Person, *conversations: Any) -> ImportReport:
@@ -52,12 +52,12 @@ def test_branches_times_title_and_the_branch_that_was_looked_at_are_kept(alice: 
     assert row.updated_at == datetime.fromtimestamp(BEGUN_AT + 60, UTC)
     assert {message.created_at for message in row.messages.all()} == {datetime.fromtimestamp(BEGUN_AT + 1, UTC)}
     assert shown(alice) == ["What is a tide?", "The sea rises."]
-    assert len(queries.visible_path(alice.id, row).items[1].sibling_ids) == 2
+    assert len(branches.visible_path(alice.id, row).items[1].sibling_ids) == 2
 
 
 def test_one_goes_on_in_what_was_imported(alice: Person) -> None:
     take(alice, TALK)
-    reply = queries.visible_path(alice.id, Conversation.objects.get()).items[-1]
+    reply = branches.visible_path(alice.id, Conversation.objects.get()).items[-1]
 
     finish(actions.regenerate(alice.id, reply.id), "A third answer")
     went_on = ask(alice, "Why?", conversation_id=Conversation.objects.get().id, parent_id=reply.id)
@@ -126,7 +126,7 @@ def test_a_question_without_an_answer_can_still_be_answered(alice: Person) -> No
     take(alice, conversation(node("q", None, "user", "Hello?"), node("q2", "q", "user", "Anybody?")))
 
     assert shown(alice) == ["Hello?", "", "Anybody?", ""]
-    actions.regenerate(alice.id, queries.visible_path(alice.id, Conversation.objects.get()).items[-1].id)
+    actions.regenerate(alice.id, branches.visible_path(alice.id, Conversation.objects.get()).items[-1].id)
 
 
 @pytest.mark.parametrize("time", [None, float("nan"), float("inf"), -1, 0, 1e300])
@@ -156,7 +156,7 @@ def test_a_hostile_title_and_text_stay_text(alice: Person) -> None:
 def test_archived_stays_archived(alice: Person) -> None:
     take(alice, conversation(node("q", None, "user", "Hi"), is_archived=True))
 
-    assert [item.title for item in queries.conversations_of(alice.id, is_archived=True).items] == ["Tides"]
+    assert [item.title for item in listing.conversations_of(alice.id, is_archived=True).items] == ["Tides"]
 
 
 # Again
@@ -185,7 +185,7 @@ def test_what_was_deleted_can_be_imported_again(alice: Person) -> None:
     organizing.delete(alice.id, Conversation.objects.get().id)
 
     assert take(alice, TALK).imported == 1
-    assert [item.title for item in queries.conversations_of(alice.id).items] == ["Tides"]
+    assert [item.title for item in listing.conversations_of(alice.id).items] == ["Tides"]
 
 
 def test_two_people_import_the_same_file(alice: Person, charlie: Person) -> None:

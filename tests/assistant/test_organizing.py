@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from django.db.models.functions import Now
 
-from assistant.chat import actions, organizing, queries
+from assistant.chat import actions, branches, listing, organizing, queries
 from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
 from assistant.models import Conversation, Generation, Message, Person
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def listed(person: Person, *, is_archived: bool = False) -> list[str]:
-    return [item.title for item in queries.conversations_of(person.id, is_archived=is_archived).items]
+    return [item.title for item in listing.conversations_of(person.id, is_archived=is_archived).items]
 
 
 def code_of(work: object, *arguments: UUID, **changes: object) -> str:
@@ -56,7 +56,7 @@ def test_pinned_conversations_come_first_over_all_pages(alice: Person) -> None:
 
     titles, cursor = [], None
     while True:
-        page = queries.conversations_of(alice.id, cursor, 2)
+        page = listing.conversations_of(alice.id, cursor, 2)
         titles += [item.title for item in page.items]
         if (cursor := page.next_cursor) is None:
             break
@@ -95,7 +95,7 @@ def test_a_deletion_can_be_undone(alice: Person, asked: Accepted) -> None:
     organizing.restore(alice.id, asked.conversation_id)
 
     conversation = queries.conversation_of(alice.id, asked.conversation_id)
-    assert [message.text for message in queries.visible_path(alice.id, conversation).items] == ["Hello", "Hi"]
+    assert [message.text for message in branches.visible_path(alice.id, conversation).items] == ["Hello", "Hi"]
 
 
 def test_what_was_deleted_long_ago_is_erased_with_all_in_it(alice: Person) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.chat import actions, queries
+from assistant.chat import actions, branches
 from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
 from assistant.models import Conversation, Generation, Message, Person
@@ -34,7 +34,7 @@ def test_both_replies_are_siblings_on_the_visible_path(alice: Person, asked: Acc
     again = actions.regenerate(alice.id, asked.reply_id)
 
     conversation = Conversation.objects.get()
-    path = queries.visible_path(alice.id, conversation).items
+    path = branches.visible_path(alice.id, conversation).items
     assert [message.id for message in path] == [asked.message_id, again.reply_id]
     assert path[1].sibling_ids == [asked.reply_id, again.reply_id]
 
@@ -45,7 +45,7 @@ def test_looking_at_the_other_branch_moves_the_head_to_its_leaf(alice: Person, a
 
     actions.look_at_branch(alice.id, asked.conversation_id, asked.reply_id)
 
-    path = queries.visible_path(alice.id, Conversation.objects.get()).items
+    path = branches.visible_path(alice.id, Conversation.objects.get()).items
     assert [message.id for message in path] == [asked.message_id, asked.reply_id]
 
 

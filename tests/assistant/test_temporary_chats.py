@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from django.db.models.functions import Now
 
-from assistant.chat import organizing, queries, stream
+from assistant.chat import branches, listing, organizing, queries, stream
 from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
 from assistant.models import Conversation, Generation, Message, Person, ShareLink
@@ -33,14 +33,14 @@ def age(minutes: int) -> None:
 
 
 def test_it_is_in_no_list_and_has_no_title(alice: Person, secret: Accepted) -> None:
-    assert queries.conversations_of(alice.id).items == []
+    assert listing.conversations_of(alice.id).items == []
     assert Conversation.objects.get().title == ""
 
 
 def test_one_goes_on_in_it(alice: Person, secret: Accepted) -> None:
     ask(alice, "More", conversation_id=secret.conversation_id, parent_id=secret.reply_id)
 
-    path = queries.visible_path(alice.id, queries.conversation_of(alice.id, secret.conversation_id))
+    path = branches.visible_path(alice.id, queries.conversation_of(alice.id, secret.conversation_id))
     assert [message.text for message in path.items] == ["A secret", "Hush.", "More", ""]
 
 
@@ -48,7 +48,7 @@ def test_a_kept_conversation_does_not_become_temporary_later(alice: Person, aske
     finish(asked, "Hi")
     ask(alice, "More", conversation_id=asked.conversation_id, parent_id=asked.reply_id, is_temporary=True)
 
-    assert [item.title for item in queries.conversations_of(alice.id).items] == ["Hello"]
+    assert [item.title for item in listing.conversations_of(alice.id).items] == ["Hello"]
 
 
 @pytest.mark.parametrize(

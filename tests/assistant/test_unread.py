@@ -7,7 +7,7 @@ import json
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from assistant.chat import folders, leases, organizing, queries, stream
+from assistant.chat import folders, leases, listing, organizing, stream
 from assistant.chat.actions import Accepted
 from assistant.chat.search import search
 from assistant.models import Person
@@ -27,8 +27,8 @@ def answer(accepted: Accepted, text: str = "Hi", reason: FinishReason = "stop") 
 
 
 def is_unread(person: Person) -> bool:
-    [item] = queries.conversations_of(person.id).items
-    assert queries.unread_count(person.id) == int(item.is_unread)
+    [item] = listing.conversations_of(person.id).items
+    assert listing.unread_count(person.id) == int(item.is_unread)
     return item.is_unread
 
 
@@ -62,16 +62,16 @@ def test_a_folder_counts_what_is_unread_in_it(alice: Person, asked: Accepted) ->
     folders.move(alice.id, asked.conversation_id, folder.id)
     answer(asked)
 
-    assert [each.unread_count for each in queries.folders_of(alice.id)] == [1]
+    assert [each.unread_count for each in listing.folders_of(alice.id)] == [1]
     organizing.mark_read(alice.id, asked.conversation_id)
-    assert [each.unread_count for each in queries.folders_of(alice.id)] == [0]
+    assert [each.unread_count for each in listing.folders_of(alice.id)] == [0]
 
 
 def test_what_is_archived_is_not_counted(alice: Person, asked: Accepted) -> None:
     answer(asked)
     organizing.organize(alice.id, asked.conversation_id, is_archived=True)
 
-    assert queries.unread_count(alice.id) == 0
+    assert listing.unread_count(alice.id) == 0
 
 
 def test_the_other_pages_hear_of_it_once(

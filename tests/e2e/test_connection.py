@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +25,7 @@ from tests.e2e.browsing import (
 )
 from tests.product import Product
 
+MESSAGES = re.compile(r"/messages\b")
 pytestmark = pytest.mark.e2e
 
 TOKENS = 20
@@ -90,16 +93,18 @@ def cut(page: Page) -> None:
 def hold_messages(page: Page) -> list[Route]:
     """The server is slow to say what the conversation holds."""
     held: list[Route] = []
-    page.route("**/messages", lambda route: held.append(route))
+    page.route(MESSAGES, lambda route: held.append(route))
     return held
 
 
 def let_go(page: Page, held: list[Route]) -> None:
+    give_up_at = time.monotonic() + 10
     while not held:
+        assert time.monotonic() < give_up_at, "the page did not ask"
         page.wait_for_timeout(20)
     for route in held:
         route.continue_()
-    page.unroute("**/messages")
+    page.unroute(MESSAGES)
 
 
 def until_connected_again(page: Page, sockets: int = 2) -> None:

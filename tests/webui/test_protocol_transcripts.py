@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 
-from assistant.chat import leases, queries, stream
+from assistant.chat import leases, listing, stream
 from assistant.models import Conversation, Generation, Person, Worker
 from inference.contract import EngineFailure, EngineInfo, PromptInfo, StreamEvent
 from tests.assistant.rows import worker
@@ -138,7 +138,7 @@ def _take_oldest(count: int) -> None:
 
 
 def _expect_nothing_listed() -> None:
-    assert queries.conversations_of(Conversation.objects.get().owner_id).items == []
+    assert listing.conversations_of(Conversation.objects.get().owner_id).items == []
 
 
 async def _stop_is_asked_for() -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 
-from assistant.chat import organizing, queries
+from assistant.chat import listing, organizing
 from webui.api.core import person_of
 
 router = Router()
@@ -56,9 +56,9 @@ def list_conversations(
 ) -> ConversationsPage:
     """`folder` leaves those of one folder, or of none."""
     person_id = person_of(request).id
-    page = queries.conversations_of(person_id, cursor, limit, is_archived=is_archived, folder=folder)
+    page = listing.conversations_of(person_id, cursor, limit, is_archived=is_archived, folder=folder)
     return ConversationsPage.model_validate(
-        {"items": page.items, "next_cursor": page.next_cursor, "unread_count": queries.unread_count(person_id)},
+        {"items": page.items, "next_cursor": page.next_cursor, "unread_count": listing.unread_count(person_id)},
         from_attributes=True,
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from assistant.chat import folders, queries
+from assistant.chat import folders, listing
 from webui.api.conversations import ConversationList, Limit
 from webui.api.core import person_of
 
@@ -44,7 +44,7 @@ class PlaceIn(Schema):
 @router.get("/folders", response=FolderList)
 def list_folders(request: HttpRequest, limit: Limit = 10) -> FolderList:
     """`limit` is of the conversations shown with each folder."""
-    items = queries.folders_of(person_of(request).id, limit)
+    items = listing.folders_of(person_of(request).id, limit)
     return FolderList.model_validate({"items": items}, from_attributes=True)
 
 

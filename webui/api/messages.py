@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
-from assistant.chat import actions, forking, queries
+from assistant.chat import actions, branches, forking, queries
 from assistant.chat.consent import TrainingUse
 from assistant.chat.provenance import Provenance, provenance_of
 from webui.api.conversations import Limit
@@ -110,11 +110,11 @@ def list_messages(
     person = person_of(request)
     conversation = queries.conversation_of(person.id, conversation_id)
     if around:
-        window = queries.window_around(person.id, conversation, around, limit)
+        window = branches.window_around(person.id, conversation, around, limit)
     elif after:
-        window = queries.window_after(person.id, conversation, after, limit)
+        window = branches.window_after(person.id, conversation, after, limit)
     else:
-        window = queries.visible_path(person.id, conversation, leaf_id, limit)
+        window = branches.visible_path(person.id, conversation, leaf_id, limit)
     head = queries.head_view(conversation, person)
     fields = {name: getattr(window, name) for name in ("items", "next_leaf_id", "next_after_id")}
     return MessagesPage.model_validate({"conversation": head, **fields}, from_attributes=True)
