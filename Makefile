@@ -11,7 +11,7 @@ run: install ## start everything; Ctrl-C stops it. Settings come from the enviro
 	@exec $(PYTHON) manage.py up
 
 test: install-tests browser ## all tests, on SQLite and again on PostgreSQL
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -m "not slow"
 	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/assistant tests/webui tests/runtime
 
 lint: install-tests ## style, types, layers, known weaknesses

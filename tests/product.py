@@ -6,17 +6,20 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from uuid import UUID
 
 import httpx2
 import psutil
+import psycopg
 
 from tests.postgresql import server_of_this_run
 
@@ -107,6 +110,16 @@ class Product:
 
     def log(self) -> str:
         return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What the product's own database holds; each `%s` of the statement stands for a value."""
+        if "DATABASE_URL" in self.environment:
+            with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+                return connection.execute(statement, values).fetchall()
+        file = self.folder / "data" / "parley.sqlite3"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            known = [value.hex if isinstance(value, UUID) else value for value in values]
+            return connection.execute(statement.replace("%s", "?"), known).fetchall()
 
     def processes(self) -> dict[str, psutil.Process]:
         """The running children by role."""

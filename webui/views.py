@@ -34,6 +34,7 @@ def chat(request: HttpRequest, conversation_id: UUID | None = None) -> HttpRespo
     """A conversation, at its end or around ?message=<id>, or the beginning of a new one. A visitor becomes a guest;
     conversations of others are 404."""
     context = _context(ensure_person(request), conversation_id, request.GET.get("message"))
+    context["guest_id"] = request.session.get("guest_id", "")
     return render(request, "webui/chat.html", context)
 
 

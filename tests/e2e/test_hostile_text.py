@@ -164,7 +164,7 @@ def admin(page: Page, told: Told) -> Iterator[None]:
     page.goto("/admin/")
     page.get_by_label("Email").fill("root@example.org")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/admin/")
     for model in ("person", "adapter"):
         for number in range(1, 5):

@@ -7,7 +7,7 @@ import { ChatHead } from "chat_head";
 import { ChatComposer } from "chat_composer";
 import { ChatTranscript } from "chat_transcript";
 import { ConversationView } from "conversation_view";
-import { forgetOld } from "kept";
+import { bringAlong, forgetOld } from "kept";
 import { MessageQueue } from "message_queue";
 import { Outbox } from "outbox";
 import { Reading } from "reading";
@@ -28,7 +28,8 @@ const find = (selector) => /** @type {HTMLElement} */ (document.querySelector(se
 /** @param {EventTarget} source @param {string} type @param {(detail: any) => void} then */
 const on = (source, type, then) => source.addEventListener(type, (event) => then(/** @type {CustomEvent} */ (event).detail));
 
-const personId = find("#app").dataset.personId ?? "";
+const { personId = "", guestId } = find("#app").dataset;
+if (guestId) bringAlong(guestId, personId);
 const transcript = /** @type {ChatTranscript} */ (find("chat-transcript"));
 const composer = new ChatComposer(/** @type {HTMLFormElement} */ (find("#composer")), personId);
 const head = new ChatHead(find(".chat__head"));

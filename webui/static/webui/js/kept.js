@@ -32,6 +32,18 @@ export class Kept {
   }
 }
 
+/**
+ * What somebody wrote as a guest is theirs when they have signed in.
+ * @param {string} guestId @param {string} personId
+ */
+export function bringAlong(guestId, personId) {
+  for (const key of Object.keys(localStorage).filter((key) => key.split(".")[2] === guestId)) {
+    const own = key.replace(guestId, personId);
+    if (localStorage.getItem(own) === null) localStorage.setItem(own, localStorage.getItem(key) ?? "");
+    localStorage.removeItem(key);
+  }
+}
+
 export function forgetOld() {
   for (const key of Object.keys(localStorage)) {
     if (!/^parley\.(draft|waiting)\./.test(key)) continue;
