@@ -21,9 +21,9 @@ class AccountAdapter(DefaultAccountAdapter):
         guest = guest_at(request)
         super().login(request, user)
         if guest and isinstance(user, Person) and guest.pk != user.pk:
-            adopt_guest(guest, user)
             # The browser keeps drafts by person; its next page is told whose come along.
             request.session["guest_id"] = str(guest.pk)
+            adopt_guest(guest, user)
 
     def logout(self, request: HttpRequest) -> None:
         # allauth signs out whoever opens another person's reset link, or comes back from another service. A guest can

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from assistant.chat import branches, queries, stream
+from assistant.chat import branches, stream
 from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
 from assistant.feedback import actions
@@ -15,7 +15,7 @@ from tests.assistant.rows import finish
 UP, DOWN = Feedback.Rating.UP, Feedback.Rating.DOWN
 
 
-def shown(person: Person) -> queries.FeedbackView | None:
+def shown(person: Person) -> branches.FeedbackView | None:
     return branches.visible_path(person.id, Conversation.objects.get()).items[-1].feedback
 
 
@@ -24,7 +24,7 @@ def test_a_verdict_is_kept_with_all_that_was_said(alice: Person, asked: Accepted
 
     actions.give(alice.id, asked.reply_id, DOWN, ["too_long", "incorrect"], "It is not so.\r\n", "It is so.")
 
-    assert shown(alice) == queries.FeedbackView("down", ["incorrect", "too_long"], "It is not so.\n", "It is so.")
+    assert shown(alice) == branches.FeedbackView("down", ["incorrect", "too_long"], "It is not so.\n", "It is so.")
 
 
 def test_a_verdict_takes_the_place_of_the_whole_of_an_earlier_one(alice: Person, asked: Accepted) -> None:
@@ -33,7 +33,7 @@ def test_a_verdict_takes_the_place_of_the_whole_of_an_earlier_one(alice: Person,
 
     actions.give(alice.id, asked.reply_id, UP, ["clear"])
 
-    assert shown(alice) == queries.FeedbackView("up", ["clear"], "", "")
+    assert shown(alice) == branches.FeedbackView("up", ["clear"], "", "")
     assert Feedback.objects.count() == 1
 
 
@@ -52,7 +52,7 @@ def test_blank_words_are_no_words(alice: Person, asked: Accepted) -> None:
 
     actions.give(alice.id, asked.reply_id, UP, (), "  \n", "\t")
 
-    assert shown(alice) == queries.FeedbackView("up", [], "", "")
+    assert shown(alice) == branches.FeedbackView("up", [], "", "")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_cannot_be_kept_is_refused_and_changes_nothing(
         actions.give(alice.id, asked.reply_id, rating, reasons, comment, correction)
 
     assert caught.value.code == code
-    assert shown(alice) == queries.FeedbackView("up", ["clear"], "", "")
+    assert shown(alice) == branches.FeedbackView("up", ["clear"], "", "")
 
 
 def test_the_other_tabs_are_told(

@@ -1,76 +1,234 @@
-"""`python -m tests.e2e.screenshots`: pictures of the page for the documentation, taken from the started product.
+"""`python -m tests.e2e.screenshots [--all FOLDER]`: pictures for the documentation, taken from the started product.
 
-They show answers of the real model, as it gives them; it is prepared first if it is not there.
+Answers are the real model's, as it gives them. What a small model would not write by itself (tables, code, formulas)
+comes from a conversation that is imported, and is called an import on the page's own account. `--all` takes every page
+in light, dark, high contrast, Chinese and at phone width, to be looked at by whoever changed one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from inference.serving.prepare import prepare
-from tests.e2e.browsing import PHONE, Visitor, launch, replies, until_state
+from tests.e2e.browsing import PHONE, Visitor, launch, questions, replies, until_state
 from tests.product import ROOT, Product
 
-FOLDER = ROOT / "docs" / "screenshots"
+DOCS = ROOT / "docs" / "screenshots"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-CONVERSATION = ("What is the capital of France?", "What are three sights there? Answer in one sentence.")
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {**DESKTOP, "color_scheme": "light"},
+    "dark": {**DESKTOP, "color_scheme": "dark"},
+    "contrast": {**DESKTOP, "color_scheme": "light", "contrast": "more"},
+    "phone": {**PHONE, "color_scheme": "light"},
+    "chinese": {**DESKTOP, "color_scheme": "light", "locale": "zh-CN"},
+    "chinese-phone-dark": {**PHONE, "color_scheme": "dark", "locale": "zh-CN"},
+}
+# What README and docs show: file name -> page and look.
+SHOWN = {
+    "light": ("conversation", "light"),
+    "dark": ("rich", "dark"),
+    "phone": ("conversation", "phone"),
+    "chinese": ("rich", "chinese"),
+    "search": ("search", "light"),
+    "feedback": ("feedback", "light"),
+    "compare": ("compare", "dark"),
+    "settings": ("security", "light"),
+    "sign-up": ("sign-up", "light"),
+}
+IMPORTED = Path(__file__).with_name("imported.json")
 
 
-def main() -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (
-        Product(script=None, MODEL=prepare("bundled", ROOT / "data" / "models")) as product,
-        sync_playwright() as playwright,
-    ):
+def conversation(page: Page) -> None:
+    ask(page, "What is the capital of France?")
+    ask(page, "What are three sights there? Answer in one sentence.")
+
+
+def rich(page: Page) -> None:
+    page.goto(imported(page))
+    expect(page.locator("math").first).to_be_attached()
+    expect(page.locator("code-block .hljs-keyword").first).to_be_attached()
+
+
+def search(page: Page) -> None:
+    imported(page)
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    page.locator("dialog input").fill("tide")
+    expect(page.locator("dialog mark").first).to_be_visible()
+
+
+def feedback(page: Page) -> None:
+    page.goto(imported(page))
+    message = replies(page).last
+    message.hover()
+    message.locator("[data-rating=down]").click()
+    message.locator("form").wait_for()
+    message.locator("form").scroll_into_view_if_needed()
+
+
+def compare(page: Page) -> None:
+    ask(page, "Why do people drink tea?")
+    message = replies(page).last
+    message.hover()
+    message.locator("[data-action=compare]").click()
+    dialog = page.locator("dialog.comparison")
+    dialog.wait_for()
+    if (more := dialog.locator("[data-action=ask]")).is_visible():
+        more.click()
+    until_state(dialog.locator("chat-message").nth(1), "completed", patience_ms=120_000)
+
+
+def share(page: Page) -> None:
+    page.goto(imported(page))
+    page.locator(".chat__head [data-part=share]").click()
+    page.locator("dialog").get_by_role("button").last.click()
+
+
+def shared(page: Page) -> None:
+    share(page)
+    page.goto(page.locator("dialog input[readonly]").input_value())
+
+
+def menu(page: Page) -> None:
+    page.goto(imported(page))
+    page.locator(".chat__head [data-part=options]").click()
+
+
+def chat_settings(page: Page) -> None:
+    menu(page)
+    page.locator("#conversation-menu [data-action=settings]").click()
+    page.locator("dialog").wait_for()
+
+
+def shortcuts(page: Page) -> None:
+    page.keyboard.press("Control+/")
+    page.locator("dialog").wait_for()
+
+
+def temporary(page: Page) -> None:
+    page.locator(".chat__head [data-part=temporary]").click()
+
+
+def edit(page: Page) -> None:
+    page.goto(imported(page))
+    message = questions(page).first
+    message.hover()
+    message.locator("[data-action=edit]").click()
+
+
+def drawer(page: Page) -> None:
+    page.goto(imported(page))
+    if (opener := page.locator(".chat__menu")).is_visible():
+        opener.click()
+    page.locator("[popovertarget=account-menu]").first.click()
+
+
+def at(path: str) -> Callable[[Page], None]:
+    def take(page: Page) -> None:
+        page.goto(path)
+
+    return take
+
+
+def as_member(then: Callable[[Page], None]) -> Callable[[Page], None]:
+    def take(page: Page) -> None:
+        page.goto("/accounts/signup/")
+        page.locator("input[type=email]").fill(f"ada-{id(page)}@example.org")
+        page.locator("input[type=password]").fill("a long pass phrase of four words")
+        page.locator(".account__submit").click()
+        page.wait_for_url("**/")
+        then(page)
+
+    return take
+
+
+PAGES: dict[str, Callable[[Page], None]] = {
+    "new": lambda page: None,
+    "conversation": conversation,
+    "rich": rich,
+    "search": search,
+    "feedback": feedback,
+    "compare": compare,
+    "share": share,
+    "shared": shared,
+    "menu": menu,
+    "chat-settings": chat_settings,
+    "shortcuts": shortcuts,
+    "temporary": temporary,
+    "edit": edit,
+    "drawer": drawer,
+    "import": at("/data/import/"),
+    "profile": as_member(at("/settings/")),
+    "appearance": at("/settings/appearance/"),
+    "privacy": as_member(at("/settings/privacy/")),
+    "security": as_member(at("/settings/security/")),
+    "delete": at("/settings/delete/"),
+    "sign-up": at("/accounts/signup/"),
+    "sign-in": at("/accounts/login/"),
+    "reset": at("/accounts/password/reset/"),
+    "not-found": at("/c/nothing/"),
+}
+
+
+def ask(page: Page, text: str) -> Locator:
+    before = replies(page).count()
+    page.locator("textarea[name=text]").fill(text)
+    page.locator(".composer__send").click()
+    expect(replies(page)).to_have_count(before + 1)
+    until_state(replies(page).last, "completed", patience_ms=120_000)
+    return replies(page).last
+
+
+def imported(page: Page) -> str:
+    """The address of a conversation that came from a file."""
+    token = next(each["value"] for each in page.context.cookies() if each["name"] == "csrftoken")
+    file = {"name": "conversations.json", "mimeType": "application/json", "buffer": IMPORTED.read_bytes()}
+    headers = {"X-CSRFToken": token, "Referer": page.url}
+    page.context.request.post("/api/import", multipart={"file": file}, headers=headers)
+    items = json.loads(page.context.request.get("/api/conversations").text())["items"]
+    return f"/c/{items[0]['id']}/"
+
+
+@contextmanager
+def browser_of(product: Product) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
         browser = launch(playwright)
-        for name, take in PICTURES.items():
-            print(f"{name}.png")
-            take(browser, product.url, FOLDER / f"{name}.png")
+        yield browser
         browser.close()
 
 
-def _light(browser: Browser, url: str, file: Path) -> None:
-    _conversation(Visitor(browser, url, color_scheme="light", **DESKTOP).open(), CONVERSATION, file)
-
-
-def _dark(browser: Browser, url: str, file: Path) -> None:
-    _conversation(Visitor(browser, url, color_scheme="dark", **DESKTOP).open(), CONVERSATION, file)
-
-
-def _phone(browser: Browser, url: str, file: Path) -> None:
-    _conversation(Visitor(browser, url, color_scheme="light", **PHONE).open(), CONVERSATION[:1], file)
-
-
-def _chinese(browser: Browser, url: str, file: Path) -> None:
-    _conversation(Visitor(browser, url, locale="zh-CN", **DESKTOP).open(), CONVERSATION[:1], file)
-
-
-def _sign_up(browser: Browser, url: str, file: Path) -> None:
-    visitor = Visitor(browser, url, **DESKTOP)
-    visitor.open()
-    visitor.open("/accounts/signup/").screenshot(path=file)
-
-
-def _conversation(page: Page, texts: tuple[str, ...], file: Path) -> None:
-    for number, text in enumerate(texts, 1):
-        page.locator("textarea[name=text]").fill(text)
-        page.locator(".composer__send").click()
-        expect(replies(page)).to_have_count(number)
-        until_state(replies(page).last, "completed", patience_ms=120_000)
+def take(browser: Browser, url: str, name: str, look: str, file: Path) -> None:
+    visitor = Visitor(browser, url, **LOOKS[look])
+    page = visitor.open()
+    PAGES[name](page)
+    page.wait_for_timeout(300)  # the end of what moves
     page.screenshot(path=file)
-    page.context.close()
+    visitor.context.close()
 
 
-PICTURES: dict[str, Callable[[Browser, str, Path], None]] = {
-    "light": _light,
-    "dark": _dark,
-    "phone": _phone,
-    "chinese": _chinese,
-    "sign-up": _sign_up,
-}
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every page in every look, into this folder")
+    parser.add_argument("--page", action="append", choices=PAGES, help="with --all: these pages alone")
+    options = parser.parse_args()
+    pictures = dict(SHOWN)
+    if options.all:
+        pictures = {f"{name}.{look}": (name, look) for name in options.page or PAGES for look in LOOKS}
+    folder = options.all or DOCS
+    folder.mkdir(parents=True, exist_ok=True)
+    model = prepare("bundled", ROOT / "data" / "models")
+    with Product(script=None, MODEL=model, LIMITS="0") as product, browser_of(product) as browser:
+        for file, (name, look) in pictures.items():
+            print(f"{file}.png", flush=True)
+            take(browser, product.url, name, look, folder / f"{file}.png")
+
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
-from assistant.chat import queries
+from assistant.chat import listing
 from webui.body_limit import BodyLimit
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def fail(status: int, api: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     def broken(*arguments: Any, **options: Any) -> Any:
         raise OperationalError("away") if status == 503 else RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr(queries, "conversations_of", broken)
+    monkeypatch.setattr(listing, "conversations_of", broken)
     return client.get("/api/conversations" if api else "/")
 
 

@@ -62,7 +62,7 @@ def test_too_many_calls_are_told_when_to_come_back(settings: Settings, alice: Pe
     }
 
 
-def test_the_time_that_is_told_is_the_time_it_takes(db: None) -> None:
+def test_the_time_that_is_told_is_nearly_the_time_it_takes(db: None) -> None:
     three_in_2_s = RateLimitItemPerSecond(3, 2)
     for _ in range(3):
         limits._hit(three_in_2_s, "tests", "alice")
@@ -72,7 +72,14 @@ def test_the_time_that_is_told_is_the_time_it_takes(db: None) -> None:
 
     time.sleep(refused.value.retry_after_s)
 
-    limits._hit(three_in_2_s, "tests", "alice")
+    # The window is two numbers and not a list of moments, so its end is known to within the window before it.
+    for _ in range(20):
+        try:
+            limits._hit(three_in_2_s, "tests", "alice")
+            return
+        except AssistantError:
+            time.sleep(0.1)
+    pytest.fail("there was no room again")
 
 
 def test_one_person_does_not_use_up_what_another_has(settings: Settings, alice: Person, charlie: Person) -> None:

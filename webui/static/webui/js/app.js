@@ -143,7 +143,6 @@ function update() {
   const answering = transcript.answering?.place || texts.answering;
   const said = conversation.isAnswering ? answering : status.textContent ? texts.answer_ready : "";
   if (status.textContent !== said) status.textContent = said;
-  scroll.follow();
 }
 
 forgetOld();
