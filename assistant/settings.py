@@ -117,7 +117,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Pages bring their messages along. Django pads what it compresses, so that lengths betray no secret (BREACH).
-    "django.middleware.gzip.GZipMiddleware",
+    "webui.compression.CompressPages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "webui.errors.Failures",

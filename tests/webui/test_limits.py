@@ -360,7 +360,7 @@ async def _ask(socket: Socket, client_message_id: Any = None) -> Any:
 
 
 async def _answer(socket: Socket) -> Any:
-    while (frame := await socket.receive())["type"] in ("hint", "generation.event"):
+    while (frame := await socket.receive())["type"] in ("hint", "generation.event", "generation.queued"):
         pass
     return frame
 
