@@ -1,5 +1,5 @@
-"""Compresses pages and JSON. What is streamed is packed already, and a browser that is told of gzip around a ZIP saves it
-with the gzip still on."""
+"""Compresses pages and JSON. What is streamed is packed already, and a browser that is told of gzip around a ZIP
+saves it with the gzip still on."""
 
 from __future__ import annotations
 
