@@ -1,6 +1,8 @@
 # `make` or `make help` lists what there is. Only Python 3.11 or newer and make are needed beforehand.
 
 PYTHON := .venv/bin/python
+# Tests mostly wait, for tokens and for the browser. Faults are injected alone: they measure times.
+SIDE_BY_SIDE := -n 3 --dist loadfile
 .DEFAULT_GOAL := help
 .PHONY: help run test lint e2e-all faults bench-stream bench-page screenshots vendor icons texts install install-tests browser clean
 
@@ -10,9 +12,10 @@ help: ## this list
 run: install ## start everything; Ctrl-C stops it. Settings come from the environment (README)
 	@exec $(PYTHON) manage.py up
 
-test: install-tests browser ## all tests, on SQLite and again on PostgreSQL
-	$(PYTHON) -m pytest -m "not slow"
-	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/assistant tests/webui tests/runtime
+test: install-tests browser ## all tests but the slow ones, on SQLite and on PostgreSQL, with a real browser and injected faults
+	$(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) --ignore tests/faults
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest $(SIDE_BY_SIDE) tests/assistant tests/webui tests/runtime
+	$(PYTHON) -m pytest tests/faults
 
 lint: install-tests ## style, types, layers, known weaknesses
 	$(PYTHON) -m ruff check .
@@ -23,8 +26,9 @@ lint: install-tests ## style, types, layers, known weaknesses
 	@if command -v npx >/dev/null; then npx --yes --package typescript@5.9.3 tsc -p webui/tsconfig.json; \
 	else echo "No npx was found: the types of the JavaScript were not checked."; fi
 
-e2e-all: install-tests browser ## the browser tests and the injected faults again, with the product on PostgreSQL
-	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/e2e tests/faults
+e2e-all: install-tests browser ## all browser tests, the slow ones too, and the injected faults, with the product on PostgreSQL
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest $(SIDE_BY_SIDE) tests/e2e
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/faults
 
 faults: install-tests ## break the started product at random for a while and count what was lost
 	@exec $(PYTHON) -m tests.faults.nemesis

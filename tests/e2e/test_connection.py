@@ -26,7 +26,7 @@ from tests.e2e.browsing import (
 from tests.product import Product
 
 MESSAGES = re.compile(r"/messages\b")
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TOKENS = 20
 # Keeps the page's sockets where a test can cut them, and notes whether the banner was ever shown.

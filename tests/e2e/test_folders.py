@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.browsing import Visitor, ask
 from tests.e2e.test_sidebar import choose, entry
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def folder(page: Page, name: str) -> Locator:

@@ -13,7 +13,7 @@ from tests.e2e.browsing import Visitor, ask, composer, questions, send, until_st
 from tests.e2e.test_people import sign_up
 from tests.product import Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

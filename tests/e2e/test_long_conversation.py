@@ -10,7 +10,7 @@ from tests.e2e.test_branches import message_id, press
 from tests.product import Product
 from tests.seeding import long_conversation, question
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 MESSAGES = 1000
 TOP_OF = "message => message.getBoundingClientRect().top"

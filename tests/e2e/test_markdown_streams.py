@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from tests.e2e.browsing import Visitor
 from tests.product import Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 PIECES = st.sampled_from(
     [

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browsing import PHONE, Visitor, ask, composer, replies, send, until_state, until_words
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 NARROW = {**PHONE, "viewport": {"width": 320, "height": 640}}
 

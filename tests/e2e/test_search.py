@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.e2e.browsing import Visitor, ask, composer, questions
 from tests.e2e.test_sidebar import choose
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def open_search(page: Page) -> Locator:

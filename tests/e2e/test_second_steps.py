@@ -13,7 +13,7 @@ from tests.e2e.test_settings import open_settings
 from tests.product import Product
 from tests.webui.members import code_for
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Response, expect
 from tests.e2e.browsing import PHONE, Visitor, ask
 from tests.e2e.test_people import PASSWORD, account_menu, sign_in, sign_up
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def open_settings(page: Page, section: str = "") -> None:

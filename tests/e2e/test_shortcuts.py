@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.browsing import Visitor, ask, composer, questions, replies, send, text_of, until_state, until_words
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def sheet(page: Page) -> Locator:

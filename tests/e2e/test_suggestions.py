@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.browsing import Visitor, ask, composer, questions, replies, send, text_of, until_state, until_words
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 CODE = "Here it is:\n\n```python\nprint('hello')\n```\n"
 LIST = "Three sights:\n\n1. The tower\n2. The river\n3. The museum"

@@ -20,7 +20,7 @@ from inference.serving.scripted import scripted_text
 from tests.e2e.browsing import Visitor, questions, replies, send, until_state
 from tests.product import Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TOKENS = 6
 TAB = st.integers(0, 1)
@@ -193,14 +193,13 @@ def shape_of(rows: Iterable[tuple[Any, Any, str, str]]) -> list[Any]:
     return ["", "", children(None)]
 
 
-@pytest.mark.parametrize("examples", [1, pytest.param(12, marks=pytest.mark.slow)])
-def test_everything_agrees_whatever_is_done_in_two_tabs(browser: Browser, examples: int) -> None:
+def test_everything_agrees_whatever_is_done_in_two_tabs(browser: Browser) -> None:
     with Product(f"tokens_per_second=0&tokens={TOKENS}") as product:
         TwoTabs.browser, TwoTabs.product = browser, product
         run_state_machine_as_test(
             TwoTabs,
             settings=settings(
-                max_examples=examples,
+                max_examples=8,
                 stateful_step_count=12,
                 deadline=None,
                 database=None,

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.browsing import Visitor, ask, replies, send, until_state
 from tests.e2e.test_sidebar import entry
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 MARKED = re.compile(r"^\(1\) ")
 

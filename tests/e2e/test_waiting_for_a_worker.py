@@ -12,7 +12,7 @@ from inference.serving.scripted import scripted_text
 from tests.e2e.browsing import PATIENCE_MS, Visitor, ask, expect_text, replies, send, until_state, until_words
 from tests.product import Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TOKENS = 120
 

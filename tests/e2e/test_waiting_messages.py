@@ -24,7 +24,7 @@ from tests.e2e.browsing import (
 )
 from tests.e2e.conftest import TOKENS
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def waiting(page: Page) -> Locator:
