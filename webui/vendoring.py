@@ -12,6 +12,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -47,7 +48,8 @@ def main() -> None:
 
 
 def _fetch(spec: str, folder: Path) -> Path:
-    subprocess.run(["npm", "pack", "--silent", spec], cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603, S607
+    npm = shutil.which("npm") or sys.exit("npm was not found; it comes with Node.js.")
+    subprocess.run([npm, "pack", "--silent", spec], cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     return next(folder.glob("*.tgz"))
 
 
