@@ -4,6 +4,7 @@ prints the ids of the conversations."""
 import json
 import sys
 
+from assistant.chat import search
 from assistant.chat.stream import text_sha256
 from assistant.models import Adapter, Conversation, Generation, Message, Person
 
@@ -36,6 +37,7 @@ for share in told["shares"]:
         parent = reply
     Message.objects.bulk_create(messages)
     Generation.objects.bulk_create(generations)
+    search.index_messages(messages)
     conversation.head = parent
     conversation.save()
 

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.e2e.browsing import PHONE, Visitor, replies, until_state
+from tests.e2e.screenshots import PAGES
 
 pytestmark = pytest.mark.e2e
 
@@ -48,6 +49,16 @@ def test_a_conversation_is_open_to_everybody(visitor: Visitor) -> None:
     assert serious(page) == []
     until_state(replies(page).last, "completed")
     assert serious(page) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_that_there_is_a_picture_of_is_open_to_everybody(name: str, visitor: Visitor) -> None:
+    page = visitor.open()
+    PAGES[name](page)
+    page.wait_for_timeout(300)  # colours of what is fading in are not those it has
+    assert serious(page) == []
+    visitor.problems.clear()
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/c/nothing/"])

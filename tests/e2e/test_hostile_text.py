@@ -176,7 +176,37 @@ def admin(page: Page, told: Told) -> Iterator[None]:
         yield
 
 
-PLACES: dict[str, Callable[[Page, Told], Iterator[None]]] = {"chat": chat, "sidebar": sidebar, "admin": admin}
+def found(page: Page, told: Told) -> Iterator[None]:
+    become_alice(page, told)
+    page.goto("/")
+    page.keyboard.press("Control+k")
+    for word in ("script", "onerror", "javascript", "img", "svg", "canary"):
+        page.get_by_role("combobox").fill(word)
+        expect(page.locator("dialog mark").first).to_have_text(re.compile(word, re.IGNORECASE))
+        yield
+
+
+def shared(page: Page, told: Told) -> Iterator[None]:
+    become_alice(page, told)
+    headers = {"X-CSRFToken": told.cookies["csrftoken"], "Origin": told.url}
+    for conversation_id, texts in told.texts.items():
+        address = f"/api/conversations/{conversation_id}/share"
+        answer = page.request.put(address, data={"audience": "anyone"}, headers=headers)
+        page.goto(answer.json()["link"]["path"])
+        expect(questions(page).last.locator(".message-text")).to_have_text(texts[-1], use_inner_text=False)
+        yield
+    page.goto("/data/links/")
+    expect(page.get_by_role("link").first).to_be_visible()
+    yield
+
+
+PLACES: dict[str, Callable[[Page, Told], Iterator[None]]] = {
+    "chat": chat,
+    "sidebar": sidebar,
+    "found": found,
+    "shared": shared,
+    "admin": admin,
+}
 
 
 @pytest.mark.parametrize("place", PLACES)
