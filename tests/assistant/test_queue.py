@@ -56,13 +56,13 @@ def test_it_is_said_who_is_there(db: None, state: str, beat_ago_s: int, said: st
     assert queue.workers() == said
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite does not match parameters with a partial index")
-def test_the_count_is_found_by_the_index_of_active_generations(asked: Accepted) -> None:
+def test_the_count_is_found_by_an_index(asked: Accepted) -> None:
     rows = queue.waiting_before(generation_of(asked))
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")  # a table of one row is read whole otherwise
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")  # a table of one row is read whole otherwise
 
-    assert "active_generations" in rows.explain()
+    assert "generation_by_state" in rows.explain()
 
 
 @pytest.mark.django_db(transaction=True)
