@@ -23,7 +23,7 @@ from tests.seeding import REPLY, long_conversation, question
 
 MESSAGES = 1000
 RATE = 20
-CHARACTERS_PER_TOKEN = 4  # of the scripted engine, when it echoes
+CHARACTERS_PER_TOKEN = 4  # what the engine is told below
 # Noted by the page itself, so that no message between processes counts.
 WATCH = """
 const until = (name, condition) => {
@@ -75,7 +75,7 @@ def seconds_until(browser: Browser, url: str, path: str, what: str, cookies: Any
         context.add_init_script(WATCH)
         page = context.new_page()
         page.goto(path)
-        page.wait_for_function(f"window.{what}")
+        page.wait_for_function(f"() => window.{what}")
         taken.append(page.evaluate(f"window.{what}") / 1000)
         context.close()
     return statistics.median(taken)
@@ -119,7 +119,7 @@ def work_per_token(browser: Browser, page: Page, text: str) -> float:
     with Trace(browser) as idle:
         page.wait_for_timeout(5000)
     send(page, text)
-    page.wait_for_function("document.querySelector('chat-message:last-child').dataset.state === 'running'")
+    page.wait_for_function("() => document.querySelector('chat-message:last-child').dataset.state === 'running'")
     before = len(text_of(replies(page).last))
     with Trace(browser) as busy:
         page.wait_for_timeout(len(text) / CHARACTERS_PER_TOKEN / RATE * 1000 * 0.8)
@@ -164,7 +164,7 @@ def measure(product: Product, browser: Browser) -> list[Line]:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    with Product(f"tokens_per_second={RATE}&echo=1") as product, sync_playwright() as playwright:
+    with Product(f"tokens_per_second={RATE}&echo=4") as product, sync_playwright() as playwright:
         browser = launch(playwright)
         lines = measure(product, browser)
         browser.close()
