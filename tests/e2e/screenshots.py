@@ -93,7 +93,9 @@ def share(page: Page) -> None:
 
 def shared(page: Page) -> None:
     share(page)
-    page.goto(page.locator("dialog input[readonly]").input_value())
+    address = page.locator("dialog input[readonly]")
+    expect(address).not_to_have_value("")
+    page.goto(address.input_value())
 
 
 def menu(page: Page) -> None:
