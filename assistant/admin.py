@@ -47,6 +47,7 @@ def _sign_in(request: HttpRequest, extra_context: dict[str, object] | None = Non
     return redirect("settings_security")
 
 
+# On the site that Django made: one of our own would have to be named in INSTALLED_APPS and in every registration.
 admin.site.login = _sign_in  # type: ignore[method-assign]
 admin.site.has_permission = _may_enter  # type: ignore[method-assign]
 

@@ -96,5 +96,6 @@ def _hit(limit: RateLimitItem, what: str, who: str) -> None:
 def _limiter() -> SlidingWindowCounterRateLimiter:
     # Two numbers for each limit and person; a window that remembers every moment would fill the memory of Redis.
     address = re.sub("^unix:", "redis+unix:", settings.REDIS_URL)
+    # What it does not know it hands to redis-py; its types say strings alone.
     storage = RedisStorage(address, key_prefix="parley:limits", **REDIS_OPTIONS)  # type: ignore[arg-type]
     return SlidingWindowCounterRateLimiter(storage)
