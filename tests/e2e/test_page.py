@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from inference.serving.scripted import scripted_text
 from tests.e2e.browsing import (
@@ -86,6 +86,20 @@ def test_a_draft_survives_a_reload(page: Page) -> None:
     page.reload()
 
     expect(composer(page)).to_have_value("Half a thou")
+
+
+def test_what_is_written_before_the_script_came_is_kept_and_cannot_leave_in_an_address(alice: Visitor) -> None:
+    held: list[Route] = []
+    alice.context.route("**/app.*js", lambda route: held.append(route))
+    page = alice.context.new_page()
+    page.goto("/", wait_until="commit")
+    composer(page).fill("A slow line")
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+
+    held[0].continue_()
+
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    expect(composer(page)).to_have_value("A slow line")
 
 
 def test_a_phone_shows_everything_in_its_width(arrive: Callable[..., Visitor]) -> None:

@@ -8,6 +8,7 @@ const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
 const progress = /** @type {HTMLProgressElement} */ (form.querySelector("progress"));
 const [status, report, problem] = ["status", "report", "problem"].map((id) => /** @type {HTMLElement} */ (document.getElementById(id)));
 
+button.disabled = false; // before, a press would only have put the file's name into the address
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   button.disabled = true;
