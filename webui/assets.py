@@ -15,6 +15,8 @@ MODULES = {
     **{file.stem: f"webui/js/{file.name}" for file in sorted((Path(__file__).parent / "static/webui/js").glob("*.js"))},
     **{name: f"webui/vendor/{name}.js" for name in vendoring.modules()},
 }
+# What reads Markdown, asked for with the page where there are messages, not when its scripts come to it.
+MARKDOWN = ("rich_text", "markdown", "marked", "dompurify", "formula_syntax", "code_block", "morph")
 
 
 def assets() -> dict[str, Any]:
@@ -22,5 +24,6 @@ def assets() -> dict[str, Any]:
     return {
         # Bare module names -> hashed addresses, so that browsers may keep each file for ever.
         "modules": {name: staticfiles_storage.url(file) for name, file in MODULES.items()},
+        "markdown_modules": [staticfiles_storage.url(MODULES[name]) for name in MARKDOWN],
         "page_texts": PAGE_TEXTS,
     }

@@ -18,9 +18,15 @@ OWN = ("clipboard-write", "publickey-credentials-create", "publickey-credentials
 PERMISSIONS = ", ".join([*(f"{name}=()" for name in OFF), *(f"{name}=(self)" for name in OWN)])
 
 
+# No browser makes a page of these, so a page's policy would only be weight, some hundred bytes for each of many.
+PARTS_OF_PAGES = ("text/css", "text/javascript")
+
+
 class SecurityHeaders(CSPMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if response.headers.get("Content-Type", "").startswith(PARTS_OF_PAGES):
+            return response
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         return super().process_response(request, response)
 

@@ -22,10 +22,6 @@ from assistant.errors import AssistantError
 from webui.assets import assets
 from webui.preferences import preferences_of
 
-STYLESHEETS = [
-    f"webui/css/{name}.css" for name in ("app", "sidebar", "message", "rich_text", "composer", "answers", "finding")
-]
-
 
 @require_safe
 @never_cache
@@ -69,7 +65,6 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
             "preferences": preferences_of(person).model_dump(),
             "max_message_chars": settings.MAX_MESSAGE_CHARS,
         },
-        "stylesheets": STYLESHEETS,
         **assets(),
     }
 

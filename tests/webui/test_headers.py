@@ -70,6 +70,16 @@ def test_everything_forbids_what_it_does_not_need(name: str) -> None:
     assert "publickey-credentials-get=(self)" in answer["Permissions-Policy"]
 
 
+def test_a_script_or_stylesheet_carries_no_policy_of_a_page() -> None:
+    for name in ("webui/js/app.js", "webui/css/chat.css"):
+        answer = Client().get(storages["staticfiles"].url(name))
+        answer.close()
+
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert not {"Content-Security-Policy", "Permissions-Policy", "Access-Control-Allow-Origin"} & set(answer.headers)
+
+
 @pytest.mark.parametrize(
     ("path", "host", "status"), [("/", "elsewhere.example", 400), ("/accounts/login/", "testserver", 403)]
 )

@@ -1,6 +1,6 @@
 // @ts-check
 /** The menu at the foot of the sidebar. The platform opens it (`popovertarget`); this adds keys and one event. */
-import { arrowKeys, itemsOf } from "menu_keys";
+import { arrowKeys, itemsOf } from "menu";
 
 const menu = /** @type {HTMLElement} */ (document.getElementById("account-menu"));
 

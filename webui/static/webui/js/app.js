@@ -5,6 +5,7 @@ import "branch_picker";
 import "feedback_buttons";
 import { ChatHead } from "chat_head";
 import { ChatComposer } from "chat_composer";
+import { loadMarkdown } from "chat_message";
 import { ChatTranscript } from "chat_transcript";
 import { ConversationView } from "conversation_view";
 import { bringAlong, forgetOld } from "kept";
@@ -17,7 +18,7 @@ import { Sidebar } from "sidebar";
 import { StreamClient } from "stream_client";
 import { Suggestions } from "suggestions";
 import * as temporaryChat from "temporary_chat";
-import { texts } from "texts";
+import { pageState, texts } from "texts";
 import { WaitingList } from "waiting_list";
 
 // A shorter outage is not worth a word.
@@ -145,6 +146,7 @@ function update() {
   if (status.textContent !== said) status.textContent = said;
 }
 
+if (pageState.messages.length) await loadMarkdown(); // their heights are known before anything is scrolled to
 forgetOld();
 temporaryChat.eraseWhatWasLeft(conversation.id);
 conversation.open();

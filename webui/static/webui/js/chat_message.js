@@ -3,23 +3,35 @@
  * One message. A person's text is set as text; a reply's is Markdown (rich_text.js), read at most once per frame.
  * States: pending, sent, refused (a person's); queued, running, completed, cancelled, failed (a reply's).
  */
-import { RichText } from "rich_text";
 import { fromTemplate, texts } from "texts";
 /** @typedef {import("texts").Message} Message */
 /** @typedef {import("feedback_buttons").FeedbackButtons} FeedbackButtons */
 /** @typedef {import("branch_picker").BranchPicker} BranchPicker */
+
+// What reads Markdown is a third of the page, and a new chat has none to read: it comes with the first message.
+/** @type {typeof import("rich_text").RichText | null} */
+let RichText = null;
+/** @type {Promise<void> | null} */
+let loading = null;
+
+/** Until then replies are shown as they were written. */
+export function loadMarkdown() {
+  loading ??= import("rich_text").then((module) => void (RichText = module.RichText));
+  return loading;
+}
 
 export class ChatMessage extends HTMLElement {
   /** @type {Message | null} */
   message = null;
   #shown = "";
   #frame = 0;
-  /** @type {RichText | null} */
+  /** @type {import("rich_text").RichText | null} */
   #rich = null;
 
   connectedCallback() {
     if (this.dataset.bound) return;
     this.dataset.bound = "1";
+    loadMarkdown();
     this.addEventListener("click", (event) => {
       const button = /** @type {Element} */ (event.target).closest("button[data-action]");
       const action = /** @type {HTMLElement | null} */ (button)?.dataset.action;
@@ -126,14 +138,14 @@ export class ChatMessage extends HTMLElement {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const place = /** @type {HTMLElement} */ (this.querySelector(".message-text"));
-    if (this.dataset.role !== "assistant") {
-      if (place.textContent !== this.#shown) place.textContent = this.#shown;
-    } else {
+    if (this.dataset.role === "assistant" && RichText) {
       this.#rich ??= new RichText(place);
       if (isWhole) this.#rich.finish(this.#shown);
       else this.#rich.grow(this.#shown);
+      return;
     }
-    this.#tell("grown");
+    if (place.textContent !== this.#shown) place.textContent = this.#shown;
+    if (this.dataset.role === "assistant") loadMarkdown().then(() => this.#render());
   }
 
   async #copy() {

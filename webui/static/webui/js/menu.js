@@ -3,8 +3,6 @@
  * A menu of buttons that opens beside the button it belongs to. It tells what was chosen, and of what, by an event
  * that has the name of the button's `data-action`.
  */
-import { arrowKeys, itemsOf } from "menu_keys";
-
 /** @template Subject */
 export class Menu extends EventTarget {
   #root;
@@ -51,4 +49,23 @@ export class Menu extends EventTarget {
     this.#root.hidePopover();
     this.dispatchEvent(new CustomEvent(action, { detail: this.#subject }));
   }
+}
+
+/** Arrows go from item to item, Escape closes it and nothing behind it. @param {HTMLElement} root a popover */
+export function arrowKeys(root) {
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") event.stopPropagation();
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const items = itemsOf(root);
+    const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    items[(at + step + items.length) % items.length].focus();
+  });
+}
+
+/** @param {HTMLElement} root */
+export function itemsOf(root) {
+  const all = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("a, button"));
+  return [...all].filter((item) => !item.hidden);
 }

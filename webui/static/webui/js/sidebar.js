@@ -6,7 +6,6 @@ import { ConversationMenu } from "conversation_menu";
 import { Drawer } from "drawer";
 import { Menu } from "menu";
 import { fromTemplate, pageState, texts } from "texts";
-import { toast } from "toast";
 /** @typedef {import("texts").Conversation} Conversation */
 /** @typedef {import("texts").Folder} Folder */
 
@@ -53,7 +52,7 @@ export class Sidebar extends EventTarget {
     this.#on(this.#folderMenu, "delete", async (folder) => (await import("folder_dialogs")).openDelete(folder, () => this.refresh()));
     this.#render();
     const deleted = sessionStorage.getItem(UNDO_KEY);
-    if (deleted) this.#offerUndo(deleted);
+    if (deleted) this.#try(this.#offerUndo(deleted));
   }
 
   /** @param {string | null} [openId] the conversation that is being looked at */
@@ -165,12 +164,12 @@ export class Sidebar extends EventTarget {
       return;
     }
     await api.deleteConversation(id);
-    this.#offerUndo(id);
-    await this.refresh();
+    await Promise.all([this.#offerUndo(id), this.refresh()]);
   }
 
   /** @param {string} id */
-  #offerUndo(id) {
+  async #offerUndo(id) {
+    const { toast } = await import("toast");
     sessionStorage.removeItem(UNDO_KEY);
     toast(texts.conversation_deleted, () => this.#change(api.restoreConversation(id)));
   }
