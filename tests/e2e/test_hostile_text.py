@@ -200,11 +200,34 @@ def shared(page: Page, told: Told) -> Iterator[None]:
     yield
 
 
+def exported(page: Page, told: Told) -> Iterator[None]:
+    """In the hands of a reader that guards against nothing, as those are that people open Markdown with."""
+    become_alice(page, told)
+    page.goto("/")
+    marked = json.loads(page.locator("script[type=importmap]").text_content() or "")["imports"]["marked"]
+    reader = f"""<!doctype html><body><script type="module">
+    import {{ marked }} from "{marked}";
+    window.read = (text) => document.body.setHTMLUnsafe(marked.parse(text));
+    </script>"""
+    page.route("**/reader", lambda route: route.fulfill(content_type="text/html", body=reader))
+    page.goto("/reader")
+    for conversation_id in told.texts:
+        for kind in ("json", "md"):
+            answer = page.request.get(f"/c/{conversation_id}/export.{kind}")
+            assert answer.headers["content-disposition"].startswith("attachment")  # no browser opens it as a page
+        page.evaluate("(text) => read(text)", answer.text())
+        page.wait_for_timeout(50)  # whatever is asked for is asked for by now
+        schemes = page.locator("a").evaluate_all("(links) => links.map((link) => link.protocol)")
+        assert schemes and {*schemes} <= {"http:", "https:", "mailto:", ":"}  # the last leads nowhere
+        yield
+
+
 PLACES: dict[str, Callable[[Page, Told], Iterator[None]]] = {
     "chat": chat,
     "sidebar": sidebar,
     "found": found,
     "shared": shared,
+    "exported": exported,
     "admin": admin,
 }
 

@@ -77,7 +77,9 @@ def test_a_script_or_stylesheet_carries_no_policy_of_a_page() -> None:
 
         assert answer["X-Content-Type-Options"] == "nosniff"
         assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
-        assert not {"Content-Security-Policy", "Permissions-Policy", "Access-Control-Allow-Origin"} & set(answer.headers)
+        assert not {"Content-Security-Policy", "Permissions-Policy", "Access-Control-Allow-Origin"} & set(
+            answer.headers
+        )
 
 
 @pytest.mark.parametrize(
