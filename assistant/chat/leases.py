@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from array import array
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -49,15 +50,18 @@ class Outcome:
     data: dict[str, object]
 
 
-def waiting(free: int, may_take_over: bool) -> list[Generation]:
-    """The oldest generations that need a worker: queued ones and, if asked for, those whose worker has died."""
+def waiting(
+    free: int, may_take_over: bool, worker_id: UUID | None = None, held: Collection[UUID] = ()
+) -> list[Generation]:
+    """The oldest generations that need a worker: queued ones, those that `worker_id` has claimed without being told so
+    (it holds those in `held`) and, if asked for, those whose worker has died."""
     if free <= 0:
         return []
-    needs_worker = Q(state=Generation.State.QUEUED)
+    needs_worker = Q(state=Generation.State.QUEUED) | Q(state=Generation.State.RUNNING, worker=worker_id)
     if may_take_over:
         died = Q(worker__beat_at__lt=Now() - timedelta(seconds=DEAD_AFTER_S)) | Q(worker=None)
         needs_worker |= Q(state=Generation.State.RUNNING) & died
-    rows = Generation.objects.filter(needs_worker).order_by("created_at")
+    rows = Generation.objects.filter(needs_worker).exclude(pk__in=held).order_by("created_at")
     return list(rows.select_related("reply__parent__conversation", "conversation", "adapter")[:free])
 
 
@@ -72,11 +76,13 @@ def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[
         if generation.fence:
             raise
         logged = LogState(0, "", ())
+    # An own claim of which this worker was never told was no attempt.
+    attempts = generation.attempts + (generation.worker_id != worker_id)
     taken = Generation.objects.filter(pk=generation.pk, fence=generation.fence, state__in=Generation.ACTIVE).update(
         state=Generation.State.RUNNING,
         worker_id=worker_id,
         fence=fence,
-        attempts=F("attempts") + 1,
+        attempts=attempts,
         started_at=Coalesce("started_at", Now()),
     )
     if taken != 1:
@@ -86,7 +92,7 @@ def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[
     if generation.cancel_requested_at:
         _commit_and_log(reply, Generation.State.CANCELLED, "cancelled")
         return None
-    if generation.attempts >= MAX_ATTEMPTS:
+    if attempts > MAX_ATTEMPTS:
         _commit_and_log(reply, Generation.State.FAILED, error=AssistantError("generation.attempts_exhausted"))
         return None
     if text and generation.base_model_sha256 not in ("", engine.base_model_sha256):

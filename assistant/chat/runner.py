@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 ROUND_S = 0.25
 BEAT_S = 1.0
+LATE_S = 2.0  # a beat that comes later than this was held up, and then so may be everybody's
 CHECKPOINT_S = 2.0
 ERASE_S = 60.0
 # An engine that completes no step for so long is hung; the process ends and others take over.
@@ -55,6 +56,7 @@ class ReplyRunner:
         self._writer = LogWriter(on_change=self.wake)
         self._thread = threading.Thread(target=self._run, name="reply-runner")
         self._beating_since: float | None = None
+        self._is_beat_due = True
         self._last_beat = self._last_checkpoint = self._last_erasure = 0.0
 
     def start(self) -> None:
@@ -83,7 +85,7 @@ class ReplyRunner:
             os._exit(EXIT_CONFIG)
         gc.freeze()  # the model lives as long as the process: no collection needs to walk through it
         log.warning("%s is ready after %.1f s", self._info.base_model, time.monotonic() - began)
-        self._last_beat = 0.0
+        self._is_beat_due = True
         self.wake()
 
     def _run(self) -> None:
@@ -116,9 +118,8 @@ class ReplyRunner:
 
     def _round(self) -> None:
         now = time.monotonic()
-        if now - self._last_beat >= BEAT_S:
+        if self._is_beat_due or now - self._last_beat >= BEAT_S:
             self._beat()
-            self._last_beat = now
         self._end_replies()
         if now - self._last_checkpoint >= CHECKPOINT_S:
             self._checkpoint()
@@ -133,6 +134,7 @@ class ReplyRunner:
             self._claim()
 
     def _beat(self) -> None:
+        self._is_beat_due = False
         state = Worker.State.READY if self._info else Worker.State.STARTING
         Worker.objects.update_or_create(
             pk=self._worker_id,
@@ -146,18 +148,23 @@ class ReplyRunner:
                 "beat_at": Now(),
             },
         )
-        if self._beating_since is None:
-            self._beating_since = time.monotonic()
+        now = time.monotonic()
+        is_late = now - self._last_beat > LATE_S
+        self._last_beat = now
+        if self._beating_since is None or is_late:
+            self._beating_since = now
             Worker.objects.filter(beat_at__lt=Now() - timedelta(hours=1)).delete()
 
     def _may_take_over(self) -> bool:
         """After an outage of the database everybody's beats are old: wait until the living have had time to beat."""
-        beating = self._beating_since
-        return beating is not None and time.monotonic() - beating >= leases.DEAD_AFTER_S
+        now = time.monotonic()
+        since = self._beating_since
+        return since is not None and now - since >= leases.DEAD_AFTER_S and now - self._last_beat <= LATE_S
 
     def _claim(self) -> None:
         assert self._info is not None
-        for generation in leases.waiting(self._max_running - len(self._replies), self._may_take_over()):
+        free = self._max_running - len(self._replies)
+        for generation in leases.waiting(free, self._may_take_over(), self._worker_id, self._replies):
             try:
                 claimed = leases.claim(generation, self._worker_id, self._info)
             except redis.RedisError:

@@ -56,6 +56,25 @@ def test_a_reply_whose_worker_stopped_beating_is_taken_over(asked: Accepted) -> 
     assert Generation.objects.get().fence == 2
 
 
+def test_a_claim_whose_answer_was_lost_is_made_again_by_the_worker_itself(asked: Accepted) -> None:
+    """The database took it and went away before it could say so: the worker lives, so nobody else ever would."""
+    me = worker()
+    claim(me)
+
+    [row] = leases.waiting(10, may_take_over=False, worker_id=me.id)
+    assert leases.claim(row, me.id, ENGINE) is not None
+
+    generation = Generation.objects.get()
+    assert (generation.fence, generation.attempts) == (2, 1)  # no engine has tried it yet
+
+
+def test_a_worker_takes_nothing_over_from_itself(asked: Accepted) -> None:
+    me = worker(beat_ago_s=5)
+    [reply] = claim(me)
+
+    assert leases.waiting(10, may_take_over=True, worker_id=me.id, held=[reply.generation_id]) == []
+
+
 def test_the_worker_that_lost_its_lease_cannot_commit(asked: Accepted) -> None:
     [late] = claim(worker(beat_ago_s=5))
     [new] = claim(worker())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from assistant.chat import actions, stream
+from assistant.chat import actions, leases, organizing, stream
+from assistant.chat import runner as runner_module
 from assistant.chat.actions import Accepted
 from assistant.chat.runner import ReplyRunner
 from assistant.models import Generation, Message, Person, Worker
@@ -140,6 +142,37 @@ def test_a_reply_outlives_the_death_of_valkey(
     until(lambda: kinds(asked)[-1] == "finished")
     assert stream.read_state(asked.generation_id).text == scripted_text("Hello", 60)
     assert kinds(asked).count("started") == 1
+
+
+def test_a_runner_whose_own_beat_came_late_takes_nothing_over(
+    start_runner: StartRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was the database that was away: the others' beats are as old as its own, and they live."""
+    held_up = threading.Event()
+    asked: list[bool] = []
+
+    def hold_up() -> None:
+        if held_up.is_set():
+            time.sleep(1.0)
+            held_up.clear()
+            asked.clear()
+
+    def note(free: int, may_take_over: bool, *others: object) -> list[Generation]:
+        asked.append(may_take_over)
+        return []
+
+    for name, value in {"BEAT_S": 0.1, "LATE_S": 0.4, "ERASE_S": 0.0}.items():
+        monkeypatch.setattr(runner_module, name, value)
+    monkeypatch.setattr(leases, "DEAD_AFTER_S", 0.6)
+    monkeypatch.setattr(organizing, "erase_deleted", hold_up)
+    monkeypatch.setattr(leases, "waiting", note)
+    start_runner()
+    until(lambda: bool(asked) and asked[-1])
+
+    held_up.set()
+    until(lambda: not held_up.is_set() and len(asked) > 1)
+    assert asked[:2] == [False, False]  # at once, and after the first beat
+    until(lambda: asked[-1])
 
 
 def test_a_second_question_is_answered_too(alice: Person, asked: Accepted, start_runner: StartRunner) -> None:
