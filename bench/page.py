@@ -2,6 +2,7 @@
 
 A real Chromium meets the started product, whose replies say what they were asked. Work is the CPU time of all tasks of
 the renderer's main thread (the browser's own trace), less what it does in the same time when nothing is streamed.
+Beside it stands what a browser does for one paragraph on an empty page that grows as often as a reply is drawn.
 
     python -m bench.page
 """
@@ -12,6 +13,7 @@ import argparse
 import statistics
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +24,9 @@ from tests.product import Product
 from tests.seeding import REPLY, long_conversation, question
 
 MESSAGES = 1000
-RATE = 20
-CHARACTERS_PER_TOKEN = 4  # what the engine is told below
+RATES = (20, 50)  # tokens per second: of a slow model, and of the bundled one on two cores
+DRAWS_PER_SECOND = 10  # PACE_MS of chat_message.js
+CHARACTERS_PER_TOKEN = 4
 # Noted by the page itself, so that no message between processes counts.
 WATCH = """
 const until = (name, condition) => {
@@ -48,12 +51,13 @@ class Line:
 
     def __str__(self) -> str:
         verdict = "" if self.measured <= self.aim else "  missed"
-        return f"{self.what:<58}{self.measured:>9.2f} {self.unit:<4}{self.aim:>8g} {self.unit}{verdict}"
+        return f"{self.what:<68}{self.measured:>9.2f} {self.unit:<4}{self.aim:>8g} {self.unit}{verdict}"
 
 
-def weight(browser: Browser, url: str) -> tuple[float, int]:
+def weight(browser: Browser, url: str, path: str, cookies: Any) -> tuple[float, int]:
     """KB over the wire and requests of a first visit, until nothing more is asked for."""
     context = browser.new_context(base_url=url)
+    context.add_cookies(list(cookies))
     page = context.new_page()
     network = context.new_cdp_session(page)
     asked: list[str] = []
@@ -61,7 +65,7 @@ def weight(browser: Browser, url: str) -> tuple[float, int]:
     network.on("Network.requestWillBeSent", lambda event: asked.append(event["request"]["url"]))
     network.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
     network.send("Network.enable")
-    page.goto("/", wait_until="networkidle")
+    page.goto(path, wait_until="networkidle")
     context.close()
     return float(sum(received) / 1000), len(asked)
 
@@ -113,7 +117,7 @@ class Trace:
         return work
 
 
-def work_per_token(browser: Browser, page: Page, text: str) -> float:
+def work_per_token(browser: Browser, page: Page, text: str, rate: int) -> float:
     """Nothing is asked of the page while it is traced: the questions of a test are work as well."""
     page.wait_for_timeout(2000)
     with Trace(browser) as idle:
@@ -122,10 +126,28 @@ def work_per_token(browser: Browser, page: Page, text: str) -> float:
     page.wait_for_function("() => document.querySelector('chat-message:last-child').dataset.state === 'running'")
     before = len(text_of(replies(page).last))
     with Trace(browser) as busy:
-        page.wait_for_timeout(len(text) / CHARACTERS_PER_TOKEN / RATE * 1000 * 0.8)
+        page.wait_for_timeout(len(text) / CHARACTERS_PER_TOKEN / rate * 1000 * 0.8)
     tokens = (len(text_of(replies(page).last)) - before) / CHARACTERS_PER_TOKEN
     until_state(replies(page).last, "completed")
     return (busy.work_ms - idle.work_ms / idle.took_s * busy.took_s) / tokens
+
+
+ONE_PARAGRAPH = """<!doctype html><p>A tide</p><script>
+  const grow = () => document.querySelector("p").firstChild.appendData(" rises");
+  window.begin = (pause) => setInterval(grow, pause);
+</script>"""
+
+
+def least_work_per_draw(browser: Browser) -> float:
+    """What the browser itself needs for it."""
+    page = browser.new_page()
+    page.set_content(ONE_PARAGRAPH)
+    page.wait_for_timeout(1000)
+    page.evaluate("(pause) => begin(pause)", 1000 / DRAWS_PER_SECOND)
+    with Trace(browser) as busy:
+        page.wait_for_timeout(8000)
+    page.close()
+    return busy.work_ms / (busy.took_s * DRAWS_PER_SECOND)
 
 
 def read_everything(page: Page) -> None:
@@ -137,39 +159,43 @@ def read_everything(page: Page) -> None:
     page.wait_for_timeout(1000)
 
 
-def measure(product: Product, browser: Browser) -> list[Line]:
-    kilobytes, requests = weight(browser, product.url)
-    ready_s = seconds_until(browser, product.url, "/", "inputReadyAt")
-
+def measure(product: Product, browser: Browser, rate: int) -> Iterator[Line]:
     context = browser.new_context(base_url=product.url)
     page = context.new_page()
     page.goto("/")
     person_id = page.locator("#app").get_attribute("data-person-id") or ""
     path = f"/c/{long_conversation(product, person_id, MESSAGES)}/"
-    opened_s = seconds_until(browser, product.url, path, "openedAt", context.cookies())
+    if rate == RATES[0]:
+        kilobytes, requests = weight(browser, product.url, "/", context.cookies())
+        yield Line("cold page, compressed, all included", kilobytes, 150, "KB")
+        yield Line("requests of the cold page", requests, 40, "")
+        ready_s = seconds_until(browser, product.url, "/", "inputReadyAt")
+        yield Line("cold page until one can write", ready_s, 0.7, "s")
+        opened_s = seconds_until(browser, product.url, path, "openedAt", context.cookies())
+        yield Line(f"opening a conversation of {MESSAGES:,} messages, at its end", opened_s, 1, "s")
     page.goto(path)
-    windowed_ms = work_per_token(browser, page, REPLY)
+    at = f"main-thread work per token, {rate}/s, {MESSAGES:,} messages"
+    yield Line(f"{at}, just opened", work_per_token(browser, page, REPLY, rate), 1, "ms")
     read_everything(page)
-    whole_ms = work_per_token(browser, page, REPLY)
+    yield Line(f"{at}, all read", work_per_token(browser, page, REPLY, rate), 1, "ms")
     context.close()
-    return [
-        Line("cold page, compressed, all included", kilobytes, 150, "KB"),
-        Line("requests of the cold page", requests, 40, ""),
-        Line("cold page until one can write", ready_s, 0.7, "s"),
-        Line(f"opening a conversation of {MESSAGES:,} messages, at its end", opened_s, 1, "s"),
-        Line(f"main-thread work per token, {MESSAGES:,} messages, just opened", windowed_ms, 1, "ms"),
-        Line(f"main-thread work per token, {MESSAGES:,} messages, all read through", whole_ms, 1, "ms"),
-    ]
 
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    with Product(f"tokens_per_second={RATE}&echo=4") as product, sync_playwright() as playwright:
+    lines: list[Line] = []
+    with sync_playwright() as playwright:
         browser = launch(playwright)
-        lines = measure(product, browser)
+        for rate in RATES:
+            with Product(f"tokens_per_second={rate}&echo={CHARACTERS_PER_TOKEN}") as product:
+                lines += measure(product, browser, rate)
+        least_ms = least_work_per_draw(browser)
         browser.close()
-    print(f"{'what':<58}{'measured':>9} {'':<4}{'aim':>8}")
+    print(f"{'what':<68}{'measured':>9} {'':<4}{'aim':>8}")
     print(*lines, sep="\n")
+    print(
+        f"For comparison: a paragraph on an empty page takes {least_ms:.2f} ms of the main thread each time it grows."
+    )
 
 
 if __name__ == "__main__":
