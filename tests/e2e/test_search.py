@@ -45,6 +45,19 @@ def test_a_message_is_found_and_opened_by_keys(page: Page) -> None:
     expect(questions(page)).to_have_text(re.compile("What is a tide?"))
 
 
+def test_enter_before_the_results_are_there_opens_what_was_asked_for(page: Page) -> None:
+    for text in ("What is a tide?", "What is a moon?"):
+        page.goto("/")
+        ask(page, text)
+    open_search(page)
+    expect(chosen(page)).to_contain_text("moon")  # what was last talked about
+
+    page.keyboard.type("tide")
+    page.keyboard.press("Enter")
+
+    expect(questions(page)).to_have_text(re.compile("What is a tide?"))
+
+
 def test_the_arrows_walk_through_the_results_and_escape_leads_back(page: Page) -> None:
     for text in ("Tide one", "Tide two", "Tide three"):
         page.goto("/")
@@ -52,7 +65,7 @@ def test_the_arrows_walk_through_the_results_and_escape_leads_back(page: Page) -
     composer(page).focus()
     open_search(page)
     page.keyboard.type("tide")
-    expect(results(page)).to_have_count(3)
+    expect(results(page).locator("mark")).to_have_count(3)
 
     expect(chosen(page)).to_contain_text("Tide three")
     page.keyboard.press("ArrowDown")

@@ -3,6 +3,10 @@ from __future__ import annotations
 import pytest
 from django.core.management import call_command
 
+from tests.webui.roles import enter, guest, of_alice
+
+__all__ = ["enter", "guest", "of_alice"]  # fixtures
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _static_files() -> None:

@@ -1,4 +1,4 @@
-"""Who may read and write what: every role at every address, JSON call and socket action.
+"""Who may read and write what: every role at every address and JSON call.
 
 alice owns, bob reviews, charlie has no access, a guest has just come, and nobody has not even opened the page.
 """
@@ -8,26 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
-from channels.db import database_sync_to_async
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
-from assistant.chat import actions
 from assistant.chat.actions import Accepted
-from assistant.feedback import actions as feedback
-from assistant.models import Comparison, Conversation, Feedback, Folder, Generation, Message, Person, ShareLink
-from assistant.sharing import actions as sharing
-from tests.assistant.rows import finish
+from assistant.models import Message, Person
 from tests.conftest import ask
-from tests.webui.sockets import Socket, connect, cookie_of
-from webui import protocol
+from tests.webui.roles import VISITORS, everything
 
 Ask = Callable[[Client, Accepted], HttpResponse]
 
@@ -244,39 +237,6 @@ OWN = [
     for address, line in ADDRESSES.items()
     if isinstance(line, Own) and address.startswith("GET ")
 ]
-VISITORS = ["bob", "charlie", "guest", "nobody"]
-
-
-@pytest.fixture
-def of_alice(asked: Accepted, alice: Person) -> Accepted:
-    """A conversation of alice's with a rated reply and another beside it, shared with members, in a folder that, for
-    these tests' sake, has the same id."""
-    finish(asked, "Hello, alice.")
-    finish(actions.regenerate(alice.id, asked.reply_id), "Hello again, alice.")
-    sharing.share(alice.id, asked.conversation_id, ShareLink.Audience.MEMBERS)
-    folder = Folder.objects.create(id=asked.conversation_id, owner=alice, name="Hello")
-    Conversation.objects.update(folder=folder)
-    feedback.give(alice.id, asked.reply_id, Feedback.Rating.UP)
-    return asked
-
-
-@pytest.fixture
-def guest(db: None) -> Person:
-    return Person.objects.create(username="guest", is_guest=True)
-
-
-@pytest.fixture
-def enter(alice: Person, bob: Person, charlie: Person, guest: Person) -> Callable[..., Client]:
-    """The browser of somebody, by name."""
-    people = {"alice": alice, "bob": bob, "charlie": charlie, "guest": guest}
-
-    def client_of(name: str, **options: Any) -> Client:
-        client = Client(**options)
-        if name != "nobody":
-            client.force_login(people[name], "django.contrib.auth.backends.ModelBackend")
-        return client
-
-    return client_of
 
 
 def test_every_address_has_a_line(db: None) -> None:
@@ -293,7 +253,7 @@ def test_every_account_page_has_a_line() -> None:
 def test_others_find_nothing_of_alice(
     line: Foreign, visitor: str, enter: Callable[..., Client], of_alice: Accepted
 ) -> None:
-    client, before = enter(visitor), _everything()
+    client, before = enter(visitor), everything()
 
     answer = line.ask(client, of_alice)
 
@@ -305,7 +265,7 @@ def test_others_find_nothing_of_alice(
         assert answer.json().keys() == {"code", "message", "retryable"}
         assert answer.json()["code"] == code
     assert b"Hello" not in answer.content
-    assert _everything() == before
+    assert everything() == before
 
 
 @pytest.mark.parametrize("line", FOREIGN)
@@ -318,13 +278,13 @@ def test_a_page_elsewhere_writes_nothing_with_the_session_of_alice(
     line: Foreign, enter: Callable[..., Client], of_alice: Accepted
 ) -> None:
     """It has her cookie, because her browser sends it, and not the token."""
-    client, before = enter("alice", enforce_csrf_checks=True), _everything()
+    client, before = enter("alice", enforce_csrf_checks=True), everything()
 
     answer = line.ask(client, of_alice)
 
     if answer.request["REQUEST_METHOD"] != "GET":
         assert (answer.status_code, answer.json()["code"]) == (403, "request.forged")
-    assert _everything() == before
+    assert everything() == before
 
 
 def test_a_page_elsewhere_sends_no_form_and_sets_nothing(enter: Callable[..., Client], alice: Person) -> None:
@@ -474,95 +434,6 @@ def test_charlie_signs_no_device_of_alice_out(alice: Person, enter: Callable[...
     assert owner.get("/settings/security/").status_code == 200
 
 
-# Each frame by which a page can name an object, with what charlie is told. A new frame needs a line here.
-FRAMES: dict[str, tuple[Callable[[Accepted], dict[str, object]], str]] = {
-    "message.send": (
-        lambda of: {
-            "client_message_id": uuid4(),
-            "conversation_id": of.conversation_id,
-            "parent_id": of.reply_id,
-            "text": "Let me in",
-        },
-        "conversation.not_found",
-    ),
-    "generation.follow": (
-        lambda of: {"generation_id": of.generation_id, "after_seq": 0},
-        "generation.not_found",
-    ),
-    "generation.stop": (lambda of: {"generation_id": of.generation_id}, "generation.not_found"),
-    "generation.regenerate": (lambda of: {"message_id": of.reply_id}, "message.not_found"),
-}
-
-
-def test_every_frame_has_a_line() -> None:
-    assert {get_args(frame.model_fields["type"].annotation)[0] for frame in get_args(protocol.Frame)} == set(FRAMES)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("visitor", ["bob", "charlie", "guest"])
-@pytest.mark.parametrize("type_", FRAMES)
-async def test_a_socket_of_another_does_nothing_to_alice(
-    type_: str, visitor: str, bob: Person, charlie: Person, guest: Person, of_alice: Accepted
-) -> None:
-    fields, code = FRAMES[type_]
-    person = {"bob": bob, "charlie": charlie, "guest": guest}[visitor]
-    before = await database_sync_to_async(_everything)()
-    socket = await connect(await database_sync_to_async(cookie_of)(person))
-
-    await socket.send(type_, **fields(of_alice))
-
-    told = await _all_told(socket)
-    assert [(frame["type"], frame["code"]) for frame in told] == [("error", code)]
-    await socket.close()
-    assert await database_sync_to_async(_everything)() == before
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("type_", FRAMES)
-async def test_a_socket_of_alice_does_it(type_: str, alice: Person, of_alice: Accepted) -> None:
-    socket = await connect(await database_sync_to_async(cookie_of)(alice))
-
-    await socket.send(type_, **FRAMES[type_][0](of_alice))
-
-    assert "error" not in [frame["type"] for frame in await _all_told(socket)]
-    await socket.close()
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_a_message_cannot_follow_a_reply_of_another(charlie: Person, of_alice: Accepted) -> None:
-    own = await database_sync_to_async(ask)(charlie, "My own")
-    socket = await connect(await database_sync_to_async(cookie_of)(charlie))
-
-    await socket.send(
-        "message.send",
-        client_message_id=uuid4(),
-        conversation_id=own.conversation_id,
-        parent_id=of_alice.reply_id,
-        text="Let me in",
-    )
-
-    assert [frame["code"] for frame in await _all_told(socket)] == ["message.invalid_parent"]
-    await socket.close()
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_a_socket_of_charlie_hears_no_hint_of_alice(alice: Person, charlie: Person) -> None:
-    socket = await connect(await database_sync_to_async(cookie_of)(charlie))
-
-    await database_sync_to_async(ask)(alice)
-
-    assert await _all_told(socket) == []
-    await socket.close()
-
-
-async def _all_told(socket: Socket) -> list[dict[str, Any]]:
-    """Every frame but the hint that names nothing, which may come to anybody at any time."""
-    told = []
-    while not await socket.receive_nothing(timeout=0.3):
-        told.append(await socket.receive())
-    return [frame for frame in told if frame != {"type": "hint", "v": 1, "conversation_id": None}]
-
-
 def _addresses() -> Iterator[str]:
     """Every method and path of the product's own, ids by name."""
     for path in _paths(get_resolver()):
@@ -589,11 +460,3 @@ def _second(of: Accepted) -> UUID:
         Message.objects.filter(parent=of.message_id).exclude(pk=of.reply_id).values_list("id", flat=True).first()
         or uuid4()
     )
-
-
-KEPT = (Conversation, Folder, Message, Generation, Feedback, Comparison, ShareLink)
-
-
-def _everything() -> list[list[dict[str, object]]]:
-    """All that charlie might have changed."""
-    return [list(model.objects.order_by("pk").values()) for model in KEPT]

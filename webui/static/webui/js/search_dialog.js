@@ -21,6 +21,9 @@ class SearchDialog {
   #timer = 0;
   /** Counts the questions, so that an answer to an older one is known and dropped. */
   #asked = 0;
+  /** The results of what stands in the box are on their way; Enter means the first of those, not of what is shown. */
+  #isAsking = false;
+  #opensFirst = false;
   /** Conversations of which a message is shown; their titles, which mostly repeat it, are left out. @type {Set<string>} */
   #shown = new Set();
 
@@ -48,6 +51,8 @@ class SearchDialog {
   #ask(pauseMs) {
     const text = this.#box.value.trim();
     const number = ++this.#asked;
+    this.#isAsking = text !== "";
+    this.#opensFirst = false;
     for (const chip of this.#chips) chip.ariaPressed = String(words(text).includes(chip.dataset.filter ?? ""));
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
@@ -60,6 +65,8 @@ class SearchDialog {
         if (!text) this.#say(this.#options.length ? texts.recent : "");
         this.#choose(this.#options[0] ?? null);
         this.#list.parentElement?.scrollTo(0, 0);
+        this.#isAsking = false;
+        if (this.#opensFirst) this.#chosen?.click();
       } catch (error) {
         if (number === this.#asked) this.#fail(error);
       }
@@ -124,7 +131,8 @@ class SearchDialog {
     }
     if (event.key === "Enter") {
       event.preventDefault();
-      this.#chosen?.click();
+      if (this.#isAsking) this.#opensFirst = true;
+      else this.#chosen?.click();
     }
   }
 
@@ -139,6 +147,7 @@ class SearchDialog {
 
   /** @param {unknown} error */
   #fail(error) {
+    this.#isAsking = false;
     this.#list.replaceChildren();
     this.#choose(null);
     this.#say(/** @type {Error} */ (error).message);
