@@ -1,4 +1,5 @@
-"""The Celery app. A worker that serves the interactive queue runs the engine; no other process loads it."""
+"""The Celery app. A worker that serves the interactive queue runs the engine; no other process loads it. One that
+serves the training queue starts a process for each run."""
 
 from __future__ import annotations
 
@@ -16,16 +17,24 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("assistant")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["assistant.chat"])
+app.autodiscover_tasks(["assistant.chat", "assistant.finetuning.runs"])
 
 
 @signals.celeryd_after_setup.connect
 def _start_runner(instance: Any, **_: Any) -> None:
-    if "interactive" not in instance.app.amqp.queues.consume_from:
-        return
-    from assistant.chat import runner
+    queues = instance.app.amqp.queues.consume_from
+    if "interactive" in queues:
+        from assistant.chat import runner
 
-    started = runner.start()
-    # Leases go back as soon as the signal to stop arrives, not when Celery has finished waiting.
+        _let_go_in_time(runner.start())
+    if "training" in queues:
+        from assistant.finetuning.runs import runner as run_runner
+        from assistant.finetuning.runs.training import TRAINING
+
+        _let_go_in_time(run_runner.start([TRAINING]))
+
+
+def _let_go_in_time(started: Any) -> None:
+    """Leases go back as soon as the signal to stop arrives, not when Celery has finished waiting."""
     signals.worker_shutting_down.connect(lambda **_: started.drain(), weak=False)
     signals.worker_shutdown.connect(lambda **_: started.join(), weak=False)

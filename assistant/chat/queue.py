@@ -42,3 +42,8 @@ def place_of(generation: Generation) -> Place | None:
 def waiting_before(generation: Generation) -> QuerySet[Generation]:
     """Queued ones that are older. (PostgreSQL finds them by the small index of active generations.)"""
     return Generation.objects.filter(state=Generation.State.QUEUED, created_at__lt=generation.created_at)
+
+
+def are_people_waiting() -> bool:
+    """Whether any reply is being written or waits to be."""
+    return Generation.objects.filter(state__in=Generation.ACTIVE).exists()

@@ -25,7 +25,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from assistant.runtime import commands, valkey
-from assistant.runtime.parent_death import end_with_parent
+from assistant.parent_death import end_with_parent
 
 
 class StartupError(Exception):

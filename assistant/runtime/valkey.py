@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from assistant.runtime.parent_death import end_with_parent
+from assistant.parent_death import end_with_parent
 
 # A predecessor that was told to stop a moment ago still holds the folder while it writes its last data.
 LOCK_PATIENCE_S = 3.0

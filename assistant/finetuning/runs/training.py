@@ -1,0 +1,87 @@
+"""Asking for an adapter: what a training run is told, and what is made of what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from assistant.accounts.models import Person
+from assistant.adapters.actions import import_adapter
+from assistant.errors import AssistantError
+from assistant.finetuning.models import DatasetSnapshot
+from assistant.finetuning.runs.kinds import Kind
+from assistant.finetuning.runs.models import TrainingRun
+from assistant.finetuning.runs.tasks import wake_workers
+from assistant.finetuning.snapshots import folder_of as snapshot_folder
+
+# What a request may set of a training's spec (inference/training/spec.py checks the values).
+CHANGEABLE = (
+    *("lora", "learning_rate", "warmup", "weight_decay", "epochs", "batch_size", "gradient_accumulation"),
+    *("gradient_checkpointing", "max_length", "weights", "beta", "replay_share", "early_stopping", "threads", "dtype"),
+)
+
+
+@transaction.atomic
+def request_training(
+    person: Person | None,
+    snapshot: DatasetSnapshot,
+    config: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    is_dry_run: bool = False,
+) -> TrainingRun:
+    """Queue an adapter to be trained from a snapshot; `person` None is the schedule. Raises request.not_allowed,
+    training.unknown_setting."""
+    if person is not None and person.role != Person.Role.ADMIN:
+        raise AssistantError("request.not_allowed")
+    config = dict(config or {})
+    if unknown := sorted(set(config) - set(CHANGEABLE)):
+        raise AssistantError("training.unknown_setting", name=", ".join(unknown))
+    run = TrainingRun.objects.create(
+        snapshot=snapshot, config=config, seed=seed, is_dry_run=is_dry_run, requested_by=person
+    )
+    transaction.on_commit(lambda: wake_workers(run.pk))
+    return run
+
+
+@transaction.atomic
+def cancel(person: Person | None, run_id: UUID) -> None:
+    """End a run at its next step; one that nobody has begun ends at once. Raises request.not_allowed."""
+    if person is not None and person.role != Person.Role.ADMIN:
+        raise AssistantError("request.not_allowed")
+    rows = TrainingRun.objects.filter(pk=run_id)
+    rows.filter(state__in=TrainingRun.ACTIVE, cancel_requested_at=None).update(cancel_requested_at=Now())
+    rows.filter(state=TrainingRun.State.QUEUED, attempts=0).update(state=TrainingRun.State.CANCELLED, finished_at=Now())
+    transaction.on_commit(lambda: wake_workers(run_id))
+
+
+def _spec_of(run: TrainingRun) -> dict[str, Any]:
+    folder = snapshot_folder(run.snapshot)
+    if not (folder / "train.jsonl").is_file():
+        raise AssistantError("snapshot.erased", sha256=run.snapshot.sha256[:12])
+    return {
+        **run.config,
+        "base_model": str(settings.MODEL_PATH),
+        "snapshot": str(folder),
+        "seed": run.seed,
+        "dry_run": run.is_dry_run,
+        "cache": str(Path(settings.DATA_DIR) / "cache"),
+    }
+
+
+def _take_in(run: TrainingRun, folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    base = result["base_model_sha256"]
+    if run.is_dry_run:
+        return {"base_model_sha256": base}
+    name = f"{run.created_at:%Y-%m-%d} {run.snapshot.sha256[:6]}-{run.seed}"
+    adapter = import_adapter(folder / "adapter", name=name, base_model_sha256=base)
+    return {"base_model_sha256": base, "adapter": adapter}
+
+
+TRAINING = Kind(TrainingRun, "inference.training", _spec_of, _take_in)
