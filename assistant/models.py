@@ -2,21 +2,31 @@
 
 from assistant.accounts.models import ConsentChange, Person
 from assistant.adapters.models import Adapter
+from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
-from assistant.feedback.models import Comparison, Feedback
+from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
+from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
 from assistant.sharing.models import ShareLink
 
 __all__ = [
     "Adapter",
+    "AuditEvent",
+    "AuditHead",
     "Comparison",
     "ConsentChange",
     "Conversation",
+    "DatasetSnapshot",
+    "ErasureReceipt",
+    "Example",
     "Feedback",
+    "FeedbackEvent",
     "Folder",
     "Generation",
     "Message",
     "Person",
+    "Review",
     "SearchText",
     "ShareLink",
+    "SnapshotItem",
     "Worker",
 ]

@@ -328,6 +328,9 @@ ACCOUNT_RATE_LIMITS: dict[str, str] | Literal[False] = LIMITS and {
     "signup": f"{SIGN_UPS_PER_HOUR}/h/ip",
 }
 
+# Whether an answer needs the approval of two reviewers before anything learns from it
+REVIEW_NEEDS_TWO = env.boolean("REVIEW_NEEDS_TWO", False)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -87,4 +87,6 @@ def adopt_guest(guest: Person, person: Person) -> None:
         rename(person.id, guest.name)
     # Consent is not taken along: what the guest allowed, the account may have refused.
     comparisons.filter(person=guest).update(person=person)
+    for name, field in (("FeedbackEvent", "rater"), ("Review", "person"), ("Example", "person")):
+        apps.get_model("assistant", name).objects.filter(**{field: guest}).update(**{field: person})
     guest.delete()

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from assistant.adapters.registry import reference_to
 from assistant.chat.branches import path_to
-from assistant.chat.models import Generation, Message
+from assistant.chat.models import Conversation, Generation, Message
 from inference.contract import ChatMessage, GenerationRequest, Role, SamplingParams
 
 _ROLES: dict[str, Role] = {
@@ -25,17 +25,20 @@ def sampling_of(generation: Generation) -> SamplingParams:
     return SamplingParams(**{**known, "stop": tuple(known.get("stop", ()))})
 
 
-def request_for(generation: Generation, prefix_token_ids: tuple[int, ...]) -> GenerationRequest:
-    """Build the request of a claimed generation; replies that never got a word are left out."""
-    assert generation.reply.parent is not None
-    path = path_to(generation.reply.parent)
+def prompt_of(path: list[Message], conversation: Conversation) -> tuple[ChatMessage, ...]:
+    """The messages up to a question as the model reads them; replies that never got a word are left out."""
     messages = [ChatMessage(_ROLES[message.role], message.text) for message in path if message.text]
     if messages[0].role != "system":
-        told_first = generation.conversation.system_message or settings.SYSTEM_MESSAGE
-        messages.insert(0, ChatMessage("system", told_first))
+        messages.insert(0, ChatMessage("system", conversation.system_message or settings.SYSTEM_MESSAGE))
+    return tuple(messages)
+
+
+def request_for(generation: Generation, prefix_token_ids: tuple[int, ...]) -> GenerationRequest:
+    """Build the request of a claimed generation."""
+    assert generation.reply.parent is not None
     return GenerationRequest(
         generation_id=str(generation.id),
-        messages=tuple(messages),
+        messages=prompt_of(path_to(generation.reply.parent), generation.conversation),
         sampling=sampling_of(generation),
         adapter=reference_to(generation.adapter),
         prefix_token_ids=prefix_token_ids,

@@ -16,6 +16,7 @@ from assistant.accounts import devices
 from assistant.accounts.models import Person
 from assistant.chat import actions, stream
 from assistant.chat.models import Conversation, Generation, Message
+from assistant.chat.signals import erasing
 from assistant.errors import AssistantError
 
 # Workers look for stops every quarter of a second. One that takes longer, or is not there, is fenced out.
@@ -64,6 +65,7 @@ def _erase(person_id: UUID) -> None:
     generations = Generation.objects.filter(may_have_log, conversation__owner=person)
     generation_ids = list(generations.values_list("id", flat=True))
     devices.end_devices(person)
+    erasing.send(sender=None, person_id=person_id)
     person.delete()
     # Last, and inside: when Redis does not answer, the rows come back rather than leave their text behind there.
     stream.erase(generation_ids)

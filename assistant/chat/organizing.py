@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from assistant.chat import listing, queries, search, stream
 from assistant.chat.models import Conversation, Generation
+from assistant.chat.signals import erasing
 from assistant.chat.texts import checked
 from assistant.errors import AssistantError
 
@@ -95,6 +96,7 @@ def _erase(conversations: QuerySet[Conversation]) -> int:
     if not ids:
         return 0
     generation_ids = list(Generation.objects.filter(conversation__in=ids).values_list("pk", flat=True))
+    erasing.send(sender=None, conversation_ids=ids)
     Conversation.objects.filter(pk__in=ids).delete()
     transaction.on_commit(lambda: stream.erase_logs(generation_ids))
     return len(ids)

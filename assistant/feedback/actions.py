@@ -1,4 +1,4 @@
-"""Writes about feedback: give it, change it, take it back."""
+"""Writes about feedback: give it, change it, take it back. Each leaves an event, and what needs judging a review."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from assistant.chat import queries, stream
 from assistant.chat.models import Message
 from assistant.chat.texts import checked
 from assistant.errors import AssistantError
+from assistant.feedback import events, picks, queue
+from assistant.feedback.events import Kind
 from assistant.feedback.models import Feedback
 
 MAX_COMMENT_CHARS = 4_000
@@ -41,7 +43,9 @@ def give(
         "comment": _optional(comment),
         "correction": _optional(correction),
     }
+    before, picked = _stored(person_id, message), picks.of(person_id, message)
     feedback, _ = Feedback.objects.update_or_create(message=message, person_id=person_id, defaults=said)
+    _follow(person_id, message, before, feedback, picked)
     _announce(message)
     return feedback
 
@@ -49,8 +53,31 @@ def give(
 @transaction.atomic
 def withdraw(person_id: UUID, message_id: UUID) -> None:
     message = queries.message_of(person_id, message_id)
-    Feedback.objects.filter(message=message, person_id=person_id).delete()
+    before, picked = _stored(person_id, message), picks.of(person_id, message)
+    if before:
+        Feedback.objects.filter(pk=before.pk).delete()
+        _follow(person_id, message, before, None, picked)
     _announce(message)
+
+
+def _stored(person_id: UUID, message: Message) -> Feedback | None:
+    return Feedback.objects.select_for_update().filter(message=message, person_id=person_id).first()
+
+
+def _follow(
+    person_id: UUID, message: Message, before: Feedback | None, after: Feedback | None, picked: set[picks.Pick]
+) -> None:
+    """Events for what has changed, and a place in the queue for what somebody must judge."""
+    thumbs = [feedback and (feedback.rating, feedback.reasons, feedback.comment) for feedback in (before, after)]
+    corrections = [feedback.correction if feedback else "" for feedback in (before, after)]
+    if verb := events.verb_from(*thumbs):
+        rating, reasons = (after.rating, after.reasons) if after else ("", [])
+        events.record(Kind.THUMB, verb, person_id, message, value=rating, reasons=reasons)
+    if verb := events.verb_from(*corrections):
+        events.record(Kind.CORRECTION, verb, person_id, message, text=corrections[1])
+    picks.record_changes(person_id, picked, picks.of(person_id, message))
+    is_news = corrections[0] != corrections[1] or (before and before.reasons) != (after and after.reasons)
+    queue.look_at(person_id, message, is_news=is_news)
 
 
 def _optional(text: str) -> str:

@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from assistant.chat import actions, queries
 from assistant.chat.models import Generation, Message
 from assistant.errors import AssistantError
+from assistant.feedback import events, queue
 from assistant.feedback.models import Comparison
 
 Verdict = Comparison.Verdict
@@ -39,8 +40,10 @@ def vote(person_id: UUID, left_id: UUID, right_id: UUID, verdict: Verdict) -> No
     left, right = _pair(person_id, left_id, right_id)
     if not (_is_whole(left) and _is_whole(right)):
         raise AssistantError("comparison.unfinished")
+    before = verdict_on(person_id, left_id, right_id)
     _rows(person_id, left, right).exclude(left=left).delete()
     Comparison.objects.update_or_create(person_id=person_id, left=left, right=right, defaults={"verdict": verdict})
+    _follow(person_id, left, right, before, verdict)
     better = right if verdict == Verdict.RIGHT else left
     actions.look_at_branch(person_id, better.conversation_id, better.id)
 
@@ -48,8 +51,17 @@ def vote(person_id: UUID, left_id: UUID, right_id: UUID, verdict: Verdict) -> No
 @transaction.atomic
 def withdraw(person_id: UUID, left_id: UUID, right_id: UUID) -> None:
     """Take a verdict back; what is shown stays."""
+    before = verdict_on(person_id, left_id, right_id)
     left, right = _pair(person_id, left_id, right_id)
     _rows(person_id, left, right).delete()
+    _follow(person_id, left, right, before, None)
+
+
+def _follow(person_id: UUID, left: Message, right: Message, before: Verdict | None, after: Verdict | None) -> None:
+    if verb := events.verb_from(before, after):
+        events.record(events.Kind.COMPARISON, verb, person_id, left, other=right, value=after or "")
+        for message in (left, right):
+            queue.look_at(person_id, message, is_news=True)
 
 
 def _is_whole(reply: Message) -> bool:

@@ -1,0 +1,186 @@
+"""What reviewers do: take the next piece of feedback, read what it is about, judge it, and undo that.
+
+Only reviewers and administrators, and never on their own words. Reading and judging are audit events. With
+REVIEW_NEEDS_TWO an answer needs the approval of two of them before anything learns from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from assistant.accounts.models import Person
+from assistant.audit import chain
+from assistant.chat.branches import path_to
+from assistant.chat.texts import checked
+from assistant.errors import AssistantError
+from assistant.feedback.models import Feedback, Review
+from assistant.feedback.queue import waiting_for
+
+State = Review.State
+# Longer than it takes to judge one; then somebody else may.
+ASSIGNED_FOR = timedelta(minutes=15)
+MAX_REASON_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The path from the beginning to the reply that is judged, as (role, text), and what was said about the reply.
+    `approved` is the answer that a first reviewer has approved."""
+
+    messages: list[tuple[str, str]]
+    rating: str
+    reasons: list[str]
+    comment: str
+    correction: str
+    approved: str
+
+
+@transaction.atomic
+def take_next(person_id: UUID) -> Review | None:
+    """Assign the most urgent review that nobody holds, for ASSIGNED_FOR; the one that this person holds comes first.
+    None: there is nothing to do. Raises request.not_allowed."""
+    reviewer, now = _reviewer(person_id), timezone.now()
+    mine = Q(assigned_to=reviewer, assigned_until__gte=now)
+    is_free = Q(assigned_to=None) | Q(assigned_until__lt=now) | mine
+    waiting = waiting_for(reviewer)
+    for row in [*waiting.filter(mine)[:1], *waiting.filter(is_free)[:20]]:
+        row.assigned_to, row.assigned_until = reviewer, now + ASSIGNED_FOR
+        taken = Review.objects.filter(is_free, pk=row.pk, state=State.PENDING)
+        # Zero: another reviewer was a moment faster.
+        if taken.update(assigned_to=reviewer, assigned_until=row.assigned_until) == 1:
+            return row
+    return None
+
+
+@transaction.atomic
+def read_transcript(person_id: UUID, review_id: UUID, reason: str) -> Transcript:
+    """What a review that one has taken is about; the audit says who read it and why. Raises request.not_allowed,
+    review.not_held, review.reason_missing."""
+    review = _held(_reviewer(person_id), review_id)
+    chain.record(person_id, "transcript.read", "conversation", review.conversation_id, reason=_reason(reason))
+    feedback = Feedback.objects.filter(message=review.message_id, person=review.person_id).first() or Feedback()
+    return Transcript(
+        messages=[(message.role, message.text) for message in path_to(review.message) if message.text],
+        rating=feedback.rating,
+        reasons=feedback.reasons,
+        comment=feedback.comment,
+        correction=feedback.correction,
+        approved=review.answer if review.reviewer_id else "",
+    )
+
+
+@transaction.atomic
+def accept(person_id: UUID, review_id: UUID) -> Review:
+    """The person is right: their correction, if there is one, is what the reply should have been. Of two reviewers the
+    second approves what the first did. Raises request.not_allowed, review.not_held."""
+    reviewer = _reviewer(person_id)
+    review = _held(reviewer, review_id)
+    if review.reviewer_id:
+        return _decide(reviewer, review, _approved(review), second_reviewer=reviewer)
+    feedback = Feedback.objects.filter(message=review.message_id, person=review.person_id).first()
+    return _approve(reviewer, review, answer=feedback.correction if feedback else "", is_edited=False)
+
+
+@transaction.atomic
+def edit(person_id: UUID, review_id: UUID, answer: str) -> Review:
+    """Write what the reply should have been. It is another text than a first reviewer approved, so it counts as the
+    first approval. Raises request.not_allowed, review.not_held, message.*"""
+    reviewer = _reviewer(person_id)
+    return _approve(reviewer, _held(reviewer, review_id), answer=checked(answer), is_edited=True)
+
+
+@transaction.atomic
+def reject(person_id: UUID, review_id: UUID, reason: str) -> Review:
+    """Nothing is learned from it. Raises request.not_allowed, review.not_held, review.reason_missing."""
+    reviewer = _reviewer(person_id)
+    review = _held(reviewer, review_id)
+    return _decide(reviewer, review, State.REJECTED, reviewer=reviewer, reason=_reason(reason))
+
+
+@transaction.atomic
+def skip(person_id: UUID, review_id: UUID) -> Review:
+    """Leave it undecided for good. Raises request.not_allowed, review.not_held."""
+    reviewer = _reviewer(person_id)
+    return _decide(reviewer, _held(reviewer, review_id), State.SKIPPED, reviewer=reviewer)
+
+
+@transaction.atomic
+def undo(person_id: UUID, review_id: UUID) -> Review:
+    """Put a review back into the queue, into the hands of who undoes it: of one's own, or as an administrator of
+    anybody's decision. Raises request.not_allowed, review.not_found, review.superseded."""
+    reviewer = _reviewer(person_id)
+    review = Review.objects.select_for_update().filter(pk=review_id, reviewer__isnull=False).first()
+    if review is None:
+        raise AssistantError("review.not_found")
+    is_own = reviewer.id in (review.reviewer_id, review.second_reviewer_id)
+    if not is_own and reviewer.role != Person.Role.ADMIN:
+        raise AssistantError("request.not_allowed")
+    if Review.objects.filter(message=review.message_id, person=review.person_id, pk__gt=review.pk).exists():
+        raise AssistantError("review.superseded")
+    anew = {"reviewer": None, "second_reviewer": None, "answer": "", "is_edited": False, "reason": ""}
+    held = {"assigned_to": reviewer, "assigned_until": timezone.now() + ASSIGNED_FOR}
+    return _write(reviewer, "review.undo", review, state=State.PENDING, decided_at=None, **anew, **held)
+
+
+def _reviewer(person_id: UUID) -> Person:
+    may = (Person.Role.REVIEWER, Person.Role.ADMIN)
+    person = Person.objects.filter(pk=person_id, is_active=True, role__in=may).first()
+    if person is None:
+        raise AssistantError("request.not_allowed")
+    return person
+
+
+def _held(reviewer: Person, review_id: UUID) -> Review:
+    """The row, locked. Asked through the queue's own rule, so that nobody holds what has become their own, or what its
+    owner has meanwhile withdrawn."""
+    rows = waiting_for(reviewer).select_for_update(of=("self",))
+    review = rows.filter(pk=review_id, assigned_to=reviewer, assigned_until__gte=timezone.now()).first()
+    if review is None:
+        raise AssistantError("review.not_held")
+    return review
+
+
+def _approve(reviewer: Person, review: Review, *, answer: str, is_edited: bool) -> Review:
+    first = {"reviewer": reviewer, "answer": answer, "is_edited": is_edited}
+    if settings.REVIEW_NEEDS_TWO and answer:
+        free = {"assigned_to": None, "assigned_until": None}
+        return _write(reviewer, "review.approve_first", review, state=State.PENDING, **first, **free)
+    return _decide(reviewer, review, State.EDITED if is_edited else State.ACCEPTED, **first)
+
+
+def _approved(review: Review) -> Review.State:
+    return State.EDITED if review.is_edited else State.ACCEPTED
+
+
+def _decide(by: Person, review: Review, state: Review.State, **changes: Any) -> Review:
+    return _write(by, f"review.{state}", review, state=state, decided_at=timezone.now(), **changes)
+
+
+def _write(by: Person, action: str, review: Review, **changes: Any) -> Review:
+    before = _auditable(review)
+    for name, value in changes.items():
+        setattr(review, name, value)
+    review.save(update_fields=changes)
+    chain.record(by.id, action, "review", review.id, before=before, after=_auditable(review), reason=review.reason)
+    return review
+
+
+def _auditable(review: Review) -> dict[str, str]:
+    """The answer is somebody's text: of that the audit keeps the hash."""
+    return {"state": review.state, "answer_sha256": hashlib.sha256(review.answer.encode()).hexdigest()}
+
+
+def _reason(reason: str) -> str:
+    reason = " ".join(reason.split())[:MAX_REASON_CHARS]
+    if not reason:
+        raise AssistantError("review.reason_missing")
+    return reason

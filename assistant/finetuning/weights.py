@@ -1,0 +1,112 @@
+"""How much each row counts: its base weight, times what its rater's word has been worth so far, under caps.
+
+A person's trust is never shown to them, or to anybody beside the numbers of a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q
+
+from assistant.chat.models import Conversation
+from assistant.feedback.models import Review
+from assistant.finetuning.candidates import Candidate
+from assistant.finetuning.holding import UNREAD
+from assistant.finetuning.merging import Merged
+
+LEAST_TRUST = 0.1
+NEW_FOR, NEW_CONVERSATIONS = timedelta(days=7), 5
+PERSON_ROWS = 20
+PERSON_SHARE = 0.05
+# While fewer than 40 people contribute, 5 % each would leave nothing: then it is twice an equal share.
+EQUAL_SHARES = 2
+# Of what nobody has read, together, as soon as there is something that somebody has.
+UNREAD_SHARE = 0.2
+_ROUNDS = 200
+
+
+def of_candidates(candidates: Sequence[Candidate], now: datetime) -> tuple[dict[UUID, float], dict[UUID, str]]:
+    """The weight of each example before caps, and the reason for those that have none."""
+    people = {row.person_id for row in candidates if row.person_id and not row.is_trusted}
+    trust, conversations = _trust(people), _conversations(people)
+    weights, dropped = {}, {}
+    for row in candidates:
+        is_new = row.joined_at is not None and now - row.joined_at < NEW_FOR
+        is_new = is_new or (row.person_id is not None and conversations[row.person_id] < NEW_CONVERSATIONS)
+        if row.kind == "unpaired" and is_new and not row.is_trusted:
+            dropped[row.id] = "new_account"
+        else:
+            weights[row.id] = row.base_weight * (1.0 if row.is_trusted else trust.get(row.person_id, 1.0))
+    return weights, dropped
+
+
+def trust_of(agreed: int, rejected: int) -> float:
+    """The mean of the Beta posterior of a rater's agreement with reviewers, from a uniform prior; never below
+    LEAST_TRUST, so that nobody is silenced for good."""
+    return max(LEAST_TRUST, (1 + agreed) / (2 + agreed + rejected))
+
+
+def capped(rows: Sequence[Merged]) -> tuple[list[Merged], dict[UUID, str]]:
+    """The rows under all caps, their weights lowered in place: first the number of rows of one person, oldest first,
+    then everybody's share, until all hold at once."""
+    kept, dropped = [], {}
+    count: Counter[UUID] = Counter()
+    for row in rows:
+        person_id = _capped_person(row)
+        if person_id:
+            count[person_id] += 1
+            if count[person_id] > PERSON_ROWS:
+                dropped[row.candidate.id] = "person_rows"
+                continue
+        kept.append(row)
+    share = max(PERSON_SHARE, EQUAL_SHARES / len(count)) if count else 1.0
+    for _ in range(_ROUNDS):
+        if not (_lower_people(kept, share) | _lower_unread(kept)):
+            break
+    for row in kept:
+        row.weight = round(row.weight, 6)
+    return kept, dropped
+
+
+def _lower_people(rows: Sequence[Merged], share: float) -> bool:
+    limit = share * sum(row.weight for row in rows)
+    own: dict[UUID, float] = Counter()  # type: ignore[assignment]  # counts weights
+    for row in rows:
+        if person_id := _capped_person(row):
+            own[person_id] += row.weight
+    above = {person_id: limit / weight for person_id, weight in own.items() if weight > limit * (1 + 1e-9)}
+    for row in rows:
+        row.weight *= above.get(_capped_person(row), 1.0)  # type: ignore[arg-type]  # None is in no dict of ids
+    return bool(above)
+
+
+def _lower_unread(rows: Sequence[Merged]) -> bool:
+    unread = [row for row in rows if row.candidate.source in UNREAD]
+    total, part = sum(row.weight for row in rows), sum(row.weight for row in unread)
+    limit = (total - part) * UNREAD_SHARE / (1 - UNREAD_SHARE)
+    if not limit or part <= limit * (1 + 1e-9):
+        return False
+    for row in unread:
+        row.weight *= limit / part
+    return True
+
+
+def _capped_person(row: Merged) -> UUID | None:
+    return None if row.candidate.is_trusted else row.candidate.person_id
+
+
+def _trust(people: set[UUID]) -> dict[UUID | None, float]:
+    agreed = Count("id", filter=Q(state__in=(Review.State.ACCEPTED, Review.State.EDITED)))
+    rejected = Count("id", filter=Q(state=Review.State.REJECTED))
+    rows = Review.objects.filter(person__in=people).values_list("person").annotate(agreed, rejected)
+    judged = {person_id: trust_of(a, r) for person_id, a, r in rows.order_by("person")}
+    return {person_id: judged.get(person_id, trust_of(0, 0)) for person_id in people}
+
+
+def _conversations(people: set[UUID]) -> Counter[UUID]:
+    rows = Conversation.objects.filter(owner__in=people, is_temporary=False).values_list("owner")
+    return Counter(dict(rows.annotate(Count("id")).order_by("owner")))
