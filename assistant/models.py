@@ -6,6 +6,7 @@ from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
+from assistant.finetuning.runs.models import TrainingRun
 from assistant.sharing.models import ShareLink
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "SearchText",
     "ShareLink",
     "SnapshotItem",
+    "TrainingRun",
     "Worker",
 ]

@@ -24,8 +24,8 @@ from django.db import connection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from assistant.runtime import commands, valkey
 from assistant.parent_death import end_with_parent
+from assistant.runtime import commands, valkey
 
 
 class StartupError(Exception):

@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from assistant.runtime.console import Console
 from assistant.parent_death import end_with_parent
+from assistant.runtime.console import Console
 
 SHORTEST_PAUSE_S = 0.2
 # People wait meanwhile, and a worker must be back within the 8 s that they are promised.

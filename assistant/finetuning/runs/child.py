@@ -13,8 +13,9 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 
@@ -39,7 +40,7 @@ class Child:
     def __init__(self, module: str, folder: Path) -> None:
         lock = _locked(folder / "lock")
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # a module of ours, a folder of ours
                 [sys.executable, "-m", module, str(folder / "spec.json")],
                 cwd=settings.BASE_DIR,
                 env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
@@ -89,6 +90,8 @@ class Child:
     def kill(self) -> None:
         self._send(signal.SIGKILL)
         self._process.wait()
+        for reader in self._readers:
+            reader.join(timeout=5)
 
     def wait(self, timeout_s: float) -> int | None:
         try:
@@ -101,21 +104,26 @@ class Child:
             self._process.send_signal(number)
 
     def _read_events(self) -> None:
-        assert self._process.stdout is not None
-        while line := self._process.stdout.readline(MAX_LINE_CHARS):
+        for line in _lines(self._process.stdout):
             try:
                 event = json.loads(line)
             except ValueError:
-                self._complaints.append(line.rstrip())
+                self._complaints.append(line)
                 continue
             if isinstance(event, dict):
                 with self._lock:
                     self._said.append(event)
 
     def _read_complaints(self) -> None:
-        assert self._process.stderr is not None
-        while line := self._process.stderr.readline(MAX_LINE_CHARS):
-            self._complaints.append(line.rstrip())
+        self._complaints.extend(_lines(self._process.stderr))
+
+
+def _lines(pipe: IO[str] | None) -> Iterator[str]:
+    """One after the other until the pipe ends; what is too long for one comes as several."""
+    assert pipe is not None
+    with pipe:
+        while line := pipe.readline(MAX_LINE_CHARS):
+            yield line.rstrip()
 
 
 def _locked(file: Path) -> int:

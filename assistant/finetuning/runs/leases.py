@@ -32,7 +32,7 @@ def beat(run: Run, progress: dict[str, Any] | None) -> bool:
     changes: dict[str, Any] = {"beat_at": Now()}
     if progress is not None:
         changes["progress"] = progress
-    return _own(run).update(**changes) == 1
+    return bool(_own(run).update(**changes))
 
 
 def is_cancelled(run: Run) -> bool:
@@ -59,7 +59,7 @@ def retry(run: Run, code: str, message: str) -> None:
 
 def end(run: Run, state: Run.State, **changes: Any) -> bool:
     """Commit the end once; False when the lease was lost."""
-    return _own(run).update(state=state, finished_at=Now(), **changes) == 1
+    return bool(_own(run).update(state=state, finished_at=Now(), **changes))
 
 
 def _take(run: Run) -> Run | None:

@@ -176,7 +176,7 @@ class RunRunner:
     def _end(self, state: Run.State, **changes: Any) -> None:
         assert self._run is not None
         leases.end(self._run, state, **changes)
-        log.warning("run %s is %s%s", self._run.pk, state, f": {changes['error_message']}" if "error_message" in changes else "")
+        log.warning("run %s is %s. %s", self._run.pk, state, changes.get("error_message", ""))
         self._forget()
 
     def _hand_back(self) -> None:

@@ -1,5 +1,5 @@
-"""The Celery task of the finetuning queue. As on the reply path, a message only says "look at the queue in the database":
-losing or doubling one changes nothing but latency, and no run is ever held by an unacknowledged message."""
+"""The Celery task of the finetuning queue. As on the reply path, a message only says "look at the queue in the
+database": losing or doubling one changes nothing but latency, and no unacknowledged message ever holds a run."""
 
 from __future__ import annotations
 

@@ -13,17 +13,18 @@ from django.db.models.functions import Now
 
 from assistant.accounts.models import Person
 from assistant.adapters.actions import import_adapter
+from assistant.chat.queries import loaded_base_model
 from assistant.errors import AssistantError
+from assistant.finetuning import files
 from assistant.finetuning.models import DatasetSnapshot
 from assistant.finetuning.runs.kinds import Kind
 from assistant.finetuning.runs.models import TrainingRun
 from assistant.finetuning.runs.tasks import wake_workers
-from assistant.finetuning.snapshots import folder_of as snapshot_folder
 
 # What a request may set of a training's spec (inference/training/spec.py checks the values).
 CHANGEABLE = (
-    *("lora", "learning_rate", "warmup", "weight_decay", "epochs", "batch_size", "gradient_accumulation"),
-    *("gradient_checkpointing", "max_length", "weights", "beta", "replay_share", "early_stopping", "threads", "dtype"),
+    *("threads", "dtype", "epochs", "max_length"),
+    *("lora", "optimizer", "batch", "objectives", "replay", "stopping"),
 )
 
 
@@ -62,12 +63,16 @@ def cancel(person: Person | None, run_id: UUID) -> None:
 
 
 def _spec_of(run: TrainingRun) -> dict[str, Any]:
-    folder = snapshot_folder(run.snapshot)
+    folder = files.folder_of(run.snapshot_id)
     if not (folder / "train.jsonl").is_file():
-        raise AssistantError("snapshot.erased", sha256=run.snapshot.sha256[:12])
+        raise AssistantError("snapshot.erased")
+    base = loaded_base_model()
+    if not base:
+        raise AssistantError("training.no_base_model")
     return {
         **run.config,
         "base_model": str(settings.MODEL_PATH),
+        "base_model_sha256": base,
         "snapshot": str(folder),
         "seed": run.seed,
         "dry_run": run.is_dry_run,
@@ -79,7 +84,7 @@ def _take_in(run: TrainingRun, folder: Path, result: dict[str, Any]) -> dict[str
     base = result["base_model_sha256"]
     if run.is_dry_run:
         return {"base_model_sha256": base}
-    name = f"{run.created_at:%Y-%m-%d} {run.snapshot.sha256[:6]}-{run.seed}"
+    name = f"{run.created_at:%Y-%m-%d} {run.snapshot_id[:6]}-{run.seed}"
     adapter = import_adapter(folder / "adapter", name=name, base_model_sha256=base)
     return {"base_model_sha256": base, "adapter": adapter}
 

@@ -85,7 +85,6 @@ def _show(bar: tqdm[Any], progress: dict[str, Any]) -> None:
     bar.total = progress.get("steps")
     bar.n = progress.get("step", 0)
     bar.set_description(progress.get("phase", "queued"), refresh=False)
-    bar.set_postfix(
-        {name: f"{progress[name]:.4g}" for name in ("loss", "tokens_per_second", "eta_s") if name in progress}, refresh=False
-    )
+    told = {name: f"{progress[name]:.4g}" for name in ("loss", "tokens_per_second", "eta_s") if name in progress}
+    bar.set_postfix(told, refresh=False)
     bar.refresh()
