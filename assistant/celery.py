@@ -29,9 +29,10 @@ def _start_runner(instance: Any, **_: Any) -> None:
         _let_go_in_time(runner.start())
     if "training" in queues:
         from assistant.finetuning.runs import runner as run_runner
+        from assistant.finetuning.runs.evaluation import EVALUATION
         from assistant.finetuning.runs.training import TRAINING
 
-        _let_go_in_time(run_runner.start([TRAINING]))
+        _let_go_in_time(run_runner.start([TRAINING, EVALUATION]))
 
 
 def _let_go_in_time(started: Any) -> None:

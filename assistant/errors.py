@@ -110,6 +110,18 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         503,
         True,
     ),
+    "adapter.not_trained_here": (
+        _("This adapter was not trained here, so there is nothing held out that it could be tested on."),
+        409,
+        False,
+    ),
+    "rollout.not_proven": (
+        _("No evaluation against what answers now has passed. Give a reason to put it live all the same."),
+        409,
+        False,
+    ),
+    "rollout.already_live": (_("It answers already."), 409, False),
+    "rollout.nothing_before": (_("Nothing was put live before, so there is nothing to go back to."), 409, False),
     "run.not_found": (_("There is no such run."), 404, False),
     "run.attempts_exhausted": (_("Its process ended three times before it was done; its log says why."), 500, False),
     "run.process_ended": (_("Its process ended before it was done."), 500, True),

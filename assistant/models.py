@@ -6,7 +6,8 @@ from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
-from assistant.finetuning.runs.models import TrainingRun
+from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
+from assistant.rollout.models import Rollout
 from assistant.sharing.models import ShareLink
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Conversation",
     "DatasetSnapshot",
     "ErasureReceipt",
+    "EvaluationRun",
     "Example",
     "Feedback",
     "FeedbackEvent",
@@ -26,6 +28,7 @@ __all__ = [
     "Message",
     "Person",
     "Review",
+    "Rollout",
     "SearchText",
     "ShareLink",
     "SnapshotItem",

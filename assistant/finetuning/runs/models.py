@@ -61,3 +61,19 @@ class TrainingRun(Run):
     is_dry_run = models.BooleanField(default=False)
     base_model_sha256 = models.CharField(max_length=64, blank=True)
     adapter = models.ForeignKey("assistant.Adapter", on_delete=models.SET_NULL, null=True, related_name="training_runs")
+
+
+class EvaluationRun(Run):
+    """A candidate and what answers now, on the same held-out items; the verdict of rules that stood before."""
+
+    class Verdict(models.TextChoices):
+        PASS = "pass"  # noqa: S105  # no password
+        FAIL = "fail"
+        NOT_ENOUGH_EVIDENCE = "not_enough_evidence"
+
+    adapter = models.ForeignKey("assistant.Adapter", on_delete=models.CASCADE, related_name="evaluation_runs")
+    # Null: the base model alone.
+    baseline = models.ForeignKey("assistant.Adapter", on_delete=models.SET_NULL, null=True, related_name="+")
+    training_run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="evaluation_runs")
+    rules = models.JSONField(default=dict)
+    verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)

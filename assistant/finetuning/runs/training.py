@@ -17,6 +17,7 @@ from assistant.chat.queries import loaded_base_model
 from assistant.errors import AssistantError
 from assistant.finetuning import files
 from assistant.finetuning.models import DatasetSnapshot
+from assistant.finetuning.runs.evaluation import request_evaluation
 from assistant.finetuning.runs.kinds import Kind
 from assistant.finetuning.runs.models import TrainingRun
 from assistant.finetuning.runs.tasks import wake_workers
@@ -86,6 +87,8 @@ def _take_in(run: TrainingRun, folder: Path, result: dict[str, Any]) -> dict[str
         return {"base_model_sha256": base}
     name = f"{run.created_at:%Y-%m-%d} {run.snapshot_id[:6]}-{run.seed}"
     adapter = import_adapter(folder / "adapter", name=name, base_model_sha256=base)
+    TrainingRun.objects.filter(pk=run.pk).update(adapter=adapter)
+    request_evaluation(None, adapter)
     return {"base_model_sha256": base, "adapter": adapter}
 
 
