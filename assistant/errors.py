@@ -193,6 +193,8 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         True,
     ),
     "adapter.not_available": (_("This model can no longer be chosen. Choose another."), 400, False),
+    "adapter.not_found": (_("No adapter has this hash."), 404, False),
+    "adapter.ambiguous": (_("Several adapters begin so; give more of the hash."), 400, False),
     "adapter.invalid": (_("This adapter cannot be used: {reason}."), 400, False),
     "database.unavailable": (
         _("The database does not answer at the moment. Your message is kept; try again."),

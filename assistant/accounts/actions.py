@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from assistant import limits
 from assistant.accounts.models import ConsentChange, Person
+from assistant.audit import chain
 
 
 def ensure_person(request: HttpRequest) -> Person:
@@ -90,3 +91,11 @@ def adopt_guest(guest: Person, person: Person) -> None:
     for name, field in (("FeedbackEvent", "rater"), ("Review", "person"), ("Example", "person")):
         apps.get_model("assistant", name).objects.filter(**{field: guest}).update(**{field: person})
     guest.delete()
+
+
+@transaction.atomic
+def set_role(person: Person, role: Person.Role) -> None:
+    """Let somebody review, decide, or neither; by whoever runs the installation."""
+    chain.record(None, "person.role_changed", "person", person.pk, before={"role": person.role}, after={"role": role})
+    person.role = role
+    person.save(update_fields=["role"])

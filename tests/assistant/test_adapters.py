@@ -94,18 +94,22 @@ def test_an_adapter_of_another_base_model_does_not_answer(alice: Person, folder:
     assert Generation.objects.get().error_code == "adapter.wrong_base"
 
 
-def test_the_command_takes_in_lists_and_chooses(db: None, folder: Path) -> None:
+def test_the_commands_take_in_list_and_put_live(alice: Person, folder: Path) -> None:
     with pytest.raises(CommandError, match="Start Parley first"):
-        call_command("adapter", "add", str(folder), "--name", "mine")
+        call_command("adapters", "add", str(folder), "--name", "mine")
     Worker.objects.filter(pk=worker().pk).update(base_model_sha256=BASE)
-    call_command("adapter", "add", str(folder), "--name", "mine", stdout=StringIO())
-    call_command("adapter", "live", Adapter.objects.get().sha256[:12])
+    call_command("adapters", "add", str(folder), "--name", "mine", stdout=StringIO())
+    sha256 = Adapter.objects.get().sha256[:12]
+    by = {"by": alice.email, "reason": "To see it", "stdout": StringIO()}
+    with pytest.raises(CommandError, match="may not"):
+        call_command("rollout", "start", sha256, **by)
+    call_command("role", alice.email, "admin", stdout=StringIO())
+    call_command("rollout", "start", sha256, **by)
     listed = StringIO()
-    call_command("adapter", "list", stdout=listed)
+    call_command("adapters", "list", stdout=listed)
 
-    assert "live" in listed.getvalue()
-    assert "mine" in listed.getvalue()
+    assert listed.getvalue().split() == ["live", Adapter.objects.get().sha256[:16], "not", "evaluated", "mine"]
     with pytest.raises(CommandError, match="No adapter"):
-        call_command("adapter", "live", "ffff")
-    call_command("adapter", "live", "none")
+        call_command("rollout", "start", "ffff", **by)
+    call_command("rollout", "back", **by)
     assert not Adapter.objects.filter(state="live").exists()

@@ -155,12 +155,18 @@ def test_an_answer_that_is_there_already_is_compared_without_asking_again(page: 
 # Who writes, and how
 
 
+ADMIN = """
+from assistant.models import Person
+Person.objects.update_or_create(username="ada", defaults={"email": "ada@example.org", "role": "admin"})
+"""
+
+
 @pytest.fixture
 def live_adapter(product: Product, tmp_path: Path) -> Iterator[str]:
     """An adapter put live by the operator, beside one that is only a candidate."""
 
-    def adapter(*arguments: str) -> str:
-        command = [sys.executable, "manage.py", "adapter", *arguments]
+    def manage(*arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(
             command, cwd=ROOT, env=product.environment, check=True, capture_output=True, text=True
         ).stdout
@@ -170,10 +176,12 @@ def live_adapter(product: Product, tmp_path: Path) -> Iterator[str]:
         folder.mkdir()
         (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
         (folder / "adapter_model.safetensors").write_bytes(name.encode())
-        sha256 = adapter("add", str(folder), "--name", name).split()[-1]
-    adapter("live", sha256)
+        sha256 = manage("adapters", "add", str(folder), "--name", name).split()[-1]
+    manage("shell", "--no-imports", "-c", ADMIN)
+    by = ("--by", "ada@example.org", "--reason", "To be chosen from")
+    manage("rollout", "start", sha256, *by)
     yield "polite"
-    adapter("live", "none")
+    manage("rollout", "back", *by)
 
 
 def about(page: Page) -> Locator:
