@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+from django.db.models import Q
 
 from assistant.chat.consent import training_use
 from assistant.finetuning.contents import sha256_of
@@ -45,19 +47,39 @@ class Candidate:
     split: str
 
 
-def load() -> tuple[list[Candidate], list[tuple[UUID, str]]]:
-    """The approved examples in the order in which they came about, and those left out with the reason."""
-    rows = Example.objects.filter(status=Example.Status.APPROVED).select_related("conversation__owner", "person")
-    candidates, dropped = [], []
-    for row in rows.order_by("id").iterator(chunk_size=500):
-        conversation = row.conversation
-        if conversation and conversation.deleted_at:
-            dropped.append((row.id, "conversation_deleted"))
-        elif conversation and (use := training_use(conversation, conversation.owner)) != "allowed":
-            dropped.append((row.id, use))
-        else:
-            candidates.append(candidate_of(row))
-    return candidates, dropped
+@dataclass(slots=True)
+class Loaded:
+    """`found`: what may be learned from, in the order in which it came about. `anchors`: what may not, or not now, but
+    was in a snapshot; what is like it belongs into the same split. `dropped`: example -> why it may not be learned
+    from, though it was approved."""
+
+    found: list[Candidate] = field(default_factory=list)
+    anchors: list[Candidate] = field(default_factory=list)
+    dropped: dict[UUID, str] = field(default_factory=dict)
+
+
+def load() -> Loaded:
+    loaded = Loaded()
+    rows = Example.objects.filter(Q(status=Example.Status.APPROVED) | ~Q(split=""))
+    for row in rows.select_related("conversation__owner", "person").order_by("id").iterator(chunk_size=500):
+        if row.status == Example.Status.APPROVED and not (why := _why_not(row)):
+            loaded.found.append(candidate_of(row))
+            continue
+        if row.status == Example.Status.APPROVED:
+            loaded.dropped[row.id] = why
+        if row.split:
+            loaded.anchors.append(candidate_of(row))
+    return loaded
+
+
+def _why_not(row: Example) -> str:
+    conversation = row.conversation
+    if conversation is None:
+        return ""
+    if conversation.deleted_at:
+        return "conversation_deleted"
+    use = training_use(conversation, conversation.owner)
+    return "" if use == "allowed" else use
 
 
 def candidate_of(row: Example) -> Candidate:

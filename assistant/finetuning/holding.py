@@ -24,9 +24,9 @@ UNREAD = (Source.RATING, Source.COMPARISON, Source.REGENERATE_PICK)
 CONSTANT_SHARE, CONSTANT_FROM = 0.95, 20
 BURST, BURST_WITHIN = 10, timedelta(minutes=1)
 COPY_QUESTIONS, COPY_CHARS = 3, 20
-SPIKE_Z, SPIKE_ROWS = 4.0, 3
-# A word is a campaign's where so few people bring most of it; among fewer people than CROWD that tells nothing.
-FEW, CROWD = 3, 10
+# A word is a campaign's where FEW people bring MOST of it; among fewer people than CROWD that tells nothing.
+SPIKE_Z, SPIKE_ROWS = 4.0, 8
+FEW, MOST, CROWD = 3, 0.75, 10
 
 
 def held(candidates: Sequence[Candidate]) -> dict[UUID, str]:
@@ -70,31 +70,42 @@ def _copies(suspects: Sequence[Candidate]) -> dict[UUID, str]:
     """The same words as the answer to several questions that have nothing in common."""
     rows = [row for row in suspects if row.source == Source.CORRECTION and len(row.target) >= COPY_CHARS]
     questions = _clusters({row.question for row in rows})
-    answers = _clusters({plain(row.target) for row in rows})
     asked: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        asked[answers[plain(row.target)]].add(questions[row.question])
-    return {row.id: "copied_answer" for row in rows if len(asked[answers[plain(row.target)]]) >= COPY_QUESTIONS}
+        asked[plain(row.target)].add(questions[row.question])
+    # Not by chains: over enough steps, anything is near to anything.
+    with_near = {answer: set(itself) for answer, itself in asked.items()}
+    for one, other in pairs(asked):
+        with_near[one] |= asked[other]
+        with_near[other] |= asked[one]
+    return {row.id: "copied_answer" for row in rows if len(with_near[plain(row.target)]) >= COPY_QUESTIONS}
 
 
 def _spikes(suspects: Sequence[Candidate], candidates: Sequence[Candidate]) -> dict[UUID, str]:
-    """Words that corrections bring in, which are not in their questions and hardly in any other answer."""
+    """Words that FEW people bring into their corrections again and again, without having been asked, and that stand in
+    hardly any other answer."""
     rows = [row for row in suspects if row.source == Source.CORRECTION]
-    corrections = {row.message_id: row for row in rows}
     if len({row.person_id for row in rows}) < CROWD:
         return {}
-    brought = {row.message_id: _brought(row, row.target) for row in corrections.values()}
+    person_of = {row.message_id: row.person_id for row in rows}
+    corrections = {row.message_id: _brought(row, row.target) for row in rows}
     # All other answers: what the model said, and what staff wrote.
     others = [_brought(row, text) for row in candidates for text in row.answers if text != row.target or row.is_trusted]
-    before = Counter(word for words in others for word in words)
-    now = Counter(word for words in brought.values() for word in words)
+    elsewhere = Counter(word for words in others for word in words)
+    brought_by: dict[str, Counter[UUID | None]] = defaultdict(Counter)
+    for message_id, words in corrections.items():
+        for word in words:
+            brought_by[word][person_of[message_id]] += 1
+    of_person = Counter(person_of.values())
     campaigns = set()
-    for word, count in now.items():
-        if count >= SPIKE_ROWS and spike_z(count, len(brought), before[word], len(others)) > SPIKE_Z:
-            people = Counter(corrections[id_].person_id for id_, words in brought.items() if word in words)
-            if sum(number for _, number in people.most_common(FEW)) > count / 2:
+    for word, people in brought_by.items():
+        few = dict(people.most_common(FEW))
+        now, all_ = sum(few.values()), people.total() + elsewhere[word]
+        if now >= max(SPIKE_ROWS, MOST * people.total()):
+            of_few = sum(of_person[person_id] for person_id in few)
+            if spike_z(now, of_few, all_ - now, len(corrections) + len(others) - of_few) > SPIKE_Z:
                 campaigns.add(word)
-    return {row.id: "entity_spike" for row in rows if campaigns & brought[row.message_id]}
+    return {row.id: "entity_spike" for row in rows if campaigns & corrections[row.message_id]}
 
 
 def spike_z(now: int, of_now: int, before: int, of_before: int) -> float:

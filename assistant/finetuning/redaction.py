@@ -69,6 +69,8 @@ def redacted(text: str) -> tuple[str, Counter[str]]:
 
 
 def _secrets(text: str) -> Iterator[Span]:
+    # Keys are ASCII; a Chinese character right before one would count as a letter of the same word.
+    text = re.sub(r"[^\x00-\x7f]", " ", text)
     for form in _KEY_FORMS:
         yield from _spans(form, text, "SECRET")
 

@@ -39,22 +39,24 @@ class Plan:
 
 def plan() -> Plan:
     """What a snapshot of this moment would hold. Writes nothing."""
-    found, dropped_by_consent = candidates.load()
-    dropped = dict(dropped_by_consent)
+    loaded = candidates.load()
+    found, anchors, dropped = loaded.found, loaded.anchors, loaded.dropped
 
     def without(reasons: dict[UUID, str]) -> None:
         nonlocal found
         dropped.update(reasons)
-        found = [candidate for candidate in found if candidate.id not in reasons]
+        anchors.extend(row for row in found if row.id in reasons and row.split)
+        found = [row for row in found if row.id not in reasons]
 
     without(holding.held(found))
     weight_of, weightless = weights.of_candidates(found, timezone.now())
     without(weightless)
     without(merging.contradictions(found))
-    assignment = grouping.assign(found, salt())
-    without(assignment.refused)
+    assignment = grouping.assign([*found, *anchors], salt())
+    without({row.id: assignment.refused[row.id] for row in found if row.id in assignment.refused})
     rows, over = weights.capped(merging.merge(found, weight_of))
-    return Plan(rows, assignment.placed, dropped | over)
+    placed = {row.id: assignment.placed[row.id] for row in found}
+    return Plan(rows, placed, dropped | over)
 
 
 def manifest_of(planned: Plan) -> dict[str, Any]:

@@ -5,9 +5,10 @@ A person's trust is never shown to them, or to anybody beside the numbers of a s
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import fsum
 from uuid import UUID
 
 from django.db.models import Count, Q
@@ -51,48 +52,53 @@ def trust_of(agreed: int, rejected: int) -> float:
 
 
 def capped(rows: Sequence[Merged]) -> tuple[list[Merged], dict[UUID, str]]:
-    """The rows under all caps, their weights lowered in place: first the number of rows of one person, oldest first,
-    then everybody's share, until all hold at once."""
+    """The rows under all caps, their weights lowered in place: the number of rows of one person, oldest first; then
+    everybody's share, of what was read and of what was not; then the share of what was not."""
     kept, dropped = [], {}
     count: Counter[UUID] = Counter()
     for row in rows:
-        person_id = _capped_person(row)
-        if person_id:
+        if person_id := _capped_person(row):
             count[person_id] += 1
             if count[person_id] > PERSON_ROWS:
                 dropped[row.candidate.id] = "person_rows"
                 continue
         kept.append(row)
-    share = max(PERSON_SHARE, EQUAL_SHARES / len(count)) if count else 1.0
-    for _ in range(_ROUNDS):
-        if not (_lower_people(kept, share) | _lower_unread(kept)):
-            break
+    unread = [row for row in kept if row.candidate.source in UNREAD]
+    read = [row for row in kept if row.candidate.source not in UNREAD]
+    # Apart, because caps that lower each other could go on until nothing is left.
+    for part in (read, unread):
+        _lower_people(part)
+    limit = _weight(read) * UNREAD_SHARE / (1 - UNREAD_SHARE)
+    if 0 < limit < (weight := _weight(unread)):
+        _scale(unread, limit / weight)
     for row in kept:
         row.weight = round(row.weight, 6)
     return kept, dropped
 
 
-def _lower_people(rows: Sequence[Merged], share: float) -> bool:
-    limit = share * sum(row.weight for row in rows)
-    own: dict[UUID, float] = Counter()  # type: ignore[assignment]  # counts weights
+def _lower_people(rows: Sequence[Merged]) -> None:
+    """Lower everybody's rows to the same share of what comes out of it."""
+    by_person: dict[UUID, list[Merged]] = defaultdict(list)
     for row in rows:
         if person_id := _capped_person(row):
-            own[person_id] += row.weight
-    above = {person_id: limit / weight for person_id, weight in own.items() if weight > limit * (1 + 1e-9)}
+            by_person[person_id].append(row)
+    share = max(PERSON_SHARE, EQUAL_SHARES / len(by_person)) if by_person else 1.0
+    for _ in range(_ROUNDS):
+        limit = share * _weight(rows)
+        above = [own for own in by_person.values() if _weight(own) > limit * (1 + 1e-9)]
+        if not above:
+            return
+        for own in above:
+            _scale(own, limit / _weight(own))
+
+
+def _weight(rows: Sequence[Merged]) -> float:
+    return fsum(row.weight for row in rows)
+
+
+def _scale(rows: Sequence[Merged], factor: float) -> None:
     for row in rows:
-        row.weight *= above.get(_capped_person(row), 1.0)  # type: ignore[arg-type]  # None is in no dict of ids
-    return bool(above)
-
-
-def _lower_unread(rows: Sequence[Merged]) -> bool:
-    unread = [row for row in rows if row.candidate.source in UNREAD]
-    total, part = sum(row.weight for row in rows), sum(row.weight for row in unread)
-    limit = (total - part) * UNREAD_SHARE / (1 - UNREAD_SHARE)
-    if not limit or part <= limit * (1 + 1e-9):
-        return False
-    for row in unread:
-        row.weight *= limit / part
-    return True
+        row.weight *= factor
 
 
 def _capped_person(row: Merged) -> UUID | None:
@@ -102,7 +108,7 @@ def _capped_person(row: Merged) -> UUID | None:
 def _trust(people: set[UUID]) -> dict[UUID | None, float]:
     agreed = Count("id", filter=Q(state__in=(Review.State.ACCEPTED, Review.State.EDITED)))
     rejected = Count("id", filter=Q(state=Review.State.REJECTED))
-    rows = Review.objects.filter(person__in=people).values_list("person").annotate(agreed, rejected)
+    rows = Review.objects.filter(person__in=people).values_list("person").annotate(agreed=agreed, rejected=rejected)
     judged = {person_id: trust_of(a, r) for person_id, a, r in rows.order_by("person")}
     return {person_id: judged.get(person_id, trust_of(0, 0)) for person_id in people}
 
