@@ -122,7 +122,6 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     ),
     "rollout.already_live": (_("It answers already."), 409, False),
     "rollout.nothing_before": (_("Nothing was put live before, so there is nothing to go back to."), 409, False),
-    "run.not_found": (_("There is no such run."), 404, False),
     "run.attempts_exhausted": (_("Its process ended three times before it was done; its log says why."), 500, False),
     "run.process_ended": (_("Its process ended before it was done."), 500, True),
     "run.no_room": (_("Its folder cannot be written; see to the disk, then start it again."), 507, True),
