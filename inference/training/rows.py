@@ -105,7 +105,7 @@ def _parse(row: Any) -> tuple[str, list[ChatMessage], list[str]]:
         raise ValueError("a row must be an object")
     if not isinstance(row.get("id"), str) or not row["id"]:
         raise ValueError("id must be text")
-    if row.get("kind") not in ANSWERS:
+    if not isinstance(row.get("kind"), str) or row["kind"] not in ANSWERS:
         raise ValueError("kind must be sft, preference or unpaired")
     if row["kind"] == "unpaired" and not isinstance(row.get("label"), bool):
         raise ValueError("label must be true or false")

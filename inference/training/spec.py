@@ -53,7 +53,7 @@ class Batch:
     """`rows` make a step. They are computed `tokens` at a time, which decides memory and never the result's meaning."""
 
     rows: int = 8
-    tokens: int = 1024
+    tokens: int = 512
     gradient_checkpointing: bool = False
 
     def __post_init__(self) -> None:

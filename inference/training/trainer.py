@@ -95,7 +95,7 @@ class AdapterTrainer(Trainer):
             self._interruption.yield_to_others()
             by_row = row_losses(model, packed, self._spec.objectives)
             loss = (by_row * by_row.new_tensor(packed.batch.coefficients)).sum()
-            self._refuse_nonsense(loss, step)
+            self._refuse_nonsense(loss.item(), step)
             self.accelerator.backward(loss)
             sum_of_losses += loss.detach()
             _add_losses(self._step_losses, packed.batch.rows, by_row.tolist())
@@ -157,8 +157,8 @@ class AdapterTrainer(Trainer):
         is_best = self.history.best(self._spec.stopping.drift_budget) is checks[-1]
         self._progress.dev(step, nll=nll, drift=drift, is_best=is_best)
 
-    def _refuse_nonsense(self, value: Tensor | float, step: int) -> None:
-        if not math.isfinite(float(value)):
+    def _refuse_nonsense(self, value: float, step: int) -> None:
+        if not math.isfinite(value):
             raise TrainingFailure(
                 "training.diverged",
                 f"In step {step} the loss or its gradient was no longer a number. What was trained before is kept; "
@@ -181,7 +181,7 @@ class AdapterTrainer(Trainer):
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
         # Looked at before the optimizer would put it into the weights.
-        self._refuse_nonsense(norm, self.state.global_step + 1)
+        self._refuse_nonsense(float(norm), self.state.global_step + 1)
         return norm
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
