@@ -10,6 +10,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
@@ -32,6 +33,24 @@ class PromptError(Exception):
 class Prompt:
     token_ids: tuple[int, ...]
     info: PromptInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A prompt as it is served and the answer to it as an engine would write it: what training reads."""
+
+    prompt_ids: tuple[int, ...]
+    answer_ids: tuple[int, ...]
+    dropped_messages: int = 0
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        return self.prompt_ids + self.answer_ids
+
+    @property
+    def answer_mask(self) -> tuple[bool, ...]:
+        """True where a token of `token_ids` belongs to the answer."""
+        return (False,) * len(self.prompt_ids) + (True,) * len(self.answer_ids)
 
 
 class ChatTemplate:
@@ -62,6 +81,46 @@ class ChatTemplate:
         except (TemplateError, ValueError) as error:
             raise PromptError("generation.prompt_invalid", f"The model cannot read these messages: {error}") from error
         return tuple(ids)
+
+    def encode_answer(self, text: str) -> tuple[int, ...]:
+        """The token ids with which an engine would write `text` and end.
+
+        The answer is encoded apart from its prompt, because an engine continues after the prompt's ids: tokens that
+        would reach across the border never occur. Raises PromptError when the template writes answers differently
+        after a generation prompt, for instance with thoughts before them.
+        """
+        ids = self._tokenizer.apply_chat_template(
+            [{"role": "assistant", "content": text}],
+            chat_template="{{ messages[0]['content'] }}",
+            sanitize_control_tokens=True,
+            return_dict=False,
+        )
+        return (*ids, *self._end_of_answer)
+
+    @cached_property
+    def _end_of_answer(self) -> tuple[int, ...]:
+        """The ids that the template writes after an answer, as far as the control token at which an engine stops."""
+        question, answer = {"role": "user", "content": "Question"}, {"role": "assistant", "content": "Answer"}
+        prompt = self._tokenizer.apply_chat_template([question], tokenize=False, add_generation_prompt=True)
+        whole = self._tokenizer.apply_chat_template([question, answer], tokenize=False)
+        if not whole.startswith(prompt + "Answer"):
+            raise PromptError(
+                "training.template_unsuitable",
+                "The model's chat template does not write an answer where it lets the model begin one, so the model "
+                "cannot be trained on answers.",
+            )
+        ids = tuple(self._tokenizer.encode(whole[len(prompt + "Answer") :], add_special_tokens=False))
+        controls = self._tokenizer.added_tokens_decoder
+        return ids[: next((at + 1 for at, token_id in enumerate(ids) if token_id in controls), len(ids))]
+
+    def fit_turn(self, messages: Sequence[ChatMessage], answer: str, max_length: int) -> Turn:
+        """`messages` and the whole `answer` to them in at most `max_length` tokens; the oldest messages are dropped.
+
+        Raises PromptError (`generation.prompt_too_long`) when not even the last message and the answer fit.
+        """
+        answer_ids = self.encode_answer(answer)
+        prompt = self.fit_to_context(messages, len(answer_ids), max_length)
+        return Turn(prompt.token_ids, answer_ids, prompt.info.dropped_messages)
 
     def fit_to_context(self, messages: Sequence[ChatMessage], max_tokens: int, context_length: int) -> Prompt:
         """The newest messages that leave room for `max_tokens`; a system message at the head always stays.

@@ -1,49 +1,32 @@
-"""Loads a base model and runs forwards over slots of the cache. Knows nothing of requests, sampling or text.
-
-Supported are decoder-only models of transformers that attend to all earlier positions and take `position_ids`.
-Not supported: sliding windows, linear or recurrent layers, ALiBi, encoders, and models with code of their own.
-"""
+"""Runs a base model's forwards over slots of the cache. Knows nothing of requests, sampling or text."""
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
-from transformers.utils import logging
+from transformers import AutoTokenizer
 
+from inference import pretrained
 from inference.contract import EngineConfig
 from inference.serving.kv_cache import SlotCache
-
-HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 
 
 class BaseModel:
     """A loaded model with its cache. Raises OSError or ValueError with a sentence."""
 
     def __init__(self, config: EngineConfig) -> None:
-        if not sys.stderr.isatty():
-            logging.disable_progress_bar()
-        self.folder = _local_folder(config.model)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.dtype = _dtype(config.dtype, self.device)
-        _refuse_unsupported(AutoConfig.from_pretrained(self.folder))
+        self.folder = pretrained.local_folder(config.model)
+        self.device = pretrained.best_device()
+        self.dtype = pretrained.dtype_for(config.dtype, self.device)
+        self.network: Any = pretrained.load_network(self.folder, self.dtype, self.device)
         self.tokenizer = AutoTokenizer.from_pretrained(self.folder)
-        self.network: Any = AutoModelForCausalLM.from_pretrained(
-            self.folder, dtype=self.dtype, attn_implementation="sdpa", use_safetensors=True, trust_remote_code=False
-        )
-        self.network.to(self.device).eval()
-        if "position_ids" not in inspect.signature(self.network.forward).parameters:
-            raise ValueError(f"{config.model} takes no position_ids, so its rows cannot be decoded together.")
         text_config = self.network.config.get_text_config()
         self.vocabulary: int = self.network.get_input_embeddings().num_embeddings
         self.max_context: int = text_config.max_position_embeddings
-        self.end_ids = _end_ids(self.network.generation_config, self.tokenizer.eos_token_id)
+        self.end_ids = pretrained.end_ids(self.network, self.tokenizer)
         self._layers: int = text_config.num_hidden_layers
         self._cache = SlotCache(self._layers)
 
@@ -81,37 +64,3 @@ class BaseModel:
         )
         logits: Tensor = output.logits[:, -1].float()
         return logits
-
-
-def _local_folder(model: str) -> Path:
-    folder = Path(model)
-    if folder.is_dir():
-        return folder
-    if folder.is_absolute() or model.startswith("."):
-        raise OSError(f"There is no model in {model}. Run python -m inference.serving.prepare, or correct MODEL.")
-    from huggingface_hub import snapshot_download
-
-    return Path(snapshot_download(model, allow_patterns=HUB_FILES))
-
-
-def _dtype(wanted: str, device: torch.device) -> torch.dtype:
-    if wanted != "auto":
-        return torch.bfloat16 if wanted == "bfloat16" else torch.float32
-    # Without its own instructions, bfloat16 is slower than float32.
-    is_fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if is_fast else torch.float32
-
-
-def _refuse_unsupported(config: Any) -> None:
-    text_config = config.get_text_config()
-    kinds = set(getattr(text_config, "layer_types", None) or ["full_attention"])
-    # Some configurations name a window that their own switch turns off.
-    window = getattr(text_config, "sliding_window", None) if getattr(text_config, "use_sliding_window", True) else None
-    if config.is_encoder_decoder or kinds != {"full_attention"} or window or getattr(text_config, "alibi", False):
-        raise ValueError(f"{config.model_type} cannot be served: only decoders with full attention in all layers can.")
-
-
-def _end_ids(generation_config: GenerationConfig, tokenizer_end: int | None) -> frozenset[int]:
-    declared = generation_config.eos_token_id
-    ids = declared if isinstance(declared, list) else [declared]
-    return frozenset(i for i in [*ids, tokenizer_end] if i is not None)

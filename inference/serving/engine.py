@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 import transformers
 
+from inference import model_files
 from inference.chat_template import ChatTemplate, PromptError
 from inference.contract import (
     ChatMessage,
@@ -29,7 +30,6 @@ from inference.contract import (
     PromptInfo,
     StreamEvent,
 )
-from inference.serving import model_files
 from inference.serving.adapters import AdapterError, Adapters
 from inference.serving.base_model import BaseModel
 from inference.serving.batch import Batch, Row

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.serving import model_files
+from inference import model_files
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.serving import model_files
+from inference import model_files
 from inference.serving.prepare import GGUF_SHA256, prepare
 
 

@@ -84,5 +84,5 @@ def test_an_empty_script_has_a_usual_rate() -> None:
 
 
 def test_the_scripted_engine_needs_no_torch() -> None:
-    code = "import sys, inference.serving.scripted, inference.serving.model_files; sys.exit('torch' in sys.modules)"
+    code = "import sys, inference.serving.scripted, inference.model_files; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,1 @@
+"""Trains LoRA adapters: `python -m inference.training SPEC.json`. Knows nothing of where rows come from."""

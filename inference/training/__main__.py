@@ -1,0 +1,56 @@
+"""`python -m inference.training SPEC.json`: exit 0 done, 75 stopped and to be resumed, 65 bad input, 1 a fault."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from inference.training.failure import Stopped, TrainingFailure
+from inference.training.spec import read_spec
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m inference.training", description="Train a LoRA adapter.")
+    parser.add_argument("spec", type=Path, metavar="SPEC.json", help="what to train; inference/training/spec.py")
+    path = parser.parse_args().spec
+    # Heavy imports follow; their own bars would mix with ours.
+    os.environ.setdefault("TQDM_DISABLE", "" if sys.stderr.isatty() else "1")
+    from inference.training.progress import Progress
+
+    progress = Progress()
+    try:
+        spec = read_spec(path)
+        from inference.training.interruption import Interruption
+        from inference.training.run import run
+
+        interruption = Interruption(spec.pause_file)
+        interruption.listen()
+        progress.finished(run(spec, progress, interruption))
+    except Stopped:
+        progress.stopped()
+        return os.EX_TEMPFAIL
+    except TrainingFailure as failure:
+        progress.failed(failure.code, str(failure))
+        return os.EX_DATAERR if failure.is_input else 1
+    except Exception as error:
+        log.exception("the run failed")
+        is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        progress.failed(
+            "training.no_memory" if is_memory else "training.fault",
+            "The memory did not suffice; a lower batch.tokens or batch.gradient_checkpointing helps."
+            if is_memory
+            else f"The run failed: {error}",
+        )
+        return 1
+    finally:
+        progress.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Puts a fresh LoRA adapter into a network, and its weights into PEFT's files and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load, save
+
+from inference.training.spec import Lora
+
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+
+
+def add_adapter(network: Any, lora: Lora, seed: int) -> Any:
+    """`network` with an adapter on all its linear layers but the head, which changes nothing yet; seeded by `seed`."""
+    torch.manual_seed(seed)
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(network, config)
+
+
+def adapter_files(model: Any, base_model: str) -> dict[str, bytes]:
+    """The adapter in PEFT's form; the same weights give the same bytes."""
+    config = model.peft_config["default"].to_dict()
+    config |= {"target_modules": sorted(config["target_modules"]), "base_model_name_or_path": base_model}
+    config["inference_mode"] = True
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in get_peft_model_state_dict(model).items()}
+    return {
+        WEIGHTS: save(weights, metadata={"format": "pt"}),
+        CONFIG: (json.dumps(config, indent=2, sort_keys=True, default=str) + "\n").encode(),
+    }
+
+
+def load_weights(model: Any, folder: Path) -> None:
+    """Take the weights that `adapter_files` wrote into `folder`."""
+    set_peft_model_state_dict(model, load((folder / WEIGHTS).read_bytes()))
+
+
+def adapter_sha256(folder: Path) -> str:
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()

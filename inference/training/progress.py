@@ -1,0 +1,91 @@
+"""What a run says while it works: JSON lines on stdout for programs, a bar on stderr for people, TensorBoard's logs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+Phase = Literal["prepare", "replay", "reference", "train", "finish"]
+
+
+class Progress:
+    """Says events, each as one line of JSON with its kind in `event`."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._logs: Any = None
+
+    def log_to(self, folder: Path) -> None:
+        """Write TensorBoard's logs into `folder` from now on."""
+        self._logs = SummaryWriter(str(folder))
+
+    def phase(self, phase: Phase, **more: Any) -> None:
+        self._emit("phase", phase=phase, **more)
+
+    def step(self, step: int, steps: int, losses: dict[str, float], **more: Any) -> None:
+        """A step of training; `losses` are in nats, by objective."""
+        rounded = {name: round(loss, 6) for name, loss in losses.items()}
+        self._emit("step", step=step, steps=steps, loss=rounded, rss_mb=rss_mb(), **more)
+        self._log(step, {f"loss/{name}": loss for name, loss in losses.items()} | {"lr": more["lr"]})
+        if sys.stderr.isatty():
+            self._bar = self._bar or tqdm(total=steps, initial=step - 1, unit="step")
+            self._bar.set_postfix(rounded)
+            self._bar.update()
+
+    def dev(self, step: int, **values: Any) -> None:
+        """A check of the dev rows and of the drift."""
+        self._emit("dev", step=step, **values)
+        self._log(step, {f"dev/{name}": value for name, value in values.items() if isinstance(value, float)})
+
+    def stopped(self) -> None:
+        self._emit("stopped")
+
+    def failed(self, code: str, message: str) -> None:
+        self._emit("failed", code=code, message=message)
+
+    def finished(self, result: dict[str, Any]) -> None:
+        self._emit("finished", **result)
+
+    def close(self) -> None:
+        for each in (self._bar, self._logs):
+            if each is not None:
+                each.close()
+
+    def _emit(self, event: str, **values: Any) -> None:
+        print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
+
+    def _log(self, step: int, values: dict[str, float]) -> None:
+        if self._logs is not None:
+            for name, value in values.items():
+                self._logs.add_scalar(name, value, step)
+
+
+class Clock:
+    """How fast this process trains, and how long the rest takes at that rate."""
+
+    def __init__(self, tokens_left: int) -> None:
+        self._began_at = time.monotonic()
+        self._tokens = 0
+        self._tokens_left = tokens_left
+
+    def took(self, tokens: int) -> None:
+        self._tokens += tokens
+
+    @property
+    def tokens_per_s(self) -> float:
+        return self._tokens / max(time.monotonic() - self._began_at, 1e-9)
+
+    @property
+    def eta_s(self) -> float:
+        return (self._tokens_left - self._tokens) / max(self.tokens_per_s, 1e-9)
+
+
+def rss_mb() -> int:
+    return int(psutil.Process().memory_info().rss / 1e6)
