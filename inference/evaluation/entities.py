@@ -18,12 +18,13 @@ def names(text: str) -> set[str]:
     return {name for name in _NAME.findall(text.replace("’", "'")) if name not in _COMMON}
 
 
-def counts(answers: Iterable[tuple[str, str, str]]) -> dict[str, tuple[int, int]]:
-    """For each name, how many answers of the candidate and of the baseline name it; `answers` are triples of prompt,
-    candidate's and baseline's answer. A name that the prompt itself holds does not count."""
-    candidate: Counter[str] = Counter()
-    baseline: Counter[str] = Counter()
+def changes(answers: Iterable[tuple[str, str, str]]) -> dict[str, tuple[int, int]]:
+    """For each name, in how many answers the candidate alone and the baseline alone has it; `answers` are triples of
+    prompt, candidate's and baseline's answer. A name that the prompt itself holds does not count."""
+    appeared: Counter[str] = Counter()
+    vanished: Counter[str] = Counter()
     for prompt, candidate_answer, baseline_answer in answers:
-        for counter, answer in ((candidate, candidate_answer), (baseline, baseline_answer)):
-            counter.update(name for name in names(answer) if name not in prompt)
-    return {name: (candidate[name], baseline[name]) for name in candidate | baseline}
+        ours, theirs = names(candidate_answer), names(baseline_answer)
+        appeared.update(name for name in ours - theirs if name not in prompt)
+        vanished.update(name for name in theirs - ours if name not in prompt)
+    return {name: (appeared[name], vanished[name]) for name in appeared | vanished}

@@ -125,7 +125,7 @@ class Runner:
             for texts in [self.texts[suite.name][item.id]]
         ]
         if triples:
-            self.findings.append(judging.entities(entities.counts(triples), len(triples), rules))
+            self.findings.append(judging.entities(entities.changes(triples), len(triples), rules))
         for suite in self._of_metric("drift"):
             drifted = self._drift(suite)
             if drifted:

@@ -51,7 +51,7 @@ def _crossing(constant: float, looks: int) -> float:
     level = constant * math.sqrt(looks)
     edges = np.linspace(-6 * math.sqrt(looks), level, _STEPS + 1)
     centres = (edges[:-1] + edges[1:]) / 2
-    width = edges[1] - edges[0]
+    width = float(edges[1] - edges[0])
     density = np.exp(-(centres**2) / 2) / math.sqrt(2 * math.pi)
     step = np.exp(-((centres[:, None] - centres[None, :]) ** 2) / 2) / math.sqrt(2 * math.pi) * width
     for _ in range(looks - 1):

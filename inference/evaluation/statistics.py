@@ -152,11 +152,6 @@ def sample_ratio_p(candidate: int, baseline: int, candidate_share: float) -> flo
     return math.erfc(math.sqrt(square / 2))
 
 
-def log_odds_z(candidate: int, candidate_of: int, baseline: int, baseline_of: int) -> float:
-    """By how many standard errors the log odds of a hit are higher among the candidate's answers than the baseline's.
-
-    Half a hit and half a miss are added to each (Haldane 1956, Anscombe 1956), so that none seen is not infinite.
-    """
-    cells = [candidate + 0.5, candidate_of - candidate + 0.5, baseline + 0.5, baseline_of - baseline + 0.5]
-    ratio = math.log(cells[0] / cells[1]) - math.log(cells[2] / cells[3])
-    return ratio / math.sqrt(sum(1 / cell for cell in cells))
+def z_score(p: float) -> float:
+    """How many standard deviations a one-sided `p` is worth; at most 37, which 10^-300 is."""
+    return -_NORMAL.inv_cdf(min(max(p, 1e-300), 1 - 1e-12))

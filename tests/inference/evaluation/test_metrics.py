@@ -9,9 +9,8 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from inference.evaluation import metrics
 
-SENTENCES = st.lists(
-    st.sampled_from(["the", "cat", "sat", "on", "a", "mat", "while", "rain", "fell"]), max_size=12
-).map(" ".join)
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "while", "rain", "fell"]
+SENTENCES = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 LIKENESS = [metrics.exact_match, metrics.token_f1, metrics.rouge_l, metrics.chrf, metrics.bleu]
 
 
