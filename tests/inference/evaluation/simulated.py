@@ -36,7 +36,7 @@ def held_out(candidate: Candidate, generator: np.random.Generator) -> list[Score
         quality, gain = generator.normal(0.30, 0.10), generator.normal(candidate.effect, 0.05)
         for i in range(int(generator.choice([1, 1, 1, 2, 3]))):
             ours, theirs = quality + generator.normal(0, 0.06, 2)
-            scores = {"candidate": {"chrf": ours + gain}, "baseline": {"chrf": theirs}}
+            scores: dict[Arm, Scores] = {"candidate": {"chrf": ours + gain}, "baseline": {"chrf": theirs}}
             scored.append(
                 one("held_out", f"{cluster}-{i}", str(cluster), scores, "cjk" if cluster % 5 == 0 else "other")
             )
