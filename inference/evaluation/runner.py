@@ -1,0 +1,215 @@
+"""One evaluation: the stages of the gate in their order, until one fails. Knows nothing of processes and signals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+from inference.contract import AdapterRef
+from inference.evaluation import entities, held_out, integrity, judging, scoring, suites
+from inference.evaluation.errors import InputError
+from inference.evaluation.evidence import Emit, Evidence
+from inference.evaluation.gate import Finding, Stage
+from inference.evaluation.held_out import Pair
+from inference.evaluation.journal import Journal
+from inference.evaluation.scorer import Scorer
+from inference.evaluation.scoring import ARMS, Scored
+from inference.evaluation.spec import EvaluationSpec
+from inference.evaluation.suites import Suite
+from inference.serving import model_files
+
+ANSWERS = "answers.jsonl"
+
+
+class Runner:
+    """Reads all that is to be asked; raises InputError when it may not be. `emit` takes progress events."""
+
+    def __init__(self, spec: EvaluationSpec, emit: Emit, is_stopped: Callable[[], bool]) -> None:
+        held_out.refuse_leaks(spec.test_snapshot, spec.training_snapshot)
+        self.spec = spec
+        self.held_out = held_out.read(spec.test_snapshot, spec.answer_tokens)
+        self.suites = [*(suites.load(name) for name in spec.suites), self.held_out.suite]
+        if len({suite.name for suite in self.suites}) < len(self.suites):
+            raise InputError("suite.invalid", "Two suites have the same name.")
+        self.adapters: dict[str, AdapterRef | None] = {
+            "candidate": spec.candidate,
+            "baseline": spec.baseline,
+            "base": None,
+        }
+        self.findings: list[Finding] = []
+        self.scored: list[Scored] = []
+        self.texts: dict[str, dict[str, dict[scoring.Arm, str]]] = {}  # by suite, item and arm
+        self.base_model_sha256 = ""
+        self._emit = emit
+        self._is_stopped = is_stopped
+
+    def run(self) -> None:
+        """Fill `findings`, `scored` and `texts`. Raises InputError, Stopped and EngineFailed."""
+        self._emit({"event": "phase", "phase": "integrity"})
+        try:
+            scorer = Scorer(self.spec.engine)
+        except (OSError, ValueError) as error:
+            raise InputError("model.unusable", str(error)) from error
+        self.base_model_sha256 = model_files.base_model_sha256(scorer.model.folder)
+        self.spec.output.mkdir(parents=True, exist_ok=True)
+        # Opened before anything is judged: from here on the plan stands.
+        journal = Journal(self.spec.output / ANSWERS, self.plan_sha256)
+        self._evidence = Evidence(self.spec.engine, self.adapters, journal, scorer, self._emit, self._is_stopped)
+        try:
+            self._check_integrity(scorer)
+            del scorer
+            stages: dict[Stage, Callable[[], None]] = {
+                "smoke": self._smoke,
+                "regression": self._regression,
+                "benefit": self._benefit,
+                "cost": self._cost,
+            }
+            for stage, run in stages.items():
+                if any(finding.verdict == "fail" and finding.role != "report" for finding in self.findings):
+                    break
+                self._emit({"event": "phase", "phase": stage})
+                run()
+        finally:
+            self._evidence.close()
+
+    @property
+    def plan_sha256(self) -> str:
+        """One hash for all that was decided before the first question: rules, suites, adapters, base model."""
+        plan = {
+            "rules": self.spec.rules.sha256,
+            "suites": {suite.name: suite.sha256 for suite in self.suites},
+            "adapters": {arm: adapter and adapter.sha256 for arm, adapter in self.adapters.items()},
+            "base_model": self.base_model_sha256,
+            # Neither changes what is asked, and a run may go on with more or fewer.
+            "engine": asdict(replace(self.spec.engine, model="", threads=0, max_running=1)),
+            "answer_tokens": self.spec.answer_tokens,
+        }
+        return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+    def _check_integrity(self, scorer: Scorer) -> None:
+        refusal = integrity.refusal(
+            scorer,
+            self.spec.candidate,
+            self.spec.trained_on_sha256,
+            self.base_model_sha256,
+            self.spec.rules.max_adapter_norm,
+        )
+        reason = refusal or "The adapter is whole and fits its base model."
+        self.findings.append(Finding("integrity", "integrity", "hard", "fail" if refusal else "pass", reason))
+
+    def _smoke(self) -> None:
+        for suite in self._of_metric("sound"):
+            scored = self._ask(suite)
+            self.findings += [
+                judging.rule_kept(suite, scored, "smoke", self.spec.rules),
+                judging.length(scored, self.spec.rules),
+            ]
+
+    def _regression(self) -> None:
+        rules = self.spec.rules
+        general = self._of_metric("refuses", "answers", "format", "flip", "swap", "drift", "label")
+        for suite in general:
+            scored = self._ask(suite)
+            if suite.metric == "swap":
+                self.findings += judging.slices(scored, "agreement", "regression", rules)
+            elif suite.metric != "drift":
+                self.findings.append(judging.rule_kept(suite, scored, "regression", rules))
+            if suite.metric == "label":
+                self.findings.append(judging.labels(suite, self.texts[suite.name]))
+        triples = [
+            ("\n".join(message.text for message in item.prompt), texts["candidate"], texts["baseline"])
+            for suite in general
+            for item in suite.items
+            for texts in [self.texts[suite.name][item.id]]
+        ]
+        if triples:
+            self.findings.append(judging.entities(entities.changes(triples), len(triples), rules))
+        for suite in self._of_metric("drift"):
+            drifted = self._drift(suite)
+            if drifted:
+                self.findings.append(judging.drift(drifted, rules))
+
+    def _benefit(self) -> None:
+        rules = self.spec.rules
+        for suite in self._of_metric("gold"):
+            scored = self._ask(suite)
+            if suite is not self.held_out.suite:
+                self.findings += judging.likeness(scored, rules)
+                continue
+            others = [metric for metric in judging.LIKENESS if metric != rules.primary]
+            self.findings += [
+                judging.primary(scored, rules),
+                *judging.likeness(scored, rules, others),
+                *judging.slices(scored, rules.primary, "benefit", rules),
+            ]
+            likely = self._gold_likelihoods(suite, scored)
+            if likely:
+                self.findings.append(judging.likelihood(likely, rules))
+        preferred = self._preferences(self.held_out.pairs)
+        if preferred:
+            self.findings += judging.preference(preferred, rules)
+
+    def _cost(self) -> None:
+        for suite in self._of_metric("drift"):
+            scored = [one for one in self.scored if one.suite == suite.name]
+            self.findings += judging.cost(scored, self.spec.rules)
+
+    def _of_metric(self, *names: str) -> list[Suite]:
+        return [suite for suite in self.suites if suite.metric in names]
+
+    def _ask(self, suite: Suite) -> list[Scored]:
+        answers = self._evidence.answers(suite, ARMS)
+        self.texts[suite.name] = {item.id: {arm: answers[arm][item.id].text for arm in ARMS} for item in suite.items}
+        scored = scoring.score(suite, {arm: answers[arm] for arm in ARMS})
+        self.scored += scored
+        return scored
+
+    def _drift(self, suite: Suite) -> list[Scored]:
+        """The items of `suite` with the mean likelihood of the base model's own answers: the base's is "baseline"."""
+        said = self._evidence.answers(suite, ["base" if self.spec.baseline else "baseline"])
+        (answers,) = said.values()
+        cases = {
+            item.id: (item.prompt, answers[item.id].token_ids) for item in suite.items if answers[item.id].token_ids
+        }
+        likelihoods = self._evidence.likelihoods(f"{suite.name} likelihoods", cases, ("candidate", "base"))
+        drifted = [one for one in self.scored if one.suite == suite.name and one.id in likelihoods]
+        for one in drifted:
+            one.scores["candidate"]["base_logp"] = likelihoods[one.id].per_token("candidate")
+            one.scores["baseline"]["base_logp"] = likelihoods[one.id].per_token("base")
+        return drifted
+
+    def _gold_likelihoods(self, suite: Suite, scored: list[Scored]) -> list[Scored]:
+        cases = {item.id: (item.prompt, item.gold) for item in suite.items}
+        likelihoods = self._evidence.likelihoods(f"{suite.name} likelihoods", cases, ARMS)
+        likely = [one for one in scored if one.id in likelihoods]
+        for one in likely:
+            for arm in ARMS:
+                one.scores[arm]["gold_logp"] = likelihoods[one.id].per_token(arm)
+        return likely
+
+    def _preferences(self, pairs: tuple[Pair, ...]) -> list[Scored]:
+        cases = {
+            f"{pair.id}/{which}": (pair.prompt, text)
+            for pair in pairs
+            for which, text in (("chosen", pair.chosen), ("rejected", pair.rejected))
+        }
+        found = self._evidence.likelihoods("preferences", cases, (*ARMS, "base"))
+        scored = [
+            Scored(
+                "preferences",
+                pair.id,
+                (),
+                pair.group,
+                "",
+                {
+                    arm: scoring.preference(found[f"{pair.id}/chosen"], found[f"{pair.id}/rejected"], arm)
+                    for arm in ARMS
+                },
+            )
+            for pair in pairs
+            if f"{pair.id}/chosen" in found and f"{pair.id}/rejected" in found
+        ]
+        self.scored += scored
+        return scored
