@@ -18,7 +18,7 @@ from inference.evaluation.scorer import Scorer
 from inference.evaluation.scoring import ARMS, Scored
 from inference.evaluation.spec import EvaluationSpec
 from inference.evaluation.suites import Suite
-from inference.serving import model_files
+from inference import model_files
 
 ANSWERS = "answers.jsonl"
 
