@@ -103,6 +103,7 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "review.superseded": (_("Something new was said since; there is a newer review of it."), 409, False),
     "examples.malformed": (_("Line {line} cannot be read: {reason}. Nothing was imported."), 400, False),
     "snapshot.empty": (_("There is no example that may be learned from."), 409, False),
+    "snapshot.busy": (_("The examples change faster than they can be frozen. Try again later."), 503, True),
     "snapshot.erased": (_("Of this snapshot something had to be erased; its files are gone for good."), 410, False),
     "training.unknown_setting": (_("A training has no setting of this name: {name}."), 400, False),
     "training.no_base_model": (

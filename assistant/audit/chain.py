@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 from assistant.audit.models import AuditEvent, AuditHead
 
 ONLY_HEAD = 1
+MAX_REASON_CHARS = 500
 _COVERED = ("number", "actor_pseudonym", "action", "object_kind", "object_id", "before", "after", "reason", "prev_hash")
 
 
@@ -57,7 +58,7 @@ def record(
         object_id=str(object_id),
         before=before or {},
         after=after or {},
-        reason=reason,
+        reason=reason[:MAX_REASON_CHARS],
         prev_hash=head.sha256,
     )
     event.sha256 = sha256_of(event)

@@ -19,14 +19,14 @@ def look_at(person_id: UUID, message: Message, *, is_news: bool) -> None:
     """Open, change or take away the review of what this person says about this reply. What was decided before stays
     decided, until something new is said (`is_news`)."""
     cause = _cause(person_id, message)
-    pending = Review.objects.filter(message=message, person_id=person_id, state=State.PENDING)
+    pending = {"message": message, "person_id": person_id, "state": State.PENDING}
     if cause is None:
-        pending.delete()
+        Review.objects.filter(**pending).delete()
     elif is_news:
         # Whoever approved something first approved what was said before.
         anew = {"cause": cause, "reviewer": None, "answer": "", "is_edited": False}
-        if not pending.update(**anew):
-            Review.objects.create(message=message, conversation=message.conversation, person_id=person_id, cause=cause)
+        begun = {"cause": cause, "conversation": message.conversation}
+        Review.objects.update_or_create(**pending, defaults=anew, create_defaults=begun)
 
 
 def waiting_for(reviewer: Person) -> QuerySet[Review]:

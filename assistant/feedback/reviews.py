@@ -20,7 +20,7 @@ from django.utils import timezone
 from assistant.accounts.models import Person
 from assistant.audit import chain
 from assistant.chat.branches import path_to
-from assistant.chat.texts import checked
+from assistant.chat.texts import checked, storable
 from assistant.errors import AssistantError
 from assistant.feedback.models import Feedback, Review
 from assistant.feedback.queue import waiting_for
@@ -28,7 +28,6 @@ from assistant.feedback.queue import waiting_for
 State = Review.State
 # Longer than it takes to judge one; then somebody else may.
 ASSIGNED_FOR = timedelta(minutes=15)
-MAX_REASON_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,7 @@ def _auditable(review: Review) -> dict[str, str]:
 
 
 def _reason(reason: str) -> str:
-    reason = " ".join(reason.split())[:MAX_REASON_CHARS]
+    reason = " ".join(storable(reason).split())
     if not reason:
         raise AssistantError("review.reason_missing")
-    return reason
+    return reason[: chain.MAX_REASON_CHARS]

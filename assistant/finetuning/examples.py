@@ -38,6 +38,8 @@ BASE_WEIGHTS = {
 SERIOUS = {"incorrect", "unsafe"}
 SERIOUS_WEIGHT = 0.3
 
+_AT_ONCE = 500
+
 _STATUS_AFTER = {
     Review.State.PENDING: (Status.PENDING, ""),
     Review.State.ACCEPTED: (Status.APPROVED, ""),
@@ -97,24 +99,22 @@ class _Reply:
         )
 
 
-@transaction.atomic
 def build() -> Counter[str]:
-    """Bring all examples from feedback up to date; returns how many there are of each status, and how many are new."""
+    """Bring all examples from feedback up to date; returns how many there are of each status, how many are new, and how
+    many lost their origin. Not one transaction: it would keep everybody else from writing for as long as it takes."""
     outcome: Counter[str] = Counter()
     keys = set()
     for example in _all():
         clean(example)
-        if example.key in keys:
-            continue
-        keys.add(example.key)
-        stored, is_new = _store(example)
-        outcome["new"] += is_new
-        outcome[stored.status] += 1
-    gone = Example.objects.exclude(source=Source.IMPORT).exclude(status=Status.REJECTED)
-    for row in gone.only("id", "key").iterator():
-        if row.key not in keys:
-            Example.objects.filter(pk=row.pk).update(status=Status.REJECTED, why="origin_gone")
-            outcome["withdrawn"] += 1
+        if example.key not in keys:
+            keys.add(example.key)
+            outcome["new"] += _store(example)
+            outcome[example.status] += 1
+    living = Example.objects.exclude(source=Source.IMPORT).exclude(status=Status.REJECTED)
+    gone = [id_ for id_, key in living.values_list("id", "key") if key not in keys]
+    for at in range(0, len(gone), _AT_ONCE):
+        rows = Example.objects.filter(pk__in=gone[at : at + _AT_ONCE])
+        outcome["origin_gone"] += rows.update(status=Status.REJECTED, why="origin_gone")
     return outcome
 
 
@@ -128,17 +128,19 @@ def release(person_id: UUID | None, example_ids: list[UUID], reason: str) -> int
     return Example.objects.filter(pk__in=released).update(is_released=True)
 
 
-def _store(example: Example) -> tuple[Example, bool]:
-    stored = Example.objects.filter(key=example.key).first()
-    if stored:
-        changes = {"status": example.status, "why": example.why, "base_weight": example.base_weight}
-        Example.objects.filter(pk=stored.pk).update(**changes)
-        stored.status = example.status
-        return stored, False
+@transaction.atomic
+def _store(example: Example) -> bool:
+    """Whether it is new; one that is not gets the status of now."""
+    changes = {"status": example.status, "why": example.why, "base_weight": example.base_weight}
+    if Example.objects.filter(key=example.key).update(**changes):
+        return False
+    # Erased since it was read: an example of nobody would outlive them.
+    if not Message.objects.filter(pk=str(example.message_id)).exists():
+        return False
     example.save(force_insert=True)
     events = FeedbackEvent.objects.filter(rater=example.person_id)
     example.events.set(events.filter(Q(message=example.message_id) | Q(other=example.message_id)))
-    return example, True
+    return True
 
 
 def _all() -> Iterator[Example]:

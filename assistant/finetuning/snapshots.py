@@ -25,6 +25,7 @@ from assistant.finetuning.models import DatasetSnapshot, Example, SnapshotItem
 
 SPLITS = ("train", "dev", "test")
 MANIFEST_VERSION = 1
+_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -92,14 +93,24 @@ def manifest_of(planned: Plan) -> dict[str, Any]:
     }
 
 
-@transaction.atomic
 def build(person_id: UUID | None = None) -> DatasetSnapshot:
-    """Freeze what `plan` says. The same rows again are the same snapshot. Raises snapshot.empty."""
+    """Freeze what `plan` says. The same rows again are the same snapshot. Raises snapshot.empty, snapshot.busy."""
     remove_erased_files()
-    planned = plan()
-    if not planned.rows:
-        raise AssistantError("snapshot.empty")
-    _keep_places(planned)
+    for _ in range(_TRIES):
+        planned = plan()
+        if not planned.rows:
+            raise AssistantError("snapshot.empty")
+        if snapshot := _freeze(planned, person_id):
+            return snapshot
+    raise AssistantError("snapshot.busy")
+
+
+@transaction.atomic
+def _freeze(planned: Plan, person_id: UUID | None) -> DatasetSnapshot | None:
+    """None: something of the plan was erased or put elsewhere while it was made. It is made outside of a transaction,
+    since it takes long, and SQLite would let nobody else write."""
+    if not _keep_places(planned):
+        return None
     items = _items(planned)
     lines = _lines(items)
     sha256 = files.hash_of(lines)
@@ -133,15 +144,18 @@ def salt() -> str:
     return salted_hmac("parley.split", "1", algorithm="sha256").hexdigest()
 
 
-def _keep_places(planned: Plan) -> None:
-    """From now on they are what they are: the next plan finds them so."""
-    changed = []
-    for example in Example.objects.only("id", "group", "split").filter(status=Example.Status.APPROVED):
-        place = planned.placed.get(example.id)
-        if place and place != (example.group, example.split):
-            example.group, example.split = place
-            changed.append(example)
-    Example.objects.bulk_update(changed, ["group", "split"], batch_size=200)
+def _keep_places(planned: Plan) -> bool:
+    """From now on they are what they are: the next plan finds them so. False: one of them is gone, no longer approved,
+    or has got another place meanwhile."""
+    approved = Example.objects.select_for_update().filter(status=Example.Status.APPROVED).order_by("id")
+    places = {id_: (group, split) for id_, group, split in approved.values_list("id", "group", "split")}
+    if any(places.get(id_, ("", "gone"))[1] not in ("", split) for id_, (_, split) in planned.placed.items()):
+        return False
+    for id_, (group, split) in planned.placed.items():
+        if places[id_] != (group, split):
+            # One by one is three times as fast as bulk_update, which would make one long expression of it.
+            Example.objects.filter(pk=id_).update(group=group, split=split)
+    return True
 
 
 def _items(planned: Plan) -> list[SnapshotItem]:

@@ -77,6 +77,7 @@ def test_the_same_file_again_adds_nothing() -> None:
         ({"prompt": [USER], "completion": [GOOD, GOOD]}, "one message of the assistant"),
         ({"prompt": [{"role": "tool", "content": "x"}], "completion": [GOOD]}, "prompt.0.role"),
         ({"prompt": [USER], "completion": ""}, "completion.0.content"),
+        ({"prompt": " \n", "completion": [GOOD]}, "there is nothing in it"),
         ({"prompt": [USER], "completion": [GOOD], "label": "yes"}, "label"),
         ({"prompt": [USER], "completion": [GOOD], "weight": 2}, "weight"),
     ],
@@ -159,5 +160,7 @@ def test_the_command_fails_with_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(CommandError, match=r"Line 1 cannot be read: prompt Field required\. Nothing was imported\."):
         call_command("examples", "import", file)
+    with pytest.raises(CommandError, match=r"at most 100 characters"):
+        call_command("examples", "import", file, source="x" * 101)
     with pytest.raises(CommandError, match=r"cannot be read: No such file"):
         call_command("examples", "import", tmp_path / "none.jsonl")

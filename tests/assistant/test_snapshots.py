@@ -30,6 +30,7 @@ TOPICS = ("rivers", "lakes", "clouds", "stones", "trees", "bridges", "harbours",
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, settings: Settings) -> None:
     settings.DATA_DIR = tmp_path
+    settings.SECRET_KEY = "the same splits in each run of the tests"
 
 
 def store(*rows: Example) -> list[Example]:
@@ -229,3 +230,37 @@ def test_the_commands_tell_what_was_made(capsys: pytest.CaptureFixture[str]) -> 
     assert rebuilt == str(folder_of(snapshot.sha256))
     with pytest.raises(CommandError, match="No snapshot has this hash"):
         call_command("snapshot", "rebuild", "zz")
+
+
+@pytest.mark.parametrize("change", [{"split": "test"}, {"split": "train"}, None])
+def test_what_changes_while_a_plan_is_made_is_planned_again(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, str] | None
+) -> None:
+    first, *_ = imported(3)
+    plan, plans = snapshots.plan, 0
+
+    def plan_and_be_late() -> snapshots.Plan:
+        nonlocal plans
+        plans, planned = plans + 1, plan()
+        if plans == 1:
+            row = Example.objects.filter(pk=first.pk)
+            row.update(**change) if change else row.delete()
+        return planned
+
+    monkeypatch.setattr(snapshots, "plan", plan_and_be_late)
+    snapshot = snapshots.build()
+
+    assert snapshot.rows == (3 if change else 2)
+    if change:
+        assert (
+            SnapshotItem.objects.get(example=first).split == Example.objects.get(pk=first.pk).split == change["split"]
+        )
+
+
+def test_what_never_stands_still_is_not_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported(3)
+    monkeypatch.setattr(snapshots, "_keep_places", lambda planned: False)
+
+    with pytest.raises(AssistantError, match=r"snapshot\.busy"):
+        snapshots.build()
+    assert not DatasetSnapshot.objects.exists()

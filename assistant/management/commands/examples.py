@@ -14,6 +14,8 @@ from assistant.errors import AssistantError
 from assistant.finetuning import examples, importing
 from assistant.finetuning.models import Example
 
+MAX_NAME_CHARS = 100
+
 
 class Command(BaseCommand):
     help = "Makes examples of feedback, takes them in from files, and shows them."
@@ -39,11 +41,14 @@ class Command(BaseCommand):
 
     def _import(self, options: dict[str, Any]) -> None:
         file: Path = options["file"]
+        origin = options["source"] or file.name
+        if max(len(origin), len(options["licence"])) > MAX_NAME_CHARS:
+            raise CommandError(f"--source and --licence have at most {MAX_NAME_CHARS} characters.")
         try:
             with file.open("rb") as lines:
                 outcome = importing.import_lines(
                     lines,
-                    origin=options["source"] or file.name,
+                    origin=origin,
                     licence=options["licence"],
                     is_simulated=options["simulated"],
                 )
