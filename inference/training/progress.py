@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -68,23 +67,28 @@ class Progress:
 
 
 class Clock:
-    """How fast this process trains, and how long the rest takes at that rate."""
+    """How fast this process trains, and how long the rest takes at that rate and with as long checks as the last."""
 
-    def __init__(self, tokens_left: int) -> None:
-        self._began_at = time.monotonic()
-        self._tokens = 0
-        self._tokens_left = tokens_left
+    def __init__(self, tokens_left: int, checks_left: int) -> None:
+        self._tokens_left, self._checks_left = tokens_left, checks_left
+        self._tokens, self._seconds, self._check_s = 0, 0.0, 0.0
 
-    def took(self, tokens: int) -> None:
+    def step_took(self, tokens: int, seconds: float) -> None:
         self._tokens += tokens
+        self._tokens_left -= tokens
+        self._seconds += seconds
+
+    def check_took(self, seconds: float) -> None:
+        self._checks_left -= 1
+        self._check_s = seconds
 
     @property
     def tokens_per_s(self) -> float:
-        return self._tokens / max(time.monotonic() - self._began_at, 1e-9)
+        return self._tokens / max(self._seconds, 1e-9)
 
     @property
     def eta_s(self) -> float:
-        return (self._tokens_left - self._tokens) / max(self.tokens_per_s, 1e-9)
+        return self._tokens_left / self.tokens_per_s + self._checks_left * self._check_s
 
 
 def rss_mb() -> int:

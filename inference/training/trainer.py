@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from inference.training import adapter, losses
@@ -78,7 +79,7 @@ class AdapterTrainer(Trainer):
         self._base_name = base_name
         self._progress = progress
         self._interruption = interruption
-        self._clock = Clock(plan.tokens - history.tokens)
+        self._clock = Clock(plan.tokens - history.tokens, len(plan.checks) - len(history.checks))
         self._began_at = time.monotonic()
         self._seconds_before = history.seconds
         self._saved_at = time.monotonic()
@@ -86,6 +87,8 @@ class AdapterTrainer(Trainer):
     def training_step(self, model: Any, inputs: list[Packed], num_items_in_batch: Any = None) -> Tensor:
         """Add up the gradients of all micro-batches of one step. Raises Stopped, EnoughTrained, TrainingFailure."""
         self.check_if_due()
+        self._step_began_at = time.monotonic()
+        self._step_rate = self._get_learning_rate()
         step = self.state.global_step + 1
         model.train()
         torch.manual_seed((self._spec.seed + step) % 2**63)
@@ -127,7 +130,7 @@ class AdapterTrainer(Trainer):
         step = self.state.global_step
         planned = self._plan.steps[step - 1]
         tokens = sum(row.tokens for batch in planned.micro_batches for row in batch.rows)
-        self._clock.took(tokens)
+        self._clock.step_took(tokens, time.monotonic() - self._step_began_at)
         self.history.tokens += tokens
         for name, (total, weight) in self._step_losses.items():
             before = self.history.losses.get(name, (0.0, 0.0))
@@ -137,7 +140,7 @@ class AdapterTrainer(Trainer):
             len(self._plan.steps),
             _means(self._step_losses),
             epoch=round(step / self._plan.steps_per_epoch, 3),
-            lr=self._get_learning_rate(),
+            lr=self._step_rate,
             tokens_per_s=round(self._clock.tokens_per_s, 1),
             eta_s=round(self._clock.eta_s, 1),
         )
@@ -145,6 +148,7 @@ class AdapterTrainer(Trainer):
             self.save()
 
     def _check(self, step: int) -> None:
+        began_at = time.monotonic()
         self.model.eval()
         nll = mean_loss(self.model, self._dev, self._spec.batch.tokens, self._interruption) if self._dev else None
         anchor_nll = mean_loss(self.model, self._anchors, self._spec.batch.tokens, self._interruption)
@@ -153,6 +157,7 @@ class AdapterTrainer(Trainer):
         name = self._checkpoints.next_name
         checks.append(Check(step, nll, anchor_nll, drift, _means(self.history.losses), name))
         self.history.losses = {}
+        self._clock.check_took(time.monotonic() - began_at)
         self.save()
         is_best = self.history.best(self._spec.stopping.drift_budget) is checks[-1]
         self._progress.dev(step, nll=nll, drift=drift, is_best=is_best)
@@ -177,6 +182,18 @@ class AdapterTrainer(Trainer):
             Packed(batch, pack([turn for row in batch.rows for turn in row.turns], self.args.device))
             for batch in step.micro_batches
         ]
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+        """Up in a line, then down to 0; transformers' own begins with a step at rate 0, and here steps are few."""
+        rising = math.ceil(self._spec.optimizer.warmup * num_training_steps)
+
+        def share(step: int) -> float:
+            left = (num_training_steps - step) / max(1, num_training_steps - rising)
+            return min((step + 1) / (rising + 1), left)
+
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, share)
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
@@ -260,8 +277,6 @@ def _arguments(spec: TrainingSpec, plan: Plan, folder: Path) -> TrainingArgument
         learning_rate=spec.optimizer.learning_rate,
         weight_decay=spec.optimizer.weight_decay,
         max_grad_norm=spec.optimizer.max_grad_norm,
-        lr_scheduler_type="linear",
-        warmup_steps=math.ceil(spec.optimizer.warmup * len(plan.steps)),
         activation_checkpointing=spec.batch.gradient_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False},
         seed=spec.seed % 2**32,

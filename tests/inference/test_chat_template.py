@@ -108,3 +108,48 @@ def test_a_tokenizer_without_a_template_is_refused(tokenizer: PreTrainedTokenize
     bare.chat_template = None
     with pytest.raises(ValueError, match="no chat template"):
         ChatTemplate(bare)
+
+
+@given(st.text(st.characters(categories=["L", "N", "P"]), min_size=1))
+def test_prompt_and_answer_of_a_turn_are_what_the_template_writes_as_far_as_an_engine_would(answer: str) -> None:
+    messages = conversation(2)
+    turn = TEMPLATE.fit_turn(messages, answer, max_length=100_000)
+    written = TEMPLATE.encode([*messages, ChatMessage("assistant", answer)], add_generation_prompt=False)
+    end = TOKENIZER.convert_tokens_to_ids("<|im_end|>")
+    assert turn.prompt_ids == TEMPLATE.fit_to_context(messages, 10, 100_000).token_ids
+    assert turn.answer_ids[-1] == end
+    assert written[: len(turn.token_ids)] == turn.token_ids
+    assert end not in written[len(turn.token_ids) :]
+
+
+@given(HOSTILE.filter(lambda text: "\ue000" not in text and "\uf8ff" not in text))
+def test_an_answer_can_end_only_where_it_ends(text: str) -> None:
+    ids = TEMPLATE.encode_answer(text)
+    assert TOKENIZER.decode(ids) == f"{text}<|im_end|>"
+    assert [i for i in ids if i in CONTROL_IDS] == list(ids[-1:])
+
+
+def test_the_mask_of_a_turn_covers_the_answer() -> None:
+    turn = TEMPLATE.fit_turn(conversation(0), "An answer", max_length=1000)
+    masked = [i for i, is_answer in zip(turn.token_ids, turn.answer_mask, strict=True) if is_answer]
+    assert TOKENIZER.decode(masked) == "An answer<|im_end|>"
+
+
+def test_a_turn_gives_up_its_oldest_messages_for_the_answer() -> None:
+    messages = conversation(4)
+    whole = TEMPLATE.fit_turn(messages, "A long answer " * 5, max_length=1000)
+    turn = TEMPLATE.fit_turn(messages, "A long answer " * 5, max_length=len(whole.token_ids) - 1)
+    assert turn.answer_ids == whole.answer_ids
+    assert turn.dropped_messages == 2
+    with pytest.raises(PromptError):
+        TEMPLATE.fit_turn(messages, "A long answer " * 5, max_length=len(whole.answer_ids) + 5)
+
+
+def test_a_template_that_writes_thoughts_before_an_answer_cannot_be_trained_on() -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = tokenizer.chat_template.replace(
+        "message['content']", "('<think></think>' if message['role'] == 'assistant' else '') + message['content']"
+    )
+    with pytest.raises(PromptError) as caught:
+        ChatTemplate(tokenizer).encode_answer("Hi")
+    assert caught.value.failure.code == "training.template_unsuitable"

@@ -44,7 +44,7 @@ def test_a_model_that_drifts_at_once_is_not_kept(write_spec: SpecWriter, tmp_pat
     status, events = run(
         write_spec(
             some_rows(),
-            optimizer={"learning_rate": 0.1},
+            optimizer={"learning_rate": 1.0},
             replay={"share": 0.0, "max_tokens": 8},
             stopping={"drift_budget": 1e-6, "patience": 2},
         )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from inference.contract import AdapterRef
 from tests.inference.listening import Listener, ask, ids_of
 from tests.inference.training.conftest import SpecWriter, sft, some_rows
 from tests.inference.training.running import run
+from tests.product import ROOT
 
 
 def test_a_run_writes_an_adapter_that_the_engine_serves_and_that_has_learned(
@@ -29,3 +34,21 @@ def test_a_run_writes_an_adapter_that_the_engine_serves_and_that_has_learned(
     )
     assert adapted[-1].kind == "finished"
     assert ids_of(adapted) != ids_of(base)
+
+
+def test_the_same_from_a_shell(write_spec: SpecWriter, tmp_path: Path) -> None:
+    spec = write_spec(some_rows(), [sft(100), sft(101)], epochs=1)
+    command = [sys.executable, "-m", "inference.training", str(spec)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    phases = [event["phase"] for event in events if event["event"] == "phase"]
+    assert list(dict.fromkeys(phases)) == ["prepare", "replay", "reference", "train", "finish"]
+    steps = [event for event in events if event["event"] == "step"]
+    assert [event["step"] for event in steps] == list(range(1, steps[0]["steps"] + 1))
+    assert {name for event in steps for name in event["loss"]} == {"sft", "preference", "unpaired", "replay"}
+    assert all(event["lr"] >= 0 and event["tokens_per_s"] > 0 and event["rss_mb"] > 0 for event in steps)
+    assert steps[0]["lr"] == pytest.approx(2.5e-4), "the rate rises from the first step on"
+    assert steps[0]["eta_s"] > steps[-1]["eta_s"]
+    assert [event["step"] for event in events if event["event"] == "dev"][:1] == [0]
+    assert list((tmp_path / "run" / "logs").glob("events.*"))
