@@ -41,7 +41,7 @@ def lines(clusters: list[int], flips: list[float]) -> list[Line]:
     for count in clusters:
         effect = printed_effect(count)
         for share in flips:
-            for name, times in (("no better", 0.0), ("printed effect", 1.0), ("1.5 × printed", 1.5)):
+            for name, times in (("no better", 0.0), ("printed effect", 1.0)):
                 candidate = Candidate(count, effect * times, flips=share)
                 made.append(Line(name, candidate, Counter(), Counter()))
     return made
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=int, default=2000)
     parser.add_argument("--clusters", type=int, nargs="+", default=[20, 40, 100])
-    parser.add_argument("--flips", type=float, nargs="+", default=[0.0, 0.01])
+    parser.add_argument("--flips", type=float, nargs="+", default=[0.0, 0.02])
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     heads = (

@@ -29,7 +29,7 @@ def promote(person: Person, adapter: Adapter | None, reason: str = "") -> Rollou
     if live == adapter:
         raise AssistantError("rollout.already_live")
     evaluation = _newest_evaluation(adapter, live) if adapter else None
-    has_passed = evaluation is not None and evaluation.verdict == Verdict.PASS
+    has_passed = evaluation is not None and evaluation.verdict == Verdict.PASSED
     reason = reason.strip()
     if not has_passed and not reason:
         raise AssistantError("rollout.not_proven")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
+from inference import model_files
 from inference.contract import AdapterRef
 from inference.evaluation import entities, held_out, integrity, judging, scoring, suites
 from inference.evaluation.errors import InputError
@@ -18,7 +19,6 @@ from inference.evaluation.scorer import Scorer
 from inference.evaluation.scoring import ARMS, Scored
 from inference.evaluation.spec import EvaluationSpec
 from inference.evaluation.suites import Suite
-from inference import model_files
 
 ANSWERS = "answers.jsonl"
 
@@ -29,8 +29,14 @@ class Runner:
     def __init__(self, spec: EvaluationSpec, emit: Emit, is_stopped: Callable[[], bool]) -> None:
         held_out.refuse_leaks(spec.test_snapshot, spec.training_snapshot)
         self.spec = spec
-        self.held_out = held_out.read(spec.test_snapshot, spec.answer_tokens)
-        self.suites = [*(suites.load(name) for name in spec.suites), self.held_out.suite]
+        test = held_out.read(spec.test_snapshot, spec.answer_tokens)
+
+        def under(asked: Suite) -> Suite:
+            items = (replace(item, prompt=suites.under(spec.system_message, item.prompt)) for item in asked.items)
+            return replace(asked, items=tuple(items))
+
+        self.suites = [under(suite) for suite in [*map(suites.load, spec.suites), test.suite]]
+        self.pairs = [replace(pair, prompt=suites.under(spec.system_message, pair.prompt)) for pair in test.pairs]
         if len({suite.name for suite in self.suites}) < len(self.suites):
             raise InputError("suite.invalid", "Two suites have the same name.")
         self.adapters: dict[str, AdapterRef | None] = {
@@ -85,6 +91,7 @@ class Runner:
             # Neither changes what is asked, and a run may go on with more or fewer.
             "engine": asdict(replace(self.spec.engine, model="", threads=0, max_running=1)),
             "answer_tokens": self.spec.answer_tokens,
+            "system_message": self.spec.system_message,
         }
         return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
 
@@ -135,7 +142,7 @@ class Runner:
         rules = self.spec.rules
         for suite in self._of_metric("gold"):
             scored = self._ask(suite)
-            if suite is not self.held_out.suite:
+            if suite.name != held_out.NAME:
                 self.findings += judging.likeness(scored, rules)
                 continue
             others = [metric for metric in judging.LIKENESS if metric != rules.primary]
@@ -147,7 +154,7 @@ class Runner:
             likely = self._gold_likelihoods(suite, scored)
             if likely:
                 self.findings.append(judging.likelihood(likely, rules))
-        preferred = self._preferences(self.held_out.pairs)
+        preferred = self._preferences(self.pairs)
         if preferred:
             self.findings += judging.preference(preferred, rules)
 
@@ -189,7 +196,7 @@ class Runner:
                 one.scores[arm]["gold_logp"] = likelihoods[one.id].per_token(arm)
         return likely
 
-    def _preferences(self, pairs: tuple[Pair, ...]) -> list[Scored]:
+    def _preferences(self, pairs: list[Pair]) -> list[Scored]:
         cases = {
             f"{pair.id}/{which}": (pair.prompt, text)
             for pair in pairs

@@ -7,7 +7,8 @@
  "test_snapshot": FOLDER,                           whose test.jsonl is asked
  "training_snapshot": FOLDER,                       on which the candidate was trained
  "output": FOLDER,
- "suites": ["safety", …], "answer_tokens": 256, "rules": {…}}     these three may be left out
+ "system_message": TEXT,                            for prompts that have none, as people are answered
+ "suites": ["safety", …], "answer_tokens": 256, "rules": {…}}     these four may be left out
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class EvaluationSpec:
     rules: GateRules
     suites: tuple[str, ...] = SHIPPED
     answer_tokens: int = ANSWER_TOKENS
+    system_message: str = ""
 
 
 def read(path: Path) -> EvaluationSpec:
@@ -62,6 +64,7 @@ def read(path: Path) -> EvaluationSpec:
             rules=GateRules.parse(content.get("rules", {})),
             suites=tuple(content.get("suites", SHIPPED)),
             answer_tokens=answer_tokens,
+            system_message=str(content.get("system_message", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError("spec.invalid", f"{path} cannot be used: {error!r}.") from error

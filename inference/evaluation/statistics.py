@@ -71,7 +71,7 @@ def _resampled_means(sums: Array, sizes: Array, seed: int, draws: int) -> Array:
     # In pieces, so that many clusters do not need draws × clusters numbers at once.
     piece = max(1, 2_000_000 // len(sums))
     for begin in range(0, draws, piece):
-        drawn = generator.integers(len(sums), size=(min(piece, draws - begin), len(sums)))
+        drawn = generator.integers(len(sums), size=(min(piece, draws - begin), len(sums)), dtype=np.int32)
         means[begin : begin + piece] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     return means
 

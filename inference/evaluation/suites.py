@@ -71,6 +71,12 @@ def load(name_or_path: str) -> Suite:
         raise InputError("suite.invalid", f"The suite {name_or_path} cannot be used: {error!r}.") from error
 
 
+def under(system_message: str, prompt: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+    """`prompt` with `system_message` at its head, unless it has one or there is none."""
+    has_one = not system_message or prompt[0].role == "system"
+    return prompt if has_one else (ChatMessage("system", system_message), *prompt)
+
+
 def messages_of(rows: list[Mapping[str, str]]) -> tuple[ChatMessage, ...]:
     """Messages as the files write them. Raises ValueError unless the last one is a person's."""
     if not rows or rows[-1]["role"] != "user" or any(row["role"] not in get_args(Role) for row in rows):

@@ -67,8 +67,8 @@ class EvaluationRun(Run):
     """A candidate and what answers now, on the same held-out items; the verdict of rules that stood before."""
 
     class Verdict(models.TextChoices):
-        PASS = "pass"  # noqa: S105  # no password
-        FAIL = "fail"
+        PASSED = "pass"
+        FAILED = "fail"
         NOT_ENOUGH_EVIDENCE = "not_enough_evidence"
 
     adapter = models.ForeignKey("assistant.Adapter", on_delete=models.CASCADE, related_name="evaluation_runs")

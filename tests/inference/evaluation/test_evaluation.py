@@ -111,6 +111,15 @@ def test_a_prompt_that_the_model_cannot_read_counts_for_nobody(spec: Spec, evalu
     assert (found["chrf"]["n"], found["gold_logp"]["n"]) == (4, 3)
 
 
+def test_prompts_are_asked_under_the_product_s_system_message(spec: Spec, evaluate: Evaluate, tmp_path: Path) -> None:
+    small = {**spec, "suites": []}
+    without = evaluate({**small, "output": str(tmp_path / "without")})
+    under = evaluate({**small, "output": str(tmp_path / "under"), "system_message": "A story about rivers and boats."})
+    assert under["plan_sha256"] != without["plan_sha256"]
+    golds = [next(f for f in result["findings"] if f["metric"] == "gold_logp") for result in (without, under)]
+    assert golds[0]["estimate"] != golds[1]["estimate"]
+
+
 def test_equal_names_of_suites_are_refused(spec: Spec, evaluate: Evaluate) -> None:
     with pytest.raises(InputError, match="same name"):
         evaluate({**spec, "suites": ["smoke", "smoke"]})

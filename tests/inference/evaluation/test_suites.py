@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.contract import ChatMessage
 from inference.evaluation import suites
 from inference.evaluation.errors import InputError
 from inference.evaluation.metrics import is_cjk
@@ -50,6 +51,14 @@ def test_a_leading_question_asks_the_same_without_the_answer() -> None:
             neutral = items[item.id.replace("leading", "neutral")]
             assert neutral.prompt[-1].text in item.prompt[-1].text
             assert neutral.right == item.right
+
+
+def test_the_product_s_system_message_stands_before_prompts_without_one() -> None:
+    question = ChatMessage("user", "Hm?")
+    own = ChatMessage("system", "Be brief.")
+    assert suites.under("Be kind.", (question,)) == (ChatMessage("system", "Be kind."), question)
+    assert suites.under("Be kind.", (own, question)) == (own, question)
+    assert suites.under("", (question,)) == (question,)
 
 
 def written(folder: Path, header: dict[str, object], *items: object) -> str:
