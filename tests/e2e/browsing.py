@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,6 +61,11 @@ def send(page: Page, text: str) -> None:
         button.tap()
     else:
         composer(page).press("Enter")
+
+
+def until_new_chat(page: Page) -> None:
+    """Wait until a new chat has come in the place of what was open."""
+    expect(page).to_have_url(re.compile(r":\d+/$"))
 
 
 def questions(page: Page) -> Locator:

@@ -7,7 +7,18 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browsing import Visitor, ask, composer, questions, replies, send, text_of, until_state, until_words
+from tests.e2e.browsing import (
+    Visitor,
+    ask,
+    composer,
+    questions,
+    replies,
+    send,
+    text_of,
+    until_new_chat,
+    until_state,
+    until_words,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -46,7 +57,7 @@ def test_the_sheet_opens_by_keys_and_by_the_account_menu(page: Page) -> None:
 def test_one_moves_between_conversations_and_begins_a_new_one(page: Page) -> None:
     ask(page, "The older")
     page.keyboard.press("Control+Shift+O")
-    page.wait_for_url("**/")
+    until_new_chat(page)
     ask(page, "The newer")
 
     page.keyboard.press("Alt+ArrowDown")
@@ -64,7 +75,7 @@ def test_a_conversation_is_deleted_with_a_way_back(page: Page) -> None:
 
     page.keyboard.press("Control+Shift+Backspace")
 
-    page.wait_for_url("**/")
+    until_new_chat(page)
     expect(link).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     expect(link).to_be_visible()

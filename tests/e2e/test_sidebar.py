@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browsing import Visitor, ask, replies
+from tests.e2e.browsing import Visitor, ask, replies, until_new_chat
 
 pytestmark = pytest.mark.e2e
 
@@ -80,7 +80,7 @@ def test_deleting_the_open_conversation_can_be_undone(page: Page) -> None:
 
     choose(page, "What is a tide?", "Delete")
 
-    page.wait_for_url("**/")
+    until_new_chat(page)
     expect(entry(page, "What is a tide?")).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     expect(entry(page, "What is a tide?")).to_be_visible()

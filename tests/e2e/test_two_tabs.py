@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 from inference.serving.scripted import scripted_text
-from tests.e2e.browsing import Visitor, questions, replies, send, until_state
+from tests.e2e.browsing import Visitor, questions, replies, send, until_new_chat, until_state
 from tests.product import Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -110,7 +110,7 @@ class TwoTabs(RuleBasedStateMachine):
         item.hover()
         item.get_by_role("button").click()
         page.locator("#conversation-menu").get_by_role("button", name="Delete").click()
-        page.wait_for_url("**/")
+        until_new_chat(page)
         page.get_by_role("button", name="Undo").click()
         expect(item).to_be_visible()
         page.goto(self.address)
