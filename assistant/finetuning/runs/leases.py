@@ -27,12 +27,9 @@ def claim(kinds: Iterable[type[Run]]) -> Run | None:
     return None
 
 
-def beat(run: Run, progress: dict[str, Any] | None) -> bool:
+def beat(run: Run, progress: dict[str, Any]) -> bool:
     """Say that it is worked on, and how far it is. False when the lease is lost."""
-    changes: dict[str, Any] = {"beat_at": Now()}
-    if progress is not None:
-        changes["progress"] = progress
-    return bool(_own(run).update(**changes))
+    return bool(_own(run).update(beat_at=Now(), progress=progress))
 
 
 def is_cancelled(run: Run) -> bool:

@@ -46,7 +46,8 @@ class RunRunner:
         self._draining = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="run-runner")
         self._last_beat = self._busy_until = self._kill_at = 0.0
-        self._progress: dict[str, Any] | None = None
+        self._progress: dict[str, Any] = {}
+        self._has_news = False
         self._failure: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -96,7 +97,7 @@ class RunRunner:
         run = leases.claim(self._kinds)
         if run is None:
             return
-        self._run, self._progress, self._failure = run, None, {}
+        self._run, self._progress, self._failure = run, {}, {}
         self._kill_at = 0.0
         kind = self._kinds[type(run)]
         try:
@@ -125,18 +126,19 @@ class RunRunner:
             if event.get("event") == "failed":
                 self._failure = event
             else:
-                self._progress = {**(self._progress or {}), **event}
+                self._progress |= event
+                self._has_news = True
         if status is not None:
             self._settle(status)
             return
         now = time.monotonic()
-        if now - self._last_beat >= BEAT_S or self._progress is not None:
+        if now - self._last_beat >= BEAT_S or self._has_news:
             if not leases.beat(run, self._progress):
                 log.warning("run %s was taken over or deleted", run.pk)
                 child.kill()
                 self._forget()
                 return
-            self._last_beat, self._progress = now, None
+            self._last_beat, self._has_news = now, False
         if leases.is_cancelled(run):
             self._kill_at = self._kill_at or now + CANCEL_GRACE_S
             child.kill() if now > self._kill_at else child.ask_to_stop()

@@ -85,6 +85,8 @@ def _show(bar: tqdm[Any], progress: dict[str, Any]) -> None:
     bar.total = progress.get("steps")
     bar.n = progress.get("step", 0)
     bar.set_description(progress.get("phase", "queued"), refresh=False)
-    told = {name: f"{progress[name]:.4g}" for name in ("loss", "tokens_per_second", "eta_s") if name in progress}
-    bar.set_postfix(told, refresh=False)
+    losses = {name: f"{loss:.3f}" for name, loss in progress.get("loss", {}).items()}
+    bar.set_postfix(
+        {**losses, "tokens/s": progress.get("tokens_per_s"), "s left": progress.get("eta_s")}, refresh=False
+    )
     bar.refresh()
