@@ -14,7 +14,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from inference.serving import adapters, model_files
+from inference import model_files
+from inference.serving import adapters
 from tests.inference.evaluation.rows import correction, preference, snapshot
 
 ANSWER = "I am fine, thank you very much."
