@@ -232,6 +232,16 @@ def test_the_commands_tell_what_was_made(capsys: pytest.CaptureFixture[str]) -> 
         call_command("snapshot", "rebuild", "zz")
 
 
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_what_was_in_a_snapshot_decides_for_what_is_like_it_even_when_it_may_not_be_used(split: str) -> None:
+    (first,) = store(example("What is a tide, and why?", "The sea rises.", split=split, group="g", status="rejected"))
+    store(example("what is a tide and why", "Water that comes and goes."))
+
+    snapshot = snapshots.build()
+
+    assert [(item.split, item.example_id == first.pk) for item in snapshot.items.all()] == [(split, False)]
+
+
 @pytest.mark.parametrize("change", [{"split": "test"}, {"split": "train"}, None])
 def test_what_changes_while_a_plan_is_made_is_planned_again(
     monkeypatch: pytest.MonkeyPatch, change: dict[str, str] | None
