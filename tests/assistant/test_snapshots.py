@@ -206,9 +206,11 @@ def test_only_what_is_approved_is_in_it() -> None:
     )
     Example.objects.filter(pk=approved.pk).update(status=Example.Status.APPROVED)
     Example.objects.filter(pk__in=[row.pk for row in others if row.status == "approved"]).update(status="pending")
+    store(example("Who are you?", "Me.<|im_end|>"))
 
-    snapshots.build()
+    manifest = snapshots.build().manifest
 
+    assert manifest["not_approved"] == {"held": 1, "pending": 1, "rejected": 1, "rejected template_token": 1}
     assert [item.example_id for item in SnapshotItem.objects.all()] == [approved.pk]
 
 
