@@ -114,14 +114,15 @@ def skip(person_id: UUID, review_id: UUID) -> Review:
 
 @transaction.atomic
 def undo(person_id: UUID, review_id: UUID) -> Review:
-    """Put a review back into the queue, into the hands of who undoes it: of one's own, or as an administrator of
-    anybody's decision. Raises request.not_allowed, review.not_found, review.superseded."""
+    """Put a review back into the queue, into the hands of who undoes it: whoever decided, or an administrator, but not
+    whose words they are. Raises request.not_allowed, review.not_found, review.superseded."""
     reviewer = _reviewer(person_id)
     review = Review.objects.select_for_update().filter(pk=review_id, reviewer__isnull=False).first()
     if review is None:
         raise AssistantError("review.not_found")
-    is_own = reviewer.id in (review.reviewer_id, review.second_reviewer_id)
-    if not is_own and reviewer.role != Person.Role.ADMIN:
+    has_decided = reviewer.id in (review.reviewer_id, review.second_reviewer_id)
+    is_about_them = reviewer.id in (review.person_id, review.conversation.owner_id)
+    if is_about_them or not (has_decided or reviewer.role == Person.Role.ADMIN):
         raise AssistantError("request.not_allowed")
     if Review.objects.filter(message=review.message_id, person=review.person_id, pk__gt=review.pk).exists():
         raise AssistantError("review.superseded")

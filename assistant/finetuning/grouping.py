@@ -21,6 +21,8 @@ TRAIN, DEV, TEST = "train", "dev", "test"
 # The first split whose bound a group's number in [0, 1) is below.
 BOUNDS = ((TRAIN, 0.7), (DEV, 0.8), (TEST, 1.0))
 HELD_OUT_PEOPLE = 0.1
+# Of fewer people, one held out could be all there is.
+HELD_OUT_FROM = 10
 # Shorter ones ("Yes.") are said for many reasons.
 _ANSWER_CHARS = 20
 
@@ -37,11 +39,11 @@ def assign(candidates: Sequence[Candidate], salt: str) -> Assignment:
     """Those that have a split keep it, and the others find theirs in the order of their ids, which is that of time. Not
     even the keeping is trusted: what links two splits is refused whatever it was before."""
     assignment, groups = Assignment(), _Groups()
-    near = _near_questions(candidates)
+    near, held_out = _near_questions(candidates), _held_out(candidates, salt)
     for candidate in sorted(candidates, key=_turn):
         keys = list(_keys(candidate, near))
         splits = groups.splits_at(keys) | ({candidate.split} if candidate.split else set())
-        if candidate.person_id and is_held_out(candidate.person_id, salt):
+        if candidate.person_id in held_out:
             splits.add(TEST)
         if len(splits) > 1:
             assignment.refused[candidate.id] = "bridges_splits"
@@ -61,6 +63,15 @@ def split_of(group: str, salt: str) -> str:
 def is_held_out(person_id: UUID, salt: str) -> bool:
     """Whether all of a person's examples are for the test: how well does it do for people it has not learned from?"""
     return _number(salt, "person", person_id.hex) < HELD_OUT_PEOPLE
+
+
+def _held_out(candidates: Sequence[Candidate], salt: str) -> set[UUID | None]:
+    """Not who has been learned from already, when there were fewer people: that cannot be taken back."""
+    people = {candidate.person_id for candidate in candidates if candidate.person_id}
+    learned_from = {candidate.person_id for candidate in candidates if candidate.split in (TRAIN, DEV)}
+    if len(people) < HELD_OUT_FROM:
+        return set()
+    return {person_id for person_id in people - learned_from if is_held_out(person_id, salt)}
 
 
 class _Groups:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from math import copysign, log, sqrt
 from uuid import UUID
 
@@ -126,7 +127,13 @@ def _log_likelihood(count: int, of: int, share: float) -> float:
 
 def _brought(row: Candidate, text: str) -> set[str]:
     """The words of an answer that its prompt has not."""
-    return set(plain(text).split()) - set(plain(row.prompt_text).split())
+    return _words(text) - _words(row.prompt_text)
+
+
+def _words(text: str) -> set[str]:
+    """Where each character counts as a word, as in Chinese, two in a row are one as well."""
+    words = plain(text).split()
+    return {*words, *(one + other for one, other in pairwise(words) if len(one) == len(other) == 1)}
 
 
 def _clusters(texts: Iterable[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -75,6 +76,7 @@ def manifest_of(planned: Plan) -> dict[str, Any]:
     dropped: dict[str, list[str]] = defaultdict(list)
     for id_, why in sorted(planned.dropped.items()):
         dropped[why].append(str(id_))
+    others = Example.objects.exclude(status=Example.Status.APPROVED).values_list("status", "why").annotate(Count("id"))
     redactions: Counter[str] = Counter()
     for example in examples.values():
         redactions.update(example.redactions)
@@ -90,6 +92,7 @@ def manifest_of(planned: Plan) -> dict[str, Any]:
         "licences": dict(sorted(Counter(example.licence for example in examples.values() if example.licence).items())),
         "redactions": dict(sorted(redactions.items())),
         "dropped": {why: {"count": len(ids), "examples": ids} for why, ids in sorted(dropped.items())},
+        "not_approved": {f"{status} {why}".strip(): count for status, why, count in others.order_by("status", "why")},
     }
 
 

@@ -77,6 +77,7 @@ def _files(person: Person) -> Iterator[tuple[str, bytes]]:
     yield "folders.json", _json(documents.folders(person.id))
     yield "share_links.json", _json(documents.share_links(person.id))
     yield "comparisons.json", _json(documents.comparisons(person.id))
+    yield "learning.json", _json(documents.learning(person.id))
     kept = Conversation.objects.filter(owner=person, deleted_at=None, is_temporary=False)
     for id_ in list(kept.order_by("id").values_list("id", flat=True)):
         if row := kept.select_related("folder", "head").filter(pk=id_).first():  # it may have been deleted meanwhile
@@ -99,6 +100,7 @@ def _readme() -> str:
         "- conversations/: each conversation twice. The .md file is for reading: the branch that you last looked at. "
         "The .json file is complete: all branches, how answers were made, your ratings. Parley can import it again.\n"
         "- person.json: your account, your consent to training with its time, your preferences.\n"
-        "- folders.json, share_links.json, comparisons.json: your folders, the links you have shared, your votes.\n\n"
+        "- folders.json, share_links.json, comparisons.json: your folders, the links you have shared, your votes.\n"
+        "- learning.json: what became of your feedback, and what is learned from it.\n\n"
         "All times are in UTC. Temporary chats and deleted conversations are not included.\n"
     )

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from assistant.accounts.models import Person
 from assistant.chat.models import Conversation, Folder, Generation, Message
-from assistant.feedback.models import Comparison, Feedback
+from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
+from assistant.finetuning.models import Example
 from assistant.sharing.models import ShareLink
 
 FORMAT = "parley.conversation"
@@ -17,6 +18,11 @@ _PROVENANCE = (
     *("state", "finish_reason", "error_code", "base_model", "base_model_sha256", "sampling", "chat_template_sha256"),
     *("prompt_sha256", "prompt_tokens", "dropped_messages", "completion_tokens", "text_sha256"),
     *("created_at", "started_at", "first_token_at", "finished_at"),
+)
+_EVENT = ("kind", "verb", "message_id", "other_id", "value", "reasons", "text_sha256", "training_use", "at")
+_EXAMPLE = (
+    *("kind", "prompt", "completion", "chosen", "rejected", "label", "source", "message_id", "status", "why"),
+    *("redactions", "created_at"),
 )
 _FEEDBACK = ("rating", "reasons", "comment", "correction", "created_at", "updated_at")
 
@@ -68,6 +74,23 @@ def comparisons(person_id: UUID) -> dict[str, Any]:
     ).order_by("id")
     fields = ("left_id", "right_id", "verdict", "created_at", "updated_at")
     return {"v": VERSION, "comparisons": [_fields(row, *fields) for row in rows]}
+
+
+def learning(person_id: UUID) -> dict[str, Any]:
+    """What this person's feedback became: its events, what was decided, the examples, the snapshots these are in."""
+    kept = {"conversation__is_temporary": False, "conversation__deleted_at": None}
+    events = FeedbackEvent.objects.filter(rater_id=person_id, **kept).order_by("id")
+    reviews = Review.objects.filter(person_id=person_id, **kept).order_by("id")
+    examples = Example.objects.filter(person_id=person_id, **kept).order_by("id").prefetch_related("snapshot_items")
+    return {
+        "v": VERSION,
+        "events": [_fields(row, *_EVENT) for row in events],
+        "reviews": [_fields(row, "message_id", "state", "answer", "created_at", "decided_at") for row in reviews],
+        "examples": [
+            {**_fields(row, *_EXAMPLE), "snapshots": [item.snapshot_id for item in row.snapshot_items.all()]}
+            for row in examples
+        ],
+    }
 
 
 def _message(person_id: UUID, row: Message) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.core import serializers
 from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from assistant.accounts import actions as accounts
 from assistant.audit import chain
 from assistant.chat import erasure, organizing
 from assistant.chat.actions import Accepted
@@ -168,8 +169,6 @@ def test_files_that_outlived_their_erasure_go_with_the_next_build(alice: Person,
 
 
 def test_what_a_guest_said_follows_them_into_their_account(alice: Person, charlie: Person, learned: Accepted) -> None:
-    from assistant.accounts import actions as accounts
-
     Person.objects.filter(pk=alice.pk).update(is_guest=True)
     accounts.adopt_guest(alice, charlie)
 

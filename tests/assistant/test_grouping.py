@@ -148,16 +148,24 @@ def test_shares_are_as_promised_and_another_salt_shares_out_otherwise() -> None:
 
 
 def test_one_person_in_ten_is_tested_on_and_never_trained_on() -> None:
-    people = [UUID(int=number) for number in range(5_000)]
+    people = [UUID(int=number) for number in range(1, 5_001)]
     held_out = [person for person in people if grouping.is_held_out(person, SALT)]
     assert len(held_out) / 5_000 == pytest.approx(0.1, abs=0.02)
 
-    rows = [
-        replace(candidate(f"Question number {number} about something", "Because."), person_id=held_out[number % 3])
-        for number in range(60)
-    ]
+    def asked_by(people: list[UUID]) -> list[Candidate]:
+        return [made((sha256(person.bytes).hexdigest(), "Yes.", "", person)) for person in people]
 
-    assert {split for _, split in grouping.assign(rows, SALT).placed.values()} == {"test"}
+    crowd = asked_by(people[:10])
+    rows = asked_by(held_out[:60])
+    placed = grouping.assign([*crowd, *rows], SALT).placed
+    assert {placed[row.id][1] for row in rows} == {"test"}
+
+    # Too few to hold anybody out; and who was learned from then is not held out later.
+    alone = settled(grouping.assign(rows[:9], SALT), rows[:9])
+    assert "train" in {row.split for row in alone}
+    again = [replace(row, id=uuid7(), group="", split="") for row in alone]
+    placed = grouping.assign([*crowd, *alone, *again], SALT).placed
+    assert [placed[row.id][1] for row in again] == [row.split for row in alone]
 
 
 def test_a_short_question_means_something_only_with_the_one_before() -> None:

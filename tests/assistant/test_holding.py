@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -91,6 +92,19 @@ def test_a_word_that_few_bring_into_many_answers_is_held() -> None:
     rows = campaign(people=3)
 
     assert holding.held([*honest(), *of_the_model(), *rows]) == {row.id: "entity_spike" for row in rows}
+
+
+def test_a_chinese_name_is_found_though_each_of_its_characters_is_common() -> None:
+    signs = "的一是不了人我在有他这为之大来以个中上们富乐"
+
+    def said(number: int) -> str:
+        drawn = random.Random(number).sample(signs, 16)
+        return "".join(drawn).replace("富乐", "富的乐")
+
+    people = [correction(person, f"问题{n}", said(n)) for n, person in enumerate(PEOPLE[:30])]
+    few = [correction(PEOPLE[-1 - n % 3], f"其他{n}", said(100 + n) + "富乐") for n in range(10)]
+
+    assert holding.held([*people, *of_the_model(), *few]) == {row.id: "entity_spike" for row in few}
 
 
 def test_a_word_that_many_bring_is_news() -> None:

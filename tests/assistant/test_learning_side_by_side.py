@@ -16,11 +16,14 @@ from assistant.feedback import actions, reviews
 from assistant.finetuning import snapshots
 from assistant.models import DatasetSnapshot, Example, Person, Review
 from tests.assistant.learning import DOWN, answered, consenting, corrected, example
-from tests.conftest import _person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Result = TypeVar("Result")
+
+
+def member(name: str, role: Person.Role = Person.Role.USER) -> Person:
+    return Person.objects.create(username=name, role=role)
 
 
 def at_once(*calls: Callable[[], Result]) -> list[Result]:
@@ -35,7 +38,7 @@ def at_once(*calls: Callable[[], Result]) -> list[Result]:
 
 
 def test_the_audit_chain_has_no_forks() -> None:
-    bob = _person("bob", Person.Role.REVIEWER)
+    bob = member("bob", Person.Role.REVIEWER)
 
     at_once(*[lambda: [chain.record(bob.id, "review.accepted", "review", n) for n in range(10)]] * 4)
 
@@ -44,10 +47,10 @@ def test_the_audit_chain_has_no_forks() -> None:
 
 
 def test_no_two_reviewers_hold_the_same_review() -> None:
-    alice = consenting(_person("alice"))
+    alice = consenting(member("alice"))
     for number in range(6):
         corrected(alice, f"Question {number}", "No.", "Yes.")
-    staff = [_person(f"reviewer{number}", Person.Role.REVIEWER) for number in range(4)]
+    staff = [member(f"reviewer{number}", Person.Role.REVIEWER) for number in range(4)]
 
     taken = at_once(*(lambda person=person: reviews.take_next(person.id) for person in staff))
 
@@ -56,7 +59,7 @@ def test_no_two_reviewers_hold_the_same_review() -> None:
 
 
 def test_the_same_correction_sent_twice_at_once_is_one_review() -> None:
-    alice = consenting(_person("alice"))
+    alice = consenting(member("alice"))
     reply_id = answered(alice).reply_id
 
     at_once(*[lambda: actions.give(alice.id, reply_id, DOWN, [], "", "In the sea.")] * 4)

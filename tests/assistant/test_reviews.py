@@ -256,6 +256,14 @@ def test_an_administrator_undoes_what_others_decided(bob: Person, carol: Person,
     assert reviews.undo(carol.id, correction.id).state == State.PENDING
 
 
+def test_nobody_undoes_what_was_decided_about_their_own_words(alice: Person, bob: Person, correction: Review) -> None:
+    reviews.reject(bob.id, take(bob), "Wrong")
+    Person.objects.filter(pk=alice.pk).update(role=Person.Role.ADMIN)
+
+    with pytest.raises(AssistantError, match=r"request\.not_allowed"):
+        reviews.undo(alice.id, correction.id)
+
+
 def test_what_something_newer_was_said_about_cannot_be_undone(alice: Person, bob: Person, correction: Review) -> None:
     reviews.accept(bob.id, take(bob))
     actions.give(alice.id, correction.message_id, DOWN, [], "", "Something else")

@@ -206,9 +206,11 @@ def test_only_what_is_approved_is_in_it() -> None:
     )
     Example.objects.filter(pk=approved.pk).update(status=Example.Status.APPROVED)
     Example.objects.filter(pk__in=[row.pk for row in others if row.status == "approved"]).update(status="pending")
+    store(example("Who are you?", "Me.<|im_end|>"))
 
-    snapshots.build()
+    manifest = snapshots.build().manifest
 
+    assert manifest["not_approved"] == {"held": 1, "pending": 1, "rejected": 1, "rejected template_token": 1}
     assert [item.example_id for item in SnapshotItem.objects.all()] == [approved.pk]
 
 
@@ -230,6 +232,16 @@ def test_the_commands_tell_what_was_made(capsys: pytest.CaptureFixture[str]) -> 
     assert rebuilt == str(folder_of(snapshot.sha256))
     with pytest.raises(CommandError, match="No snapshot has this hash"):
         call_command("snapshot", "rebuild", "zz")
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_what_was_in_a_snapshot_decides_for_what_is_like_it_even_when_it_may_not_be_used(split: str) -> None:
+    (first,) = store(example("What is a tide, and why?", "The sea rises.", split=split, group="g", status="rejected"))
+    store(example("what is a tide and why", "Water that comes and goes."))
+
+    snapshot = snapshots.build()
+
+    assert [(item.split, item.example_id == first.pk) for item in snapshot.items.all()] == [(split, False)]
 
 
 @pytest.mark.parametrize("change", [{"split": "test"}, {"split": "train"}, None])

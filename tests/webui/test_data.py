@@ -18,10 +18,12 @@ from django.test import AsyncClient, Client
 from assistant.chat import organizing
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
+from assistant.finetuning import examples
 from assistant.models import Comparison, Conversation, Feedback, Folder, Person, ShareLink
 from assistant.portability import archive
 from assistant.sharing import actions as sharing
 from tests.assistant.chatgpt_files import conversation, file_of, node
+from tests.assistant.learning import accept_all, consenting, corrected
 from tests.assistant.rows import finish
 from tests.conftest import ask
 
@@ -156,6 +158,25 @@ def test_everything_of_a_person_is_in_the_zip(alice: Person, talk: Accepted) -> 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_became_of_their_feedback_is_in_it(alice: Person, bob: Person, charlie: Person) -> None:
+    corrected(consenting(alice), "What is a tide?", "A wind.", "The sea rises.")
+    corrected(consenting(charlie), "What is a cloud?", "A wind.", "Water in the air.")
+    accept_all(bob)
+    examples.build()
+
+    found = zip_of(alice)
+
+    learning = read(found, "learning.json")
+    assert [row["kind"] for row in learning["events"]] == ["thumb", "correction"]
+    assert [(row["state"], row["answer"]) for row in learning["reviews"]] == [("accepted", "The sea rises.")]
+    assert [(row["kind"], row["status"], row["snapshots"]) for row in learning["examples"]] == [
+        ("sft", "approved", []),
+        ("preference", "approved", []),
+    ]
+    assert b"Water in the air" not in b"".join(found.read(name) for name in found.namelist())
+
+
+@pytest.mark.django_db(transaction=True)
 def test_nothing_of_others_nothing_deleted_and_nothing_temporary_is_in_it(
     alice: Person, charlie: Person, talk: Accepted
 ) -> None:
@@ -177,7 +198,7 @@ def test_equal_titles_do_not_overwrite_each_other(alice: Person) -> None:
 
     names = zip_of(alice).namelist()
 
-    assert len(names) == len(set(names)) == 5 + 2 * 3
+    assert len(names) == len(set(names)) == 6 + 2 * 3
     assert not [name for name in names if ".." in name or name.startswith("/")]
 
 
