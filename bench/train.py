@@ -67,7 +67,7 @@ def train_ours(folder: Path, dtype: torch.dtype, rows: list[Row], spec: Training
     trainer = AdapterTrainer(
         adapter.add_adapter(network, spec.lora, spec.seed), plan, [], [], spec,
         history=History(), checkpoints=Checkpoints(scratch / "ours"), base_name="base",
-        progress=Silent(), interruption=Interruption(None),
+        progress=Silent(), interruption=Interruption(),
     )  # fmt: skip
     return _timed(trainer.train)
 

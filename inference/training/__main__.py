@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from inference.training.failure import Stopped, TrainingFailure
+from inference.training.interruption import Interruption
 from inference.training.spec import read_spec
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m inference.training", description="Train a LoRA adapter.")
     parser.add_argument("spec", type=Path, metavar="SPEC.json", help="what to train; inference/training/spec.py")
     path = parser.parse_args().spec
+    interruption = Interruption()
+    interruption.listen()
     # Heavy imports follow; their own bars would mix with ours.
     os.environ.setdefault("TQDM_DISABLE", "" if sys.stderr.isatty() else "1")
     from inference.training.progress import Progress
@@ -25,11 +28,10 @@ def main() -> int:
     progress = Progress()
     try:
         spec = read_spec(path)
-        from inference.training.interruption import Interruption
+        if spec.pause_file:
+            interruption.pause_while(spec.pause_file)
         from inference.training.run import run
 
-        interruption = Interruption(spec.pause_file)
-        interruption.listen()
         progress.finished(run(spec, progress, interruption))
     except Stopped:
         progress.stopped()
@@ -39,17 +41,21 @@ def main() -> int:
         return os.EX_DATAERR if failure.is_input else 1
     except Exception as error:
         log.exception("the run failed")
-        is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        progress.failed(
-            "training.no_memory" if is_memory else "training.fault",
-            "The memory did not suffice; a lower batch.tokens or batch.gradient_checkpointing helps."
-            if is_memory
-            else f"The run failed: {error}",
-        )
+        if _is_for_want_of_memory(error):
+            sentence = "The memory did not suffice; a lower batch.tokens or batch.gradient_checkpointing helps."
+            progress.failed("training.no_memory", sentence)
+        else:
+            progress.failed("training.fault", f"The run failed: {error}")
         return 1
     finally:
         progress.close()
     return 0
+
+
+def _is_for_want_of_memory(error: Exception) -> bool:
+    # On a GPU torch has a class for it, on a CPU only words.
+    is_torch = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError) or is_torch
 
 
 if __name__ == "__main__":

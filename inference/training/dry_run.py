@@ -12,11 +12,11 @@ from inference import pretrained
 from inference.chat_template import Turn
 from inference.contract import ChatMessage
 from inference.training import adapter, replay
+from inference.training.objectives import Packed, row_losses
 from inference.training.packing import pack, use_packs
 from inference.training.plan import Plan, make_plan
 from inference.training.rows import Row
 from inference.training.run import Run
-from inference.training.trainer import Packed, row_losses
 
 SAMPLE_TOKENS = 8
 # Of the work of a forward and a backward, a forward alone is a third: each product has two in the backward, but the

@@ -15,13 +15,17 @@ LOOK_EVERY_S = 0.1
 class Interruption:
     """Asked between micro-batches, so that an answer to it is never far."""
 
-    def __init__(self, pause_file: str | None) -> None:
-        self._pause_file = Path(pause_file) if pause_file else None
+    def __init__(self) -> None:
+        self._pause_file: Path | None = None
         self._is_asked_to_stop = False
 
     def listen(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
+
+    def pause_while(self, path: str) -> None:
+        """Let the file `path` make the run wait."""
+        self._pause_file = Path(path)
 
     def yield_to_others(self, *_: object) -> None:
         """Wait while the pause file is there. Raises Stopped when the run shall stop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import platform
@@ -71,8 +72,15 @@ class Run:
         return dataclasses.replace(read, rows=balanced(wanted))
 
     def _claim_output(self) -> None:
-        """Refuse to mix this run with another one's files."""
+        """Refuse to mix this run with another one's files, or with those of itself in another process."""
         path = self.output / IDENTITY
+        with writing(self.output):
+            self.output.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.output / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TrainingFailure("training.already_running", f"Another process trains in {self.output}.") from error
         if path.exists():
             if json.loads(path.read_text(encoding="utf-8")) != self.identity:
                 raise TrainingFailure(

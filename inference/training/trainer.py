@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,16 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from inference.training import adapter, losses
+from inference.training import adapter
 from inference.training.checkpoints import Check, Checkpoints, History
 from inference.training.failure import TrainingFailure, writing
 from inference.training.interruption import Interruption
-from inference.training.packing import Pack, answer_log_probabilities, pack
-from inference.training.plan import MicroBatch, Plan, Step
+from inference.training.objectives import Packed, mean_loss, row_losses
+from inference.training.packing import pack
+from inference.training.plan import Plan, Step
 from inference.training.progress import Clock, Progress
-from inference.training.reference import measure
 from inference.training.rows import Row
-from inference.training.spec import Objectives, TrainingSpec
+from inference.training.spec import TrainingSpec
 
 OPTIMIZER = "optimizer.safetensors"
 STATE = "trainer_state.json"
@@ -38,14 +37,6 @@ SAVE_EVERY_S = 60.0
 
 class EnoughTrained(Exception):
     """The last check says that more steps would not help."""
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A micro-batch as the network reads it."""
-
-    batch: MicroBatch
-    pack: Pack
 
 
 class AdapterTrainer(Trainer):
@@ -150,8 +141,9 @@ class AdapterTrainer(Trainer):
     def _check(self, step: int) -> None:
         began_at = time.monotonic()
         self.model.eval()
-        nll = mean_loss(self.model, self._dev, self._spec.batch.tokens, self._interruption) if self._dev else None
-        anchor_nll = mean_loss(self.model, self._anchors, self._spec.batch.tokens, self._interruption)
+        tokens, tick = self._spec.batch.tokens, self._interruption.yield_to_others
+        nll = mean_loss(self.model, self._dev, tokens, tick) if self._dev else None
+        anchor_nll = mean_loss(self.model, self._anchors, tokens, tick)
         checks = self.history.checks
         drift = anchor_nll - checks[0].anchor_nll if checks else 0.0
         name = self._checkpoints.next_name
@@ -232,30 +224,6 @@ class _AfterStep(TrainerCallback):
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         self._trainer.after_step()
-
-
-def row_losses(model: Any, packed: Packed, objectives: Objectives) -> Tensor:
-    """The loss of each row of a micro-batch, [rows], in nats."""
-    logps = iter(answer_log_probabilities(model, packed.pack))
-    return torch.stack([_row_loss(row, [next(logps) for _ in row.turns], objectives) for row in packed.batch.rows])
-
-
-def _row_loss(row: Row, logps: list[Tensor], objectives: Objectives) -> Tensor:
-    if row.objective in ("sft", "replay"):
-        return losses.supervised(logps[0])
-    ratios = [each.sum() - reference for each, reference in zip(logps, row.reference, strict=True)]
-    if row.objective == "unpaired":
-        return losses.unpaired(ratios[0], torch.tensor(row.label, device=ratios[0].device), objectives.beta)
-    chosen, rejected = ratios
-    compared = losses.preference(chosen, rejected, objectives.beta, objectives.label_flip)
-    return compared + objectives.chosen_sft * losses.supervised(logps[0])
-
-
-def mean_loss(model: Any, rows: Sequence[Row], tokens: int, interruption: Interruption) -> float:
-    """The weighted mean of the rows' supervised losses, in nats per token; of a preference the chosen answer's."""
-    logps = measure(model, [row.turns[0] for row in rows], tokens, interruption.yield_to_others)
-    weighted = sum(row.weight * float(losses.supervised(each)) for row, each in zip(rows, logps, strict=True))
-    return weighted / sum(row.weight for row in rows)
 
 
 def _add_losses(sums: dict[str, tuple[float, float]], rows: Sequence[Row], values: Sequence[float]) -> None:

@@ -93,6 +93,7 @@ def test_a_full_disk_is_named_and_leaves_the_file_before_as_it_was(
         durable.write_file(tmp_path / "x", b"after")
     assert caught.value.code == "training.no_space"
     assert (tmp_path / "x").read_bytes() == b"before"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_dry_run_counts_and_estimates_and_trains_nothing(write_spec: SpecWriter, tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from transformers import AutoTokenizer
 from inference import pretrained
 from inference.chat_template import ChatTemplate
 from inference.training import adapter, losses
+from inference.training.objectives import Packed, row_losses
 from inference.training.packing import pack, use_packs
 from inference.training.plan import MicroBatch
 from inference.training.reference import with_reference
 from inference.training.rows import read_rows
 from inference.training.spec import Lora, Objectives
-from inference.training.trainer import Packed, row_losses
 from tests.inference.training.conftest import Row, preference, sft, unpaired, write_rows
 
 # TRL counts what follows the end token as a part of the answer; here nothing follows it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -104,6 +105,28 @@ def test_a_run_that_is_done_is_not_done_again(undisturbed: Path) -> None:
     assert status == 0
     assert [event["event"] for event in events] == ["phase", "finished"]
     assert files_of(undisturbed) == before
+
+
+def test_killed_before_the_result_was_written_it_writes_it(undisturbed: Path) -> None:
+    before, said = files_of(undisturbed), learned(undisturbed)
+    (undisturbed / "result.json").unlink()
+    shutil.rmtree(undisturbed / "adapter")
+    status, events = run(undisturbed.with_suffix(".json"))
+    assert status == 0
+    assert not any(event["event"] == "step" for event in events)
+    assert (files_of(undisturbed), learned(undisturbed)) == (before, said)
+
+
+def test_two_processes_do_not_train_in_one_folder(write_spec: SpecWriter, tmp_path: Path) -> None:
+    pause = tmp_path / "pause"
+    pause.touch()
+    spec = write_spec(some_rows(), name="twice", pause_file=str(pause))
+    first = Training(spec)
+    first.wait_for(lambda event: event.get("phase") == "replay")
+    status, events = run(spec)
+    assert (status, events[-1]["code"]) == (1, "training.already_running")
+    first.send(signal.SIGTERM)
+    assert first.end() == 75
 
 
 def test_only_the_newest_and_the_best_checkpoint_are_kept(undisturbed: Path) -> None:

@@ -52,3 +52,16 @@ def test_the_same_from_a_shell(write_spec: SpecWriter, tmp_path: Path) -> None:
     assert steps[0]["eta_s"] > steps[-1]["eta_s"]
     assert [event["step"] for event in events if event["event"] == "dev"][:1] == [0]
     assert list((tmp_path / "run" / "logs").glob("events.*"))
+
+
+def test_how_rows_are_divided_and_remembered_does_not_matter(write_spec: SpecWriter, tmp_path: Path) -> None:
+    def trained(name: str, **batch: object) -> dict[str, object]:
+        assert run(write_spec(some_rows(), epochs=1, name=name, batch={"rows": 8, **batch}))[0] == 0
+        return json.loads((tmp_path / name / "result.json").read_text())
+
+    whole, checkpointed, divided = (
+        trained("whole"), trained("checkpointed", gradient_checkpointing=True), trained("divided", tokens=60)
+    )  # fmt: skip
+    assert checkpointed["adapter_sha256"] == whole["adapter_sha256"]
+    assert divided["adapter_sha256"] != whole["adapter_sha256"]
+    assert divided["losses"] == pytest.approx(whole["losses"], rel=1e-3)
