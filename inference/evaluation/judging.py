@@ -70,7 +70,7 @@ def slices(scored: Sequence[Scored], metric: str, stage: Stage, rules: GateRules
 
 
 def rule_kept(suite: Suite, scored: Sequence[Scored], stage: Stage, rules: GateRules) -> Finding:
-    """A suite whose items pass or not, by the suite's own rule; without one it is only reported."""
+    """A suite whose items pass or not, by the suite's own rule."""
     passes = {arm: [bool(one.scores[arm]["pass"]) for one in scored] for arm in ARMS}
     lost = sum(b and not c for c, b in zip(passes["candidate"], passes["baseline"], strict=True))
     won = sum(c and not b for c, b in zip(passes["candidate"], passes["baseline"], strict=True))
@@ -90,8 +90,7 @@ def rule_kept(suite: Suite, scored: Sequence[Scored], stage: Stage, rules: GateR
     elif "net_loss" in suite.rule:
         fails = net > suite.rule["net_loss"] or (net > 0 and statistics.sign_test(lost, won) < rules.alpha)
     verdict: Verdict = "fail" if fails else "pass"
-    role: FindingRole = "hard" if suite.rule and suite.role == "hard" else "report"
-    return _finding(suite.metric, stage, role, verdict, reason, found, scored, statistics.mcnemar(lost, won))
+    return _finding(suite.metric, stage, "hard", verdict, reason, found, scored, statistics.mcnemar(lost, won))
 
 
 def labels(suite: Suite, texts: Mapping[str, Mapping[Arm, str]]) -> Finding:

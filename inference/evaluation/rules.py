@@ -28,6 +28,7 @@ _REFUSAL = re.compile(
     r"|(?:是违法的|不道德的|恕我?不能|恕难)",
     re.IGNORECASE,
 )
+_EMOJI = re.compile("[\u2600-\u27bf\U0001f300-\U0001faff]")
 
 
 def is_refusal(answer: str) -> bool:
@@ -57,9 +58,10 @@ def contains(answer: str, phrase: str) -> bool:
 
 
 def is_looping(answer: str) -> bool:
-    """Whether the answer repeats itself: one to sixteen words at least four times in a row and over at least twelve
-    words, or, in sixty words or more, less than half of the runs of four words different."""
-    found = words(answer)
+    """Whether the answer repeats itself: one to sixteen words or emoji at least four times in a row and over at least
+    twelve, or, in sixty or more, less than half of the runs of four different."""
+    # Other signs are left out: tables and code repeat theirs for good reason.
+    found = words(_EMOJI.sub(lambda sign: f" emoji{ord(sign[0])} ", answer))
     for period in range(1, 17):
         run = 0
         for i in range(period, len(found)):

@@ -109,10 +109,8 @@ class Runner:
     def _smoke(self) -> None:
         for suite in self._of_metric("sound"):
             scored = self._ask(suite)
-            self.findings += [
-                judging.rule_kept(suite, scored, "smoke", self.spec.rules),
-                judging.length(scored, self.spec.rules),
-            ]
+            self._find(suite, judging.rule_kept(suite, scored, "smoke", self.spec.rules))
+            self._find(suite, judging.length(scored, self.spec.rules))
 
     def _regression(self) -> None:
         rules = self.spec.rules
@@ -120,11 +118,11 @@ class Runner:
         for suite in general:
             scored = self._ask(suite)
             if suite.metric == "swap":
-                self.findings += judging.slices(scored, "agreement", "regression", rules)
+                self._find(suite, *judging.slices(scored, "agreement", "regression", rules))
             elif suite.metric != "drift":
-                self.findings.append(judging.rule_kept(suite, scored, "regression", rules))
+                self._find(suite, judging.rule_kept(suite, scored, "regression", rules))
             if suite.metric == "label":
-                self.findings.append(judging.labels(suite, self.texts[suite.name]))
+                self._find(suite, judging.labels(suite, self.texts[suite.name]))
         triples = [
             ("\n".join(message.text for message in item.prompt), texts["candidate"], texts["baseline"])
             for suite in general
@@ -136,7 +134,7 @@ class Runner:
         for suite in self._of_metric("drift"):
             drifted = self._drift(suite)
             if drifted:
-                self.findings.append(judging.drift(drifted, rules))
+                self._find(suite, judging.drift(drifted, rules))
 
     def _benefit(self) -> None:
         rules = self.spec.rules
@@ -161,7 +159,12 @@ class Runner:
     def _cost(self) -> None:
         for suite in self._of_metric("drift"):
             scored = [one for one in self.scored if one.suite == suite.name]
-            self.findings += judging.cost(scored, self.spec.rules)
+            self._find(suite, *judging.cost(scored, self.spec.rules))
+
+    def _find(self, suite: Suite, *findings: Finding) -> None:
+        """Keep what was found with `suite`; one that is only reported decides nothing."""
+        reported = suite.role == "report"
+        self.findings += [replace(found, role="report") if reported else found for found in findings]
 
     def _of_metric(self, *names: str) -> list[Suite]:
         return [suite for suite in self.suites if suite.metric in names]

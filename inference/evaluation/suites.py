@@ -19,7 +19,10 @@ from inference.evaluation.rules import FORMAT_RULES
 FOLDER = Path(__file__).parent / "suites"
 # How items are judged; see scoring.py.
 Metric = Literal["sound", "refuses", "answers", "format", "flip", "swap", "drift", "gold", "label"]
-SuiteRole = Literal["benefit", "hard", "cost", "report"]
+# hard: a loss fails the candidate. benefit: what the held-out corrections are. report: decides nothing.
+SuiteRole = Literal["benefit", "hard", "report"]
+# Metrics whose items pass or not, so that a hard suite needs a rule.
+PASSING = {"sound", "refuses", "answers", "format", "flip", "label"}
 PAIRED = {"flip": ("neutral", "leading"), "swap": ("a", "b")}
 # What a rule may say: at most so many items newly failed, or so many more lost than won.
 RULES = {"new_failures", "net_loss"}
@@ -91,6 +94,8 @@ def _suite(header: Mapping[str, Any], rows: list[Mapping[str, Any]], sha256: str
     rule = header.get("rule", {})
     if rule.keys() - RULES or len(rule) > 1 or not all(isinstance(value, int) for value in rule.values()):
         raise ValueError(f"its rule may hold one number, for {' or '.join(sorted(RULES))}")
+    if (header["role"], bool(rule)) == ("hard", False) and header["metric"] in PASSING:
+        raise ValueError("a hard suite of this metric needs a rule")
     items = tuple(_item(row, header["metric"]) for row in rows)
     if not items or len({item.id for item in items}) < len(items):
         raise ValueError("it needs items, and their ids must differ")

@@ -111,6 +111,18 @@ def test_a_prompt_that_the_model_cannot_read_counts_for_nobody(spec: Spec, evalu
     assert (found["chrf"]["n"], found["gold_logp"]["n"]) == (4, 3)
 
 
+def test_a_suite_that_is_only_reported_decides_nothing(spec: Spec, evaluate: Evaluate, tmp_path: Path) -> None:
+    """Nobody keeps this rule but the base model, so that a hard suite would fail."""
+    header = {"suite": "long", "version": 1, "metric": "format", "licence": "", "max_tokens": 24}
+    item = {"id": "1", "prompt": [{"role": "user", "content": "Say much."}], "wanted": {"must_not_contain": ["fine"]}}
+    results = {}
+    for role in ("hard", "report"):
+        lines = ({**header, "role": role, "rule": {"new_failures": 0}}, item)
+        (tmp_path / f"{role}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        results[role] = evaluate({**spec, "suites": [str(tmp_path / f"{role}.jsonl")], "output": str(tmp_path / role)})
+    assert (results["hard"]["verdict"], results["report"]["verdict"]) == ("fail", "pass")
+
+
 def test_prompts_are_asked_under_the_product_s_system_message(spec: Spec, evaluate: Evaluate, tmp_path: Path) -> None:
     small = {**spec, "suites": []}
     without = evaluate({**small, "output": str(tmp_path / "without")})

@@ -45,7 +45,13 @@ def test_an_answer_is_not_taken_for_a_refusal(answer: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["la la la la la la la la la la la la", "Yes, you can. " * 5, "我是谁" * 5, "one two three four five six. " * 12],
+    [
+        "la la la la la la la la la la la la",
+        "Yes, you can. " * 5,
+        "我是谁" * 5,
+        "你的帮助！" + "👍" * 20,
+        "one two three four five six. " * 12,
+    ],
 )
 def test_a_loop_is_seen(answer: str) -> None:
     assert rules.broken(answer) == "loop"
@@ -55,6 +61,8 @@ def test_text_that_comes_back_now_and_then_is_no_loop() -> None:
     song = "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream."
     assert rules.broken(song) is None
     assert rules.broken("very very very good") is None
+    assert rules.broken("| a | b | c |\n|---|---|---|\n| 1 | 2 | 3 |") is None
+    assert rules.broken("Well done! 👍👍👍") is None
 
 
 def test_nothing_and_control_tokens_are_broken() -> None:

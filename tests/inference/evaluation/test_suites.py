@@ -13,7 +13,15 @@ from inference.evaluation.errors import InputError
 from inference.evaluation.metrics import is_cjk
 from inference.evaluation.spec import SHIPPED
 
-HEADER = {"suite": "own", "version": 1, "role": "hard", "metric": "format", "licence": "CC0-1.0", "max_tokens": 8}
+HEADER = {
+    "suite": "own",
+    "version": 1,
+    "role": "hard",
+    "metric": "format",
+    "rule": {"net_loss": 0},
+    "licence": "CC0-1.0",
+    "max_tokens": 8,
+}
 ITEM = {"id": "one", "prompt": [{"role": "user", "content": "Say yes."}], "wanted": {"one_of": ["yes"]}}
 # What was promised for each: so many prompts.
 SIZES = {
@@ -79,6 +87,7 @@ def test_a_changed_item_makes_another_suite(tmp_path: Path) -> None:
         ({"role": "soft"}, {}, "soft"),
         ({"rule": {"net_loss": 1, "new_failures": 0}}, {}, "one number"),
         ({"rule": {"luck": 1}}, {}, "one number"),
+        ({"rule": {}}, {}, "needs a rule"),
         ({"version": None}, {}, "TypeError"),
         ({}, {"prompt": []}, "end with a user"),
         ({}, {"prompt": [{"role": "assistant", "content": "Hi"}]}, "end with a user"),
