@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
+
+from inference.training.memory import rss_mb
 
 Phase = Literal["prepare", "replay", "reference", "train", "finish"]
 
@@ -89,7 +90,3 @@ class Clock:
     @property
     def eta_s(self) -> float:
         return self._tokens_left / self.tokens_per_s + self._checks_left * self._check_s
-
-
-def rss_mb() -> int:
-    return int(psutil.Process().memory_info().rss / 1e6)

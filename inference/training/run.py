@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import platform
-import resource
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from inference.training import adapter, durable, replay
 from inference.training.checkpoints import Checkpoints, History, read_history
 from inference.training.failure import Stopped, TrainingFailure, writing
 from inference.training.interruption import Interruption
+from inference.training.memory import peak_rss_mb
 from inference.training.packing import use_packs
 from inference.training.plan import Plan, make_plan
 from inference.training.progress import Phase, Progress
@@ -210,8 +210,7 @@ class Run:
             "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
             "dtype": str(self.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
-            # Linux counts it in KiB.
-            "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
+            "peak_rss_mb": peak_rss_mb(),
             "peak_gpu_mb": round(torch.cuda.max_memory_allocated(device) / 1e6) if on_gpu else 0,
             "versions": {
                 "python": platform.python_version(),

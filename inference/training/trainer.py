@@ -22,6 +22,7 @@ from inference.training import adapter
 from inference.training.checkpoints import Check, Checkpoints, History
 from inference.training.failure import TrainingFailure, writing
 from inference.training.interruption import Interruption
+from inference.training.memory import give_back
 from inference.training.objectives import Packed, mean_loss, row_losses
 from inference.training.packing import pack
 from inference.training.plan import Plan, Step
@@ -121,6 +122,7 @@ class AdapterTrainer(Trainer):
         step = self.state.global_step
         planned = self._plan.steps[step - 1]
         tokens = sum(row.tokens for batch in planned.micro_batches for row in batch.rows)
+        give_back()
         self._clock.step_took(tokens, time.monotonic() - self._step_began_at)
         self.history.tokens += tokens
         for name, (total, weight) in self._step_losses.items():
@@ -144,6 +146,7 @@ class AdapterTrainer(Trainer):
         tokens, tick = self._spec.batch.tokens, self._interruption.yield_to_others
         nll = mean_loss(self.model, self._dev, tokens, tick) if self._dev else None
         anchor_nll = mean_loss(self.model, self._anchors, tokens, tick)
+        self._refuse_nonsense(anchor_nll + (nll or 0.0), step)
         checks = self.history.checks
         drift = anchor_nll - checks[0].anchor_nll if checks else 0.0
         name = self._checkpoints.next_name
