@@ -17,6 +17,8 @@ class Adapter(models.Model):
     sha256 = models.CharField(max_length=64, unique=True)
     base_model_sha256 = models.CharField(max_length=64)
     state = models.CharField(max_length=10, choices=State.choices, default=State.CANDIDATE)
+    # The share of what it was trained on, by weight, that had to be erased since: 0 is untainted.
+    erased_share = models.FloatField(default=0.0, db_default=0.0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core import serializers
-from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from assistant.accounts import actions as accounts
@@ -18,17 +16,20 @@ from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
 from assistant.feedback import actions as feedback
 from assistant.finetuning import examples, snapshots
-from assistant.finetuning.erasure import snapshots_erased
 from assistant.finetuning.files import folder_of
+from assistant.finetuning.runs import kinds as runs
 from assistant.models import (
+    Adapter,
     Conversation,
     DatasetSnapshot,
     ErasureReceipt,
+    EvaluationRun,
     Example,
     FeedbackEvent,
     Person,
     Review,
     SnapshotItem,
+    TrainingRun,
 )
 from tests.assistant.learning import UP, accept_all, answered, consenting, corrected
 
@@ -125,20 +126,27 @@ def test_an_erased_snapshot_is_not_made_again_and_the_next_one_is_clean(
     assert folder_of(clean.sha256).exists()
 
 
-def test_who_marks_adapters_is_told_which_snapshots_in_the_same_transaction(alice: Person, learned: Accepted) -> None:
+def test_what_was_trained_on_it_is_marked_and_what_runs_left_of_it_goes(
+    alice: Person, learned: Accepted, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
     snapshot = snapshots.build()
-    told: list[Any] = []
+    adapter = Adapter.objects.create(name="a", sha256="a" * 64, base_model_sha256="0" * 64)
+    other = Adapter.objects.create(name="b", sha256="b" * 64, base_model_sha256="0" * 64)
+    done = TrainingRun.objects.create(snapshot=snapshot, adapter=adapter, state="completed")
+    under_way = EvaluationRun.objects.create(adapter=adapter, training_run=done, state="running")
+    for run in (done, under_way):
+        runs.folder_of(run).mkdir(parents=True)
+        (runs.folder_of(run) / "items.jsonl").write_text("In the sea, mostly.")
 
-    def hear(sender: object, receipt: ErasureReceipt, **_: Any) -> None:
-        told.append((transaction.get_connection().in_atomic_block, receipt.snapshots))
-
-    snapshots_erased.connect(hear)
-    try:
+    with django_capture_on_commit_callbacks(execute=True):
         erasure.erase_person(alice.id)
-    finally:
-        snapshots_erased.disconnect(hear)
 
-    assert told == [(True, [{"sha256": snapshot.sha256, "rows": 2, "weight_share": 0.5}])]
+    shares = dict(Adapter.objects.values_list("name", "erased_share"))
+    assert shares == {adapter.name: 0.5, other.name: 0.0}
+    assert not runs.folder_of(done).exists()
+    assert not runs.folder_of(under_way).exists()
+    under_way.refresh_from_db()
+    assert under_way.cancel_requested_at is not None
 
 
 def test_an_erasure_that_fails_takes_no_file_away(

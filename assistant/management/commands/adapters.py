@@ -42,6 +42,8 @@ class Command(BaseCommand):
     def _show(self, options: dict[str, Any]) -> None:
         adapter = adapter_named(options["sha256"])
         self.stdout.write(f"{adapter.name} ({adapter.state})\n{adapter.sha256}\nbase model {adapter.base_model_sha256}")
+        if adapter.erased_share:
+            self.stdout.write(f"tainted: {adapter.erased_share:.1%} of what it learned from was erased since")
         for run in adapter.training_runs.order_by("created_at"):
             self.stdout.write(f"trained from snapshot {run.snapshot_id}, seed {run.seed}, {run.config or 'defaults'}")
         evaluation = _newest(adapter)
