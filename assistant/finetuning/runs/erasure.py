@@ -34,4 +34,9 @@ def taint(sender: object, *, receipt: ErasureReceipt, **_: Any) -> None:
     for run in runs:
         if run.is_active:
             type(run)._default_manager.filter(pk=run.pk).update(cancel_requested_at=Now())
-    transaction.on_commit(lambda: [shutil.rmtree(folder_of(run), ignore_errors=True) for run in runs])
+
+    def remove_files() -> None:
+        for run in runs:
+            shutil.rmtree(folder_of(run), ignore_errors=True)
+
+    transaction.on_commit(remove_files)
