@@ -57,6 +57,7 @@ def _spec_of(run: EvaluationRun) -> dict[str, Any]:
         "baseline": _reference(run.baseline) if run.baseline else None,
         "test_snapshot": str(snapshot),
         "training_snapshot": str(snapshot),
+        "system_message": settings.SYSTEM_MESSAGE,
         "rules": run.rules,
     }
 
