@@ -34,7 +34,8 @@ def say(visitor: Visitor) -> Callable[[str], Locator]:
     page = visitor.open()
 
     def say(text: str) -> Locator:
-        streamed = ask(page, text).locator(".message-text").inner_html()
+        written = ask(page, text).locator(".message-text.rich-text")  # what reads it came with the first letter
+        streamed = written.inner_html()
         page.reload()
         expect_text(replies(page).last, text)
         place = replies(page).last.locator(".message-text")

@@ -146,6 +146,7 @@ function update() {
   if (status.textContent !== said) status.textContent = said;
 }
 
+find("#composer").addEventListener("input", () => loadMarkdown(), { once: true }); // there before the first reply is
 if (pageState.messages.length) await loadMarkdown(); // their heights are known before anything is scrolled to
 forgetOld();
 temporaryChat.eraseWhatWasLeft(conversation.id);
