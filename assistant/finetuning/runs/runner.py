@@ -160,8 +160,8 @@ class RunRunner:
         code = str(self._failure.get("code", "run.process_ended"))
         message = str(self._failure.get("message", "")) or self._child.complaints[-500:] or f"It ended with {status}."
         if leases.is_cancelled(run):
-            self._end(Run.State.CANCELLED)
             shutil.rmtree(folder, ignore_errors=True)
+            self._end(Run.State.CANCELLED)
         elif status == 0:
             result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
             kept = self._kinds[type(run)].take_in(run, folder, result)
