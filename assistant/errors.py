@@ -125,6 +125,7 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "rollout.nothing_before": (_("Nothing was put live before, so there is nothing to go back to."), 409, False),
     "run.attempts_exhausted": (_("Its process ended three times before it was done; its log says why."), 500, False),
     "run.process_ended": (_("Its process ended before it was done."), 500, True),
+    "run.result_unusable": (_("What its process left cannot be used; its log says why."), 500, False),
     "run.no_room": (_("Its folder cannot be written; see to the disk, then start it again."), 507, True),
     "snapshot.changed": (_("The examples are no longer what this snapshot was made of."), 409, False),
     "sampling.invalid": (_("Replies cannot be written with these settings: {reason}."), 400, False),

@@ -84,7 +84,7 @@ def messages_of(rows: list[Mapping[str, str]]) -> tuple[ChatMessage, ...]:
     """Messages as the files write them. Raises ValueError unless the last one is a person's."""
     if not rows or rows[-1]["role"] != "user" or any(row["role"] not in get_args(Role) for row in rows):
         raise ValueError("a prompt must be messages of system, user and assistant that end with a user's")
-    return tuple(ChatMessage(row["role"], str(row["content"])) for row in rows)  # type: ignore[arg-type]
+    return tuple(ChatMessage(row["role"], str(row["content"])) for row in rows)  # type: ignore[arg-type]  # checked above
 
 
 def _suite(header: Mapping[str, Any], rows: list[Mapping[str, Any]], sha256: str) -> Suite:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +21,7 @@ from assistant.finetuning.runs.child import Child, FolderBusy
 from assistant.finetuning.runs.kinds import Kind, folder_of
 from assistant.finetuning.runs.runner import RunRunner
 from assistant.finetuning.runs.training import cancel, request_training
-from assistant.models import DatasetSnapshot, Generation, Person, TrainingRun
+from assistant.models import Adapter, DatasetSnapshot, Generation, Person, TrainingRun
 from tests.assistant.test_runner import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -159,6 +162,29 @@ def _forget_progress(run: TrainingRun) -> bool:
     """So that it falls at the same step again."""
     (folder_of(run) / "counted").unlink(missing_ok=True)
     return False
+
+
+def test_what_a_process_left_is_taken_in_whole_or_the_run_has_failed(
+    start_runner: StartRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the worker goes on with the next one."""
+
+    def take_in(run: TrainingRun, folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+        if run.seed:
+            return {}
+        Adapter.objects.create(name="half", sha256="h" * 64)
+        raise AssistantError("adapter.invalid", reason="it has no weights")
+
+    monkeypatch.setattr(sys.modules[__name__], "COUNTING", dataclasses.replace(COUNTING, take_in=take_in))
+    broken, sound = counting(), counting()
+    TrainingRun.objects.filter(pk=sound.pk).update(seed=1)
+    start_runner()
+
+    until(lambda: state_of(sound) == "completed")
+
+    assert (state_of(broken), broken.error_code) == ("failed", "run.result_unusable")
+    assert "it has no weights" in broken.error_message
+    assert not Adapter.objects.exists()
 
 
 def test_what_cannot_be_read_fails_at_once_with_its_reason(start_runner: StartRunner) -> None:

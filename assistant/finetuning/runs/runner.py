@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
 
 from assistant.chat.queue import are_people_waiting
 from assistant.errors import AssistantError
@@ -163,9 +163,7 @@ class RunRunner:
             shutil.rmtree(folder, ignore_errors=True)
             self._end(Run.State.CANCELLED)
         elif status == 0:
-            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-            kept = self._kinds[type(run)].take_in(run, folder, result)
-            self._end(Run.State.COMPLETED, result=result, **kept)
+            self._take_in(run, folder)
         elif status == STOPPED:
             self._hand_back()
         elif status == BAD_INPUT or self._failure:
@@ -173,6 +171,20 @@ class RunRunner:
         else:
             log.warning("the process of run %s ended with %s: %s", run.pk, status, message)
             leases.retry(run, code, message)
+            self._forget()
+
+    def _take_in(self, run: Run, folder: Path) -> None:
+        """What it left and its end are stored together, so that a round that is run again makes nothing twice."""
+        try:
+            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            with transaction.atomic():
+                kept = self._kinds[type(run)].take_in(run, folder, result)
+                if not leases.end(run, Run.State.COMPLETED, result=result, **kept):
+                    transaction.set_rollback(True)  # it is another worker's by now
+        except (AssistantError, OSError, ValueError, KeyError) as error:
+            self._end(Run.State.FAILED, error_code="run.result_unusable", error_message=f"{error}"[:500])
+        else:
+            log.warning("run %s is completed", run.pk)
             self._forget()
 
     def _end(self, state: Run.State, **changes: Any) -> None:

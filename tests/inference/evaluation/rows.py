@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def preference(name: str, question: str, chosen: str, rejected: str) -> Row:
     }
 
 
-def snapshot(folder: Path, *, train: list[Row] = [], dev: list[Row] = [], test: list[Row] = []) -> Path:  # noqa: B006
+def snapshot(folder: Path, *, train: Sequence[Row] = (), dev: Sequence[Row] = (), test: Sequence[Row] = ()) -> Path:
     folder.mkdir(parents=True)
     for split, rows in (("train", train), ("dev", dev), ("test", test)):
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
