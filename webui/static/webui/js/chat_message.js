@@ -8,8 +8,8 @@ import { fromTemplate, texts } from "texts";
 /** @typedef {import("feedback_buttons").FeedbackButtons} FeedbackButtons */
 /** @typedef {import("branch_picker").BranchPicker} BranchPicker */
 
-// A reply that grows ten times a second reads as one that flows, and a browser on a battery does half the work.
-const PACE_MS = 100;
+// Faster than anybody reads, and the work of a browser on a battery is in the times, not in the letters.
+const PACE_MS = 250;
 
 // What reads Markdown is a third of the page, and a new chat has none to read: it comes with the first message.
 /** @type {typeof import("rich_text").RichText | null} */

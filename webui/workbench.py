@@ -1,0 +1,31 @@
+"""What the pages of reviewers and administrators have in common: who may see them, and what stands around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+from assistant.accounts.models import Person
+from assistant.errors import AssistantError
+from webui.assets import assets
+
+# Where the tabs lead, and what they are called.
+TABS: list[tuple[str, Any]] = []
+
+
+def staff_of(request: HttpRequest) -> Person:
+    """The reviewer or administrator who asks. Raises person.not_signed_in, request.not_allowed."""
+    person = request.user
+    if not isinstance(person, Person):
+        raise AssistantError("person.not_signed_in")
+    if person.role not in (Person.Role.REVIEWER, Person.Role.ADMIN):
+        raise AssistantError("request.not_allowed")
+    return person
+
+
+def show(request: HttpRequest, tab: str, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    around = {"person": staff_of(request), "tab": tab, "tabs": TABS, **assets()}
+    return render(request, template, {**around, **context}, status=status)
