@@ -6,8 +6,9 @@ Only one network is in memory at a time: the engine is stopped before likelihood
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from time import monotonic
+from typing import TypeVar
 
 from inference.chat_template import PromptError
 from inference.contract import AdapterRef, ChatMessage, EngineConfig, GenerationRequest, SamplingParams
@@ -16,11 +17,12 @@ from inference.evaluation.errors import Stopped
 from inference.evaluation.journal import Journal
 from inference.evaluation.scorer import Scorer
 from inference.evaluation.scoring import Likelihood
-from inference.evaluation.suites import Suite
+from inference.evaluation.suites import Item, Suite
 from inference.serving.engine import TransformersEngine
 
 Emit = Callable[[dict[str, object]], None]
 EVENT_EVERY_S = 1.0
+Name = TypeVar("Name", bound=str)  # of an arm
 
 
 class Evidence:
@@ -43,28 +45,40 @@ class Evidence:
         self._emit = emit
         self._is_stopped = is_stopped
 
-    def answers(self, suite: Suite, arms: Sequence[str]) -> dict[str, dict[str, Answer]]:
+    def answers(self, suite: Suite, arms: Sequence[Name]) -> dict[Name, dict[str, Answer]]:
         """The greedy answers to all items of `suite`, by arm and item id. Raises Stopped and EngineFailed."""
+        return self._answers(suite.name, suite, arms, [SamplingParams(seed=0, temperature=0.0)])[0]
+
+    def answers_again(self, suite: Suite, arms: Sequence[Name], times: int) -> list[dict[Name, dict[str, Answer]]]:
+        """So many answers to each item, drawn as people are answered. Raises Stopped and EngineFailed."""
+        draws = [SamplingParams(seed=seed) for seed in range(1, times + 1)]
+        return self._answers(f"{suite.name} again", suite, arms, draws)
+
+    def _answers(
+        self, phase: str, suite: Suite, arms: Sequence[Name], draws: Sequence[SamplingParams]
+    ) -> list[dict[Name, dict[str, Answer]]]:
         requests = {
-            (arm, item.id): GenerationRequest(
-                f"{suite.name}/{item.id}/{arm}",
+            (draw.seed, arm, item.id): GenerationRequest(
+                f"{phase}/{item.id}/{arm}" + (f"/{draw.seed}" if draw.seed else ""),
                 item.prompt,
-                SamplingParams(seed=0, temperature=0.0, max_tokens=suite.max_tokens),
+                replace(draw, max_tokens=suite.max_tokens),
                 self._adapters[arm],
             )
+            for draw in draws
             for item in suite.items
             for arm in arms
         }
         missing = [request for request in requests.values() if request.generation_id not in self._journal]
-        steps = Steps(self._emit, suite.name, len(requests), len(requests) - len(missing))
+        steps = Steps(self._emit, phase, len(requests), len(requests) - len(missing))
         if missing:
             for key, answer in self._loaded_asker().answers(missing):
                 self._journal.put(key, asdict(answer))
                 steps.took_one()
-        found: dict[str, dict[str, Answer]] = {arm: {} for arm in arms}
-        for (arm, item_id), request in requests.items():
-            found[arm][item_id] = Answer(**self._journal[request.generation_id])
-        return found
+
+        def kept(draw: SamplingParams, arm: Name, item: Item) -> Answer:
+            return Answer(**self._journal[requests[draw.seed, arm, item.id].generation_id])
+
+        return [{arm: {item.id: kept(draw, arm, item) for item in suite.items} for arm in arms} for draw in draws]
 
     def likelihoods(
         self, name: str, cases: Mapping[str, tuple[Sequence[ChatMessage], str | list[int]]], arms: Sequence[str]
