@@ -153,13 +153,3 @@ def _run(module: str, file: Path, spec: dict[str, Any]) -> str:
     done = subprocess.run([sys.executable, "-m", module, str(file)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
-
-
-if __name__ == "__main__":
-    import os
-
-    import django
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assistant.settings")
-    django.setup()
-    print(learn(Path(sys.argv[1]), Path(sys.argv[2])).sha256[:12])
