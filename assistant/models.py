@@ -7,7 +7,7 @@ from assistant.chat.models import Conversation, Folder, Generation, Message, Sea
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
 from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
-from assistant.rollout.models import Rollout
+from assistant.rollout.models import Rollout, RolloutLook, ServingAck, ShadowAnswer
 from assistant.sharing.models import ShareLink
 
 __all__ = [
@@ -29,7 +29,10 @@ __all__ = [
     "Person",
     "Review",
     "Rollout",
+    "RolloutLook",
     "SearchText",
+    "ServingAck",
+    "ShadowAnswer",
     "ShareLink",
     "SnapshotItem",
     "TrainingRun",
