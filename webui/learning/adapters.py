@@ -25,6 +25,7 @@ from webui.learning.courses import curves_of
 from webui.learning.findings import checks, panels, verdict_sentence
 from webui.learning.names import OUTCOMES, name_of
 from webui.learning.pages import done
+from webui.learning.rollouts import rollouts_of
 from webui.workbench import show, staff_of
 
 TAB = "learning_adapters"
@@ -59,6 +60,7 @@ def evidence(request: HttpRequest, sha256: str) -> HttpResponse:
         "siblings": [other for other in queries.adapters_from(training.snapshot) if other != adapter]
         if training
         else [],
+        "rollouts": rollouts_of(adapter),
         "receipts": queries.receipts_of(training.snapshot_id) if training and adapter.erased_share else [],
     }
     if evaluation:

@@ -48,6 +48,16 @@ STATES: Names = {
     "failed": _("failed"),
 }
 ADAPTER_STATES: Names = {"candidate": _("candidate"), "live": _("answers now"), "retired": _("retired")}
+STAGES: Names = {
+    "shadow": _("answers copies that nobody sees"),
+    "canary": _("answers some people"),
+    "full": _("answers everybody"),
+}
+ENDS: Names = {"replaced": _("replaced by another"), "rolled_back": _("rolled back")}
+CAUSES: Names = {
+    "harm": _("It was taken back by itself: people rated its answers worse."),
+    "sample_ratio": _("It was taken back by itself: the shares of people were not those that were meant."),
+}
 PHASES: Names = {
     "prepare": _("Prepare"),
     "replay": _("Write the base model's own answers"),

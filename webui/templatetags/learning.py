@@ -73,3 +73,9 @@ def score_of_suite(suite: str, result: dict[str, Any]) -> str:
         if scope and scope.suite == suite:
             return scope.score
     return ""
+
+
+@register.filter
+def slug_with(id_: Any, number: int) -> str:
+    """An id for an element, of a row's and a number within it."""
+    return f"{id_}-{number}"

@@ -2,7 +2,6 @@
 /** Pages of the learning loop. A run that works is read again and again from its own page, so that what is shown is what
  * the database holds, however often one reloads or loses the connection. */
 import { localTimes } from "local_times";
-import { morph } from "morph";
 
 const EVERY_MS = 1500;
 const live = document.getElementById("live");
@@ -15,6 +14,7 @@ async function follow() {
   const wanted = page?.getElementById("live");
   if (page && !wanted) return location.reload(); // signed out meanwhile, or no longer staff
   if (live && page && wanted) {
+    const { morph } = await import("morph");
     localTimes(page);
     const opened = [...live.querySelectorAll("details")].map((details) => details.open);
     wanted.querySelectorAll("details").forEach((details, at) => (details.open ||= opened[at] ?? false));
