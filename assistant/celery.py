@@ -25,8 +25,9 @@ def _start_runner(instance: Any, **_: Any) -> None:
     queues = instance.app.amqp.queues.consume_from
     if "interactive" in queues:
         from assistant.chat import runner
+        from assistant.rollout.duties import duties
 
-        _let_go_in_time(runner.start())
+        _let_go_in_time(runner.start(duties()))
     if "training" in queues:
         from assistant.finetuning.runs import runner as run_runner
         from assistant.finetuning.runs.evaluation import EVALUATION

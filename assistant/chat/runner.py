@@ -13,8 +13,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import redis
@@ -43,10 +44,16 @@ EXIT_CONFIG = 78  # sysexits.h EX_CONFIG: starting again would not help
 
 
 class ReplyRunner:
-    """One per worker process. `start` returns at once; the model is loaded while the worker already beats."""
+    """One per worker process. `start` returns at once; the model is loaded while the worker already beats.
 
-    def __init__(self, engine: Engine, max_running: int) -> None:
+    `duties` are what layers above have a worker do besides: called after each round once the model is loaded, in the
+    same thread, with this runner; one that fails holds up no reply.
+    """
+
+    def __init__(self, engine: Engine, max_running: int, duties: Sequence[Duty] = ()) -> None:
         self._engine = engine
+        self._duties = duties
+        self.unusable_adapters: set[UUID] = set()  # which a duty has found that this engine cannot use
         self._max_running = max_running
         self._info: EngineInfo | None = None
         self._worker_id: UUID = uuid7()
@@ -58,6 +65,23 @@ class ReplyRunner:
         self._beating_since: float | None = None
         self._is_beat_due = True
         self._last_beat = self._last_checkpoint = self._last_erasure = 0.0
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @property
+    def info(self) -> EngineInfo:
+        assert self._info is not None
+        return self._info
+
+    @property
+    def worker_id(self) -> UUID:
+        return self._worker_id
+
+    @property
+    def is_writing(self) -> bool:
+        return bool(self._replies)
 
     def start(self) -> None:
         self._writer.start()
@@ -96,6 +120,9 @@ class ReplyRunner:
                 log.critical("the engine made no step for %.0f s; this worker ends", STALLED_S)
                 os._exit(1)
             self._attempt(self._round)
+            if self._info:
+                for duty in self._duties:
+                    self._attempt(partial(duty, self))
         self._engine.stop()
         self._attempt(self._end_replies)
         self._writer.stop()
@@ -166,7 +193,7 @@ class ReplyRunner:
         free = self._max_running - len(self._replies)
         for generation in leases.waiting(free, self._may_take_over(), self._worker_id, self._replies):
             try:
-                claimed = leases.claim(generation, self._worker_id, self._info)
+                claimed = leases.claim(generation, self._worker_id, self._info, self.unusable_adapters)
             except redis.RedisError:
                 return  # what was begun waits for Redis, and so does all that was asked for later
             if claimed is None:
@@ -208,14 +235,15 @@ class ReplyRunner:
         Worker.objects.filter(pk=self._worker_id).delete()
 
 
+Duty = Callable[[ReplyRunner], None]
 _runner: ReplyRunner | None = None
 
 
-def start() -> ReplyRunner:
+def start(duties: Sequence[Duty] = ()) -> ReplyRunner:
     """Start this process's runner with the engine that the settings name."""
     global _runner
     engine_class: type[Engine] = import_string(settings.INFERENCE_ENGINE)
-    _runner = ReplyRunner(engine_class(_engine_config()), settings.ENGINE_MAX_RUNNING)  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
+    _runner = ReplyRunner(engine_class(_engine_config()), settings.ENGINE_MAX_RUNNING, duties)  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
     _runner.start()
     return _runner
 
