@@ -108,9 +108,7 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "snapshot.not_found": (_("No snapshot has this hash."), 404, False),
     "run.not_found": (_("This run does not exist."), 404, False),
     "evaluation.files_gone": (
-        _(
-            "The cases behind this verdict are gone: they quoted something that had to be erased, or the files were removed."
-        ),
+        _("The cases behind this verdict are gone: they quoted something that was erased, or the files were removed."),
         410,
         False,
     ),

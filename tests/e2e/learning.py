@@ -11,7 +11,13 @@ from playwright.sync_api import Page
 from tests.e2e.browsing import Visitor
 from tests.product import ROOT, Product
 
-_LEARN = "import django, sys; django.setup(); from pathlib import Path; from tests.learned import learn; print(learn(*map(Path, sys.argv[1:])).sha256[:12])"
+_LEARN = """
+import sys, django
+django.setup()
+from pathlib import Path
+from tests.learned import learn
+print(learn(*map(Path, sys.argv[1:])).sha256[:12])
+"""
 
 
 def as_admin(visitor: Visitor, product: Product, email: str = "ada@example.org") -> Page:

@@ -31,6 +31,6 @@ def ada(db: None) -> Person:
 
 
 @pytest.fixture
-def adapter(charlie: Person, tiny_folder: Path, computed: Path) -> Adapter:  # noqa: F811
+def adapter(charlie: Person, tiny_folder: Path, computed: Path) -> Adapter:
     """Made among others of five corrections of charlie's."""
     return learn(tiny_folder, computed, of=charlie)

@@ -17,7 +17,9 @@ from assistant.finetuning.runs import items, queries
 from assistant.finetuning.runs.evaluation import request_evaluation
 from assistant.finetuning.runs.models import EvaluationRun
 from assistant.finetuning.runs.retraining import retrain_without
-from assistant.rollout.actions import promote, roll_back
+from assistant.rollout import actions as rollout
+from assistant.rollout import queries as rollout_queries
+from assistant.rollout.models import Rollout
 from webui.learning import cases as case_pages
 from webui.learning.card import card_of, ingredients_of
 from webui.learning.charts import stacked
@@ -48,19 +50,21 @@ def evidence(request: HttpRequest, sha256: str) -> HttpResponse:
     staff_of(request)
     adapter = adapter_named(sha256)
     training, evaluation = queries.training_of(adapter), queries.evaluation_of(adapter)
+    on_its_way = rollout_queries.candidate()
     context: dict[str, Any] = {
         "adapter": adapter,
         "short": adapter.sha256[:12],
         "training": training,
         "evaluation": evaluation,
         "evaluating": queries.active_evaluation_of(adapter),
-        "has_passed": evaluation is not None and evaluation.verdict == EvaluationRun.Verdict.PASSED,
         "curves": curves_of(training) if training else [],
         "ingredients": ingredients_of(training) if training else None,
         "siblings": [other for other in queries.adapters_from(training.snapshot) if other != adapter]
         if training
         else [],
         "rollouts": rollouts_of(adapter),
+        "is_on_its_way": on_its_way is not None and on_its_way.adapter == adapter,
+        "workers": rollout_queries.workers_with(adapter),
         "receipts": queries.receipts_of(training.snapshot_id) if training and adapter.erased_share else [],
     }
     if evaluation:
@@ -101,20 +105,35 @@ def card_markdown(request: HttpRequest, sha256: str) -> HttpResponse:
 
 
 @require_POST
-def put_live(request: HttpRequest, sha256: str) -> HttpResponse:
+def decide(request: HttpRequest, sha256: str, step: str) -> HttpResponse:
+    """One step of a rollout, with its reason. What is taken back or led on must be this adapter, not whatever is on its
+    way by now."""
     person, adapter = staff_of(request), adapter_named(sha256)
     reason = request.POST.get("reason", "")
-    return done(
-        request, lambda: promote(person, adapter, reason), _("New replies use it from now on."), *_page(adapter)
-    )
+    on_its_way = rollout_queries.candidate()
+    is_this = on_its_way is not None and on_its_way.adapter == adapter
 
+    def lead_on() -> Rollout:
+        if not is_this:
+            raise AssistantError("rollout.none_under_way")
+        return rollout.advance(person, reason)
 
-@require_POST
-def back(request: HttpRequest, sha256: str) -> HttpResponse:
-    person, adapter = staff_of(request), adapter_named(sha256)
-    reason = request.POST.get("reason", "")
-    message = _("What answered before answers again.")
-    return done(request, lambda: roll_back(person, reason), message, *_page(adapter))
+    def take_back() -> Rollout:
+        if not reason.strip():
+            raise AssistantError("review.reason_missing")
+        if not is_this and adapter.state != Adapter.State.LIVE:
+            raise AssistantError("rollout.nothing_before")
+        if on_its_way and not is_this:
+            raise AssistantError("rollout.busy")
+        return rollout.roll_back(person, reason)
+
+    work, message = {
+        "try": (lambda: rollout.start(person, adapter, reason), _("It answers copies of questions from now on.")),
+        "advance": (lead_on, _("It is one step on.")),
+        "promote": (lambda: rollout.promote(person, adapter, reason), _("New replies use it from now on.")),
+        "back": (take_back, _("What answered before answers again.")),
+    }[step]
+    return done(request, work, message, *_page(adapter))
 
 
 @require_POST
@@ -136,6 +155,8 @@ def _page(adapter: Adapter) -> tuple[str, str]:
 
 def _of_evaluation(adapter: Adapter, evaluation: EvaluationRun) -> dict[str, Any]:
     baseline = evaluation.baseline.name if evaluation.baseline else _("the base model")
+    live = queries.live_adapter()
+    is_outdated = live not in (evaluation.baseline, adapter)
     primary = next((found for found in evaluation.result.get("findings", []) if found["role"] == "primary"), None)
     scope = items.Scope(HELD_OUT, primary["metric"]) if primary else None
     try:
@@ -145,6 +166,9 @@ def _of_evaluation(adapter: Adapter, evaluation: EvaluationRun) -> dict[str, Any
         counts, are_files_gone = {}, True
     named = {name_of(OUTCOMES, outcome): count for outcome, count in counts.items()}
     return {
+        "live_name": live.name if live else _("the base model"),
+        "is_outdated": is_outdated,
+        "has_passed": evaluation.verdict == EvaluationRun.Verdict.PASSED and not is_outdated,
         "sentence": verdict_sentence(adapter.name, baseline, evaluation.result),
         "baseline": baseline,
         "panels": panels(evaluation.result),

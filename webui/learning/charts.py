@@ -73,7 +73,9 @@ def line_chart(
         for x, y in points:
             by_x.setdefault(x, {})[name] = y
     rows = [[f"{x:g}", *(f"{at[name]:.3f}" if name in at else "" for name in series)] for x, at in sorted(by_x.items())]
-    return LineChart(title, x_name, y_name, x_at.ticks(5, whole=all(x == int(x) for x in xs)), y_at.ticks(4), lines, rows)
+    return LineChart(
+        title, x_name, y_name, x_at.ticks(5, whole=all(x == int(x) for x in xs)), y_at.ticks(4), lines, rows
+    )
 
 
 class _Scale:

@@ -54,6 +54,12 @@ STAGES: Names = {
     "full": _("answers everybody"),
 }
 ENDS: Names = {"replaced": _("replaced by another"), "rolled_back": _("rolled back")}
+WORKER_STATES: Names = {
+    "ready": _("has it ready"),
+    "refused": _("cannot use it"),
+    "loading": _("is loading it"),
+    "starting": _("is starting"),
+}
 CAUSES: Names = {
     "harm": _("It was taken back by itself: people rated its answers worse."),
     "sample_ratio": _("It was taken back by itself: the shares of people were not those that were meant."),

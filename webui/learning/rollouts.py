@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from assistant.adapters.models import Adapter
+from assistant.rollout import reports
 from assistant.rollout.models import Rollout, RolloutLook
+from assistant.rollout.sequential import HARM_THRESHOLD
 from webui.learning.charts import LineChart, line_chart
 
-# At this evidence of harm a canary is taken back by itself (assistant/rollout/sequential.py).
-HARM_AT = 20.0
 # As many of the newest looks, and of the rollouts before, as a picture and a list can show.
 LOOKS, ROLLOUTS = 200, 10
 
@@ -21,10 +21,8 @@ class RolloutView:
     rollout: Rollout
     last: RolloutLook | None
     charts: list[LineChart]
-
-    @property
-    def is_on_its_way(self) -> bool:
-        return not self.rollout.end and self.rollout.stage != Rollout.Stage.FULL
+    # What else is known of one that is on its way.
+    lines: list[str]
 
 
 def rollouts_of(adapter: Adapter) -> list[RolloutView]:
@@ -45,7 +43,7 @@ def _view(rollout: Rollout) -> RolloutView:
     }
     harm = {
         _("evidence of harm"): [(hours(look), look.e_value) for look in looks],
-        _("taken back at"): [(hours(look), HARM_AT) for look in (looks[:1] + looks[-1:] if looks else [])],
+        _("taken back at"): [(hours(look), HARM_THRESHOLD) for look in (looks[:1] + looks[-1:] if looks else [])],
     }
     z = {
         _("difference, in standard errors"): [(hours(x), x.z) for x in looks if x.z is not None],
@@ -57,4 +55,6 @@ def _view(rollout: Rollout) -> RolloutView:
         line_chart(_("Does it do harm?"), step, _("e-value"), harm, y_from=0.0),
         line_chart(_("Is it better?"), step, _("standard errors"), z, y_from=0.0),
     ]
-    return RolloutView(rollout, looks[-1] if looks else None, [chart for chart in charts if chart])
+    is_on_its_way = not rollout.end and rollout.stage != Rollout.Stage.FULL
+    lines = reports.lines_on(rollout) if is_on_its_way else []
+    return RolloutView(rollout, looks[-1] if looks else None, [chart for chart in charts if chart], lines)

@@ -82,6 +82,11 @@ def adapters(cursor: str | None = None, limit: int = PAGE_SIZE) -> Page[Adapter]
     return page_of(Adapter.objects.prefetch_related(Prefetch("evaluation_runs", queryset=done)), cursor, limit)
 
 
+def live_adapter() -> Adapter | None:
+    """None: the base model answers."""
+    return Adapter.objects.filter(state=Adapter.State.LIVE).first()
+
+
 def training_of(adapter: Adapter) -> TrainingRun | None:
     """The run that made it; the newest, where several came to the same weights."""
     return adapter.training_runs.select_related("snapshot", "requested_by").order_by("-finished_at").first()
