@@ -105,6 +105,14 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "snapshot.empty": (_("There is no example that may be learned from."), 409, False),
     "snapshot.busy": (_("The examples change faster than they can be frozen. Try again later."), 503, True),
     "snapshot.erased": (_("Of this snapshot something had to be erased; its files are gone for good."), 410, False),
+    "snapshot.not_found": (_("No snapshot has this hash."), 404, False),
+    "run.not_found": (_("This run does not exist."), 404, False),
+    "evaluation.files_gone": (
+        _("The cases behind this verdict are gone: they quoted something that was erased, or the files were removed."),
+        410,
+        False,
+    ),
+    "adapter.untainted": (_("Nothing of what this adapter learned from was erased."), 409, False),
     "training.unknown_setting": (_("A training has no setting of this name: {name}."), 400, False),
     "training.no_base_model": (
         _("No worker has said yet which base model it has loaded. Start one, then try again."),

@@ -18,6 +18,7 @@ urlpatterns = [
     path("s/<slug:token>/copy/", sharing.continue_as_copy, name="continue_as_copy"),
     path("api/", api.urls),
     path("accounts/", include("webui.accounts")),
+    path("learning/", include("webui.learning.urls")),
     path("settings/", include("webui.settings.urls")),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),

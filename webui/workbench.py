@@ -13,7 +13,11 @@ from assistant.errors import AssistantError
 from webui.assets import assets
 
 # Where the tabs lead, and what they are called.
-TABS: list[tuple[str, Any]] = []
+TABS: list[tuple[str, Any]] = [
+    ("learning_adapters", _("Adapters")),
+    ("learning_runs", _("Runs")),
+    ("learning_data", _("Data")),
+]
 
 
 def staff_of(request: HttpRequest) -> Person:

@@ -52,6 +52,15 @@ def turns_of(example: Example) -> Turns:
     ]
 
 
+def script_of(example: Example) -> str:
+    """ "cjk" when at least a third of the letters of what is learned are Chinese, Japanese or Korean, else "other": the
+    slices in which an evaluation looks for losses."""
+    answers = example.chosen or example.completion or []
+    letters = [letter for turn in answers for letter in turn["content"] if letter.isalpha()]
+    signs = sum(letter >= "\u3040" for letter in letters)
+    return "cjk" if letters and 3 * signs >= len(letters) else "other"
+
+
 def sha256_of(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 

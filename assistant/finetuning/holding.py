@@ -22,6 +22,9 @@ Source = Example.Source
 # What nobody has read before it is learned from.
 UNREAD = (Source.RATING, Source.COMPARISON, Source.REGENERATE_PICK)
 
+# What `held` may say.
+REASONS = ("constant_rater", "burst", "copied_answer", "entity_spike")
+
 CONSTANT_SHARE, CONSTANT_FROM = 0.95, 20
 BURST, BURST_WITHIN = 10, timedelta(minutes=1)
 COPY_QUESTIONS, COPY_CHARS = 3, 20

@@ -7,6 +7,7 @@ and the snapshot's items alone, so a snapshot can be made again to the same hash
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from django.utils.crypto import salted_hmac
 from assistant.audit import chain
 from assistant.errors import AssistantError
 from assistant.finetuning import candidates, files, grouping, holding, merging, weights
-from assistant.finetuning.contents import CONTENT, canonical
+from assistant.finetuning.contents import CONTENT, canonical, script_of
 from assistant.finetuning.erasure import remove_erased_files
 from assistant.finetuning.merging import Merged
 from assistant.finetuning.models import DatasetSnapshot, Example, SnapshotItem
@@ -39,10 +40,14 @@ class Plan:
     dropped: dict[UUID, str]
 
 
-def plan() -> Plan:
-    """What a snapshot of this moment would hold. Writes nothing."""
+def plan(within: Collection[UUID] | None = None) -> Plan:
+    """What a snapshot of this moment would hold, or one of these examples alone. Writes nothing."""
     loaded = candidates.load()
     found, anchors, dropped = loaded.found, loaded.anchors, loaded.dropped
+    if within is not None:
+        anchors.extend(row for row in found if row.id not in within and row.split)
+        found = [row for row in found if row.id in within]
+        dropped = {id_: why for id_, why in dropped.items() if id_ in within}
 
     def without(reasons: dict[UUID, str]) -> None:
         nonlocal found
@@ -87,6 +92,7 @@ def manifest_of(planned: Plan) -> dict[str, Any]:
         "counts": {split: dict(sorted(counts[split].items())) for split in SPLITS},
         "groups": {split: sorted(groups[split]) for split in SPLITS},
         "weight_by_source": {source: round(weight, 6) for source, weight in sorted(weight_by_source.items())},
+        "scripts": dict(sorted(Counter(script_of(example) for example in examples.values()).items())),
         "people": len({example.person_id for example in examples.values() if example.person_id}),
         "simulated": sum(example.is_simulated for example in examples.values()),
         "licences": dict(sorted(Counter(example.licence for example in examples.values() if example.licence).items())),
@@ -96,11 +102,11 @@ def manifest_of(planned: Plan) -> dict[str, Any]:
     }
 
 
-def build(person_id: UUID | None = None) -> DatasetSnapshot:
+def build(person_id: UUID | None = None, within: Collection[UUID] | None = None) -> DatasetSnapshot:
     """Freeze what `plan` says. The same rows again are the same snapshot. Raises snapshot.empty, snapshot.busy."""
     remove_erased_files()
     for _ in range(_TRIES):
-        planned = plan()
+        planned = plan(within)
         if not planned.rows:
             raise AssistantError("snapshot.empty")
         if snapshot := _freeze(planned, person_id):

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from inference.contract import ChatMessage
 from inference.evaluation.gate import decide
 from inference.evaluation.runner import Runner
 
@@ -44,10 +45,29 @@ def write(runner: Runner) -> dict[str, Any]:
 
 
 def _items(runner: Runner) -> Iterable[str]:
+    questions = _questions(runner)
     for scored in runner.scored:
         texts = runner.texts.get(scored.suite, {})
         answers = {item_id: texts[item_id] for item_id in scored.items}
-        yield json.dumps({**asdict(scored), "answers": answers}, ensure_ascii=False)
+        asked = {item_id: questions[scored.suite, item_id] for item_id in scored.items or (scored.id,)}
+        yield json.dumps({**asdict(scored), "answers": answers, "questions": asked}, ensure_ascii=False)
+
+
+def _questions(runner: Runner) -> dict[tuple[str, str], dict[str, Any]]:
+    """What was asked, by suite and item, so that a case can be read without the suites and the snapshot."""
+    found = {
+        (suite.name, item.id): {"prompt": _turns(item.prompt), "gold": item.gold}
+        for suite in runner.suites
+        for item in suite.items
+    }
+    for pair in runner.pairs:
+        choice = {"gold": pair.chosen, "rejected": pair.rejected}
+        found["preferences", pair.id] = {"prompt": _turns(pair.prompt), **choice}
+    return found
+
+
+def _turns(prompt: Iterable[ChatMessage]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.text} for message in prompt]
 
 
 def _finite(finding: dict[str, Any]) -> dict[str, Any]:

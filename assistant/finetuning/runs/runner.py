@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from assistant.chat.queue import are_people_waiting
 from assistant.errors import AssistantError
-from assistant.finetuning.runs import leases
+from assistant.finetuning.runs import course, leases
 from assistant.finetuning.runs.child import BAD_INPUT, STOPPED, Child, FolderBusy
 from assistant.finetuning.runs.kinds import Kind, folder_of
 from assistant.finetuning.runs.models import Run
@@ -97,7 +97,7 @@ class RunRunner:
         run = leases.claim(self._kinds)
         if run is None:
             return
-        self._run, self._progress, self._failure = run, {}, {}
+        self._run, self._progress, self._failure = run, course.begun(run.progress), {}
         self._kill_at = 0.0
         kind = self._kinds[type(run)]
         try:
@@ -126,7 +126,7 @@ class RunRunner:
             if event.get("event") == "failed":
                 self._failure = event
             else:
-                self._progress |= event
+                self._progress = course.noted(self._progress, event)
                 self._has_news = True
         if status is not None:
             self._settle(status)

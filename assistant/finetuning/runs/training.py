@@ -19,7 +19,7 @@ from assistant.finetuning import files
 from assistant.finetuning.models import DatasetSnapshot
 from assistant.finetuning.runs.evaluation import request_evaluation
 from assistant.finetuning.runs.kinds import Kind
-from assistant.finetuning.runs.models import TrainingRun
+from assistant.finetuning.runs.models import EvaluationRun, Run, TrainingRun
 from assistant.finetuning.runs.tasks import wake_workers
 
 # What a request may set of a training's spec (inference/training/spec.py checks the values).
@@ -57,9 +57,10 @@ def cancel(person: Person | None, run_id: UUID) -> None:
     """End a run at its next step; one that nobody has begun ends at once. Raises request.not_allowed."""
     if person is not None and person.role != Person.Role.ADMIN:
         raise AssistantError("request.not_allowed")
-    rows = TrainingRun.objects.filter(pk=run_id)
-    rows.filter(state__in=TrainingRun.ACTIVE, cancel_requested_at=None).update(cancel_requested_at=Now())
-    rows.filter(state=TrainingRun.State.QUEUED, attempts=0).update(state=TrainingRun.State.CANCELLED, finished_at=Now())
+    for model in (TrainingRun, EvaluationRun):
+        rows = model._default_manager.filter(pk=run_id)
+        rows.filter(state__in=Run.ACTIVE, cancel_requested_at=None).update(cancel_requested_at=Now())
+        rows.filter(state=Run.State.QUEUED, attempts=0).update(state=Run.State.CANCELLED, finished_at=Now())
     transaction.on_commit(lambda: wake_workers(run_id))
 
 

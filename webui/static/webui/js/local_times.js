@@ -7,6 +7,7 @@ export function localTime(element, iso) {
   element.textContent = new Date(iso).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 }
 
-export function localTimes() {
-  for (const element of document.querySelectorAll("time")) localTime(element, element.dateTime);
+/** @param {Document} page */
+export function localTimes(page = document) {
+  for (const element of page.querySelectorAll("time")) localTime(element, element.dateTime);
 }

@@ -1,0 +1,25 @@
+"""What the pages of the learning loop have in common: an action that says on its page what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from assistant.errors import AssistantError
+
+
+def done(request: HttpRequest, work: Callable[[], object], message: str, *page: str) -> HttpResponse:
+    """Do it and go back to the page, which says `message` or why it could not be done. Who may not do it at all is told
+    so in place of the page."""
+    try:
+        work()
+    except AssistantError as problem:
+        if problem.status in (401, 403):
+            raise
+        messages.error(request, problem.message)
+    else:
+        messages.success(request, message)
+    return redirect(page[0], *page[1:])
