@@ -12,7 +12,9 @@ from assistant.errors import AssistantError
 from webui.assets import assets
 
 # Where the tabs lead, and what they are called.
-TABS: list[tuple[str, Any]] = []
+TABS: list[tuple[str, Any]] = [
+    ("approved_answers", _("Approved answers")),
+]
 
 
 def staff_of(request: HttpRequest) -> Person:

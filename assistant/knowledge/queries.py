@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -13,7 +12,6 @@ from assistant.errors import AssistantError
 from assistant.knowledge.models import Passage
 from assistant.words import normalised
 
-Which = Literal["current", "retired"]
 PAGE = 30
 
 
@@ -35,9 +33,12 @@ def usable() -> QuerySet[Passage]:
     return Passage.objects.filter(is_nobodys | is_allowed, retired_at=None)
 
 
-def passages_of(text: str = "", which: Which = "current", cursor: str | None = None) -> PassagePage:
+def passages_of(
+    text: str = "", cursor: str | None = None, *, is_retired: bool = False, among: Q | None = None
+) -> PassagePage:
     """Those that have all the words of `text`, the newest first. Raises page.invalid_cursor."""
-    rows = usable() if which == "current" else Passage.objects.filter(retired_at__isnull=False)
+    rows = Passage.objects.filter(retired_at__isnull=False) if is_retired else usable()
+    rows = rows.filter(among or Q())
     for word in normalised(text).split():
         rows = rows.filter(Q(question_words__contains=word) | Q(answer_words__contains=word))
     rows = rows.filter(_after(cursor)).select_related("approved_by").defer("vector").order_by("-created_at", "-id")
