@@ -14,6 +14,7 @@ from webui.assets import assets
 
 # Where the tabs lead, and what they are called.
 TABS: list[tuple[str, Any]] = [
+    ("approved_answers", _("Approved answers")),
     ("learning_adapters", _("Adapters")),
     ("learning_runs", _("Runs")),
     ("learning_data", _("Data")),

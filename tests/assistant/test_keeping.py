@@ -51,7 +51,7 @@ def start_worker() -> Iterator[Start]:
 
     def start(script: str = "tokens_per_second=0&tokens=20") -> Engine:
         engine = Engine(script)
-        runners.append(ReplyRunner(engine, 4, duties()))
+        runners.append(ReplyRunner(engine, 4, duties=duties()))
         runners[-1].start()
         before = len(runners)
         until(lambda: Worker.objects.filter(state="ready").count() >= before)
