@@ -5,7 +5,7 @@ from assistant.adapters.models import Adapter
 from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
-from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
+from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, RegressionCase, SnapshotItem
 from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
 from assistant.rollout.models import Rollout
 from assistant.sharing.models import ShareLink
@@ -27,6 +27,7 @@ __all__ = [
     "Generation",
     "Message",
     "Person",
+    "RegressionCase",
     "Review",
     "Rollout",
     "SearchText",

@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/", api.urls),
     path("accounts/", include("webui.accounts")),
     path("settings/", include("webui.settings.urls")),
+    path("review/", include("webui.review.urls")),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -13,7 +13,10 @@ from assistant.errors import AssistantError
 from webui.assets import assets
 
 # Where the tabs lead, and what they are called.
-TABS: list[tuple[str, Any]] = []
+TABS: list[tuple[str, Any]] = [
+    ("review", _("Review")),
+    ("review_tests", _("Tests")),
+]
 
 
 def staff_of(request: HttpRequest) -> Person:

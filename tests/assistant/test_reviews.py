@@ -173,9 +173,7 @@ def test_what_is_given_back_anybody_may_take(bob: Person, carol: Person, correct
     assert take(carol) == correction.id
 
 
-def test_one_that_is_chosen_is_taken_unless_others_have_it(
-    bob: Person, carol: Person, correction: Review
-) -> None:
+def test_one_that_is_chosen_is_taken_unless_others_have_it(bob: Person, carol: Person, correction: Review) -> None:
     assert reviews.take(bob.id, correction.id) == correction
     with pytest.raises(AssistantError, match=r"review\.taken"):
         reviews.take(carol.id, correction.id)
