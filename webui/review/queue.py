@@ -20,7 +20,7 @@ from assistant.feedback.models import Review
 from webui.review.texts import CAUSES, STATES
 from webui.workbench import show, staff_of
 
-AGES = (0, 1, 7, 30)
+AGES = (0, 2, 7, 30)
 
 
 @require_safe
