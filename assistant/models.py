@@ -5,7 +5,7 @@ from assistant.adapters.models import Adapter
 from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, RetrievedPassage, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
-from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
+from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, RegressionCase, SnapshotItem
 from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
 from assistant.knowledge.models import Passage
 from assistant.rollout.models import Rollout, RolloutLook, ServingAck, ShadowAnswer
@@ -29,6 +29,7 @@ __all__ = [
     "Message",
     "Passage",
     "Person",
+    "RegressionCase",
     "RetrievedPassage",
     "Review",
     "Rollout",

@@ -22,6 +22,7 @@ urlpatterns = [
     path("accounts/", include("webui.accounts")),
     path("learning/", include("webui.learning.urls")),
     path("settings/", include("webui.settings.urls")),
+    path("review/", include("webui.review.urls")),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

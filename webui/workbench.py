@@ -14,6 +14,8 @@ from webui.assets import assets
 
 # Where the tabs lead, and what they are called.
 TABS: list[tuple[str, Any]] = [
+    ("review", _("Review")),
+    ("review_tests", _("Tests")),
     ("approved_answers", _("Approved answers")),
     ("learning_adapters", _("Adapters")),
     ("learning_runs", _("Runs")),

@@ -7,14 +7,15 @@ REVIEW_NEEDS_TWO an answer needs the approval of two of them before anything lea
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from assistant.accounts.models import Person
@@ -28,12 +29,14 @@ from assistant.feedback.queue import waiting_for
 State = Review.State
 # Longer than it takes to judge one; then somebody else may.
 ASSIGNED_FOR = timedelta(minutes=15)
+# The one that is looked at, and the next, which is there already when the first is decided.
+MAX_HELD = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """The path from the beginning to the reply that is judged, as (role, text), and what was said about the reply.
-    `approved` is the answer that a first reviewer has approved."""
+    `approved` is the answer that a first reviewer, `approved_by`, has approved."""
 
     messages: list[tuple[str, str]]
     rating: str
@@ -41,39 +44,62 @@ class Transcript:
     comment: str
     correction: str
     approved: str
+    approved_by: str
 
 
 @transaction.atomic
-def take_next(person_id: UUID) -> Review | None:
-    """Assign the most urgent review that nobody holds, for ASSIGNED_FOR; the one that this person holds comes first.
-    None: there is nothing to do. Raises request.not_allowed."""
+def take_next(person_id: UUID, *, cause: Review.Cause | None = None, without: Collection[UUID] = ()) -> Review | None:
+    """Assign the most urgent review that nobody holds, for ASSIGNED_FOR; one that this person holds comes first. Of
+    `cause` alone, if it is given: whoever wants those gives the others back. `without` are those they have before them
+    or passed over. None: there is nothing to do, or they hold MAX_HELD already. Raises request.not_allowed."""
     reviewer, now = _reviewer(person_id), timezone.now()
     mine = Q(assigned_to=reviewer, assigned_until__gte=now)
-    is_free = Q(assigned_to=None) | Q(assigned_until__lt=now) | mine
     waiting = waiting_for(reviewer)
-    for row in [*waiting.filter(mine)[:1], *waiting.filter(is_free)[:20]]:
-        row.assigned_to, row.assigned_until = reviewer, now + ASSIGNED_FOR
-        taken = Review.objects.filter(is_free, pk=row.pk, state=State.PENDING)
-        # Zero: another reviewer was a moment faster.
-        if taken.update(assigned_to=reviewer, assigned_until=row.assigned_until) == 1:
+    wanted = waiting.exclude(pk__in=without)
+    if cause is not None:
+        _free(wanted.filter(mine).exclude(cause=cause))
+        wanted = wanted.filter(cause=cause)
+    for row in wanted.filter(mine):
+        if _assign(row, reviewer):
             return row
-    return None
+    if waiting.filter(mine).count() >= MAX_HELD:
+        return None
+    return next((row for row in wanted.filter(_not_held(now))[:20] if _assign(row, reviewer)), None)
+
+
+@transaction.atomic
+def take(person_id: UUID, review_id: UUID) -> Review:
+    """Assign this very review, beside what else they hold: it was chosen, or its time ran out while it was edited.
+    Raises request.not_allowed, review.taken."""
+    reviewer = _reviewer(person_id)
+    row = waiting_for(reviewer).filter(pk=review_id).first()
+    if row is None or not _assign(row, reviewer):
+        raise AssistantError("review.taken")
+    return row
+
+
+@transaction.atomic
+def give_back(person_id: UUID, review_id: UUID) -> None:
+    """Let somebody else take it. Raises request.not_allowed, review.not_held."""
+    _free(Review.objects.filter(pk=held(person_id, review_id).pk))
 
 
 @transaction.atomic
 def read_transcript(person_id: UUID, review_id: UUID, reason: str) -> Transcript:
     """What a review that one has taken is about; the audit says who read it and why. Raises request.not_allowed,
     review.not_held, review.reason_missing."""
-    review = _held(_reviewer(person_id), review_id)
-    chain.record(person_id, "transcript.read", "conversation", review.conversation_id, reason=_reason(reason))
+    review = held(person_id, review_id)
+    chain.record(person_id, "transcript.read", "conversation", review.conversation_id, reason=checked_reason(reason))
     feedback = Feedback.objects.filter(message=review.message_id, person=review.person_id).first() or Feedback()
+    path = path_to(review.message)
     return Transcript(
-        messages=[(message.role, message.text) for message in path_to(review.message) if message.text],
+        messages=[(message.role, message.text) for message in path if message.text or message == review.message],
         rating=feedback.rating,
         reasons=feedback.reasons,
         comment=feedback.comment,
         correction=feedback.correction,
         approved=review.answer if review.reviewer_id else "",
+        approved_by=str(review.reviewer or ""),
     )
 
 
@@ -102,7 +128,7 @@ def reject(person_id: UUID, review_id: UUID, reason: str) -> Review:
     """Nothing is learned from it. Raises request.not_allowed, review.not_held, review.reason_missing."""
     reviewer = _reviewer(person_id)
     review = _held(reviewer, review_id)
-    return _decide(reviewer, review, State.REJECTED, reviewer=reviewer, reason=_reason(reason))
+    return _decide(reviewer, review, State.REJECTED, reviewer=reviewer, reason=checked_reason(reason))
 
 
 @transaction.atomic
@@ -129,6 +155,28 @@ def undo(person_id: UUID, review_id: UUID) -> Review:
     anew = {"reviewer": None, "second_reviewer": None, "answer": "", "is_edited": False, "reason": ""}
     held = {"assigned_to": reviewer, "assigned_until": timezone.now() + ASSIGNED_FOR}
     return _write(reviewer, "review.undo", review, state=State.PENDING, decided_at=None, **anew, **held)
+
+
+def held(person_id: UUID, review_id: UUID) -> Review:
+    """A review that one has taken, locked. Raises request.not_allowed, review.not_held."""
+    return _held(_reviewer(person_id), review_id)
+
+
+def _not_held(now: datetime) -> Q:
+    return Q(assigned_to=None) | Q(assigned_until__lt=now)
+
+
+def _assign(row: Review, reviewer: Person) -> bool:
+    """False: another reviewer was a moment faster, or has it."""
+    now = timezone.now()
+    row.assigned_to, row.assigned_until = reviewer, now + ASSIGNED_FOR
+    taken = Review.objects.filter(_not_held(now) | Q(assigned_to=reviewer), pk=row.pk, state=State.PENDING)
+    return taken.update(assigned_to=reviewer, assigned_until=row.assigned_until) == 1
+
+
+def _free(rows: QuerySet[Review]) -> None:
+    ids = list(rows.values_list("id", flat=True))
+    Review.objects.filter(pk__in=ids).update(assigned_to=None, assigned_until=None)
 
 
 def _reviewer(person_id: UUID) -> Person:
@@ -179,7 +227,8 @@ def _auditable(review: Review) -> dict[str, str]:
     return {"state": review.state, "answer_sha256": hashlib.sha256(review.answer.encode()).hexdigest()}
 
 
-def _reason(reason: str) -> str:
+def checked_reason(reason: str) -> str:
+    """A reason as it is kept. Raises review.reason_missing."""
     reason = " ".join(storable(reason).split())
     if not reason:
         raise AssistantError("review.reason_missing")

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from assistant.chat.consent import training_use
 from assistant.finetuning.contents import sha256_of
-from assistant.finetuning.models import Example
+from assistant.finetuning.models import Example, RegressionCase
 from assistant.finetuning.near_duplicates import plain
 
 # Shorter questions ("And then?") mean something only with the one before.
@@ -50,8 +50,8 @@ class Candidate:
 @dataclass(slots=True)
 class Loaded:
     """`found`: what may be learned from, in the order in which it came about. `anchors`: what may not, or not now, but
-    was in a snapshot; what is like it belongs into the same split. `dropped`: example -> why it may not be learned
-    from, though it was approved."""
+    was in a snapshot, and the questions of the regression suite; what is like them belongs into the same split.
+    `dropped`: example -> why it may not be learned from, though it was approved."""
 
     found: list[Candidate] = field(default_factory=list)
     anchors: list[Candidate] = field(default_factory=list)
@@ -69,7 +69,23 @@ def load() -> Loaded:
             loaded.dropped[row.id] = why
         if row.split:
             loaded.anchors.append(candidate_of(row))
+    cases = RegressionCase.objects.filter(retired_at=None).select_related("review")
+    loaded.anchors += map(_anchor_of, cases.order_by("id"))
     return loaded
+
+
+def _anchor_of(case: RegressionCase) -> Candidate:
+    """A question that every adapter is asked is a test, whoever else asks it or nearly the same."""
+    asked = Example(
+        id=case.id,
+        kind=Example.Kind.UNPAIRED,
+        prompt=case.prompt,
+        completion=[{"role": "assistant", "content": ""}],
+        conversation_id=case.review.conversation_id,
+        split=Example.Split.TEST,
+        base_weight=0.0,
+    )
+    return candidate_of(asked)
 
 
 def _why_not(row: Example) -> str:

@@ -44,7 +44,7 @@ def clean(example: Example) -> None:
 
 
 def has_template_token(text: str) -> bool:
-    return _TEMPLATE_TOKEN.search(text) is not None
+    return bool(_TEMPLATE_TOKEN.search(text))
 
 
 def turns_of(example: Example) -> Turns:

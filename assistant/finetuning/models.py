@@ -129,6 +129,26 @@ class SnapshotItem(AppendOnly):
         return f"{self.example_id} in {self.snapshot_id}"
 
 
+class RegressionCase(models.Model):
+    """A question that every adapter is asked before it may answer people, made from a reply that was wrong once. What
+    stands here is redacted as examples are, and is never trained on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    prompt = models.JSONField()
+    # Rules that the answer must keep, by the names of inference/evaluation/rules.py: must_contain and must_not_contain
+    # (phrases), refuses (true: it must decline, false: it must not).
+    wanted = models.JSONField()
+    # What it was made from; it goes with the conversation and the person whose words it quotes, and so does this.
+    review = models.ForeignKey("assistant.Review", on_delete=models.CASCADE, related_name="regression_cases")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    # Not asked any more.
+    retired_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"test {self.id}"
+
+
 class ErasureReceipt(models.Model):
     """What an erasure took out of what is learned from; names nobody."""
 

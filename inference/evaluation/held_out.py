@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,18 +67,20 @@ def read(snapshot: Path, max_tokens: int) -> HeldOut:
     return HeldOut(suite, tuple(pairs))
 
 
-def refuse_leaks(test: Path, training: Path) -> None:
-    """Raise InputError (`gate.leak`) when a group or a question of the test split of `test` was trained on, or chose
-    the checkpoint, in the snapshot `training`. The rows themselves are compared, not what a manifest says of them."""
+def refuse_leaks(test: Path, training: Path, further: Iterable[Suite] = ()) -> None:
+    """Raise InputError (`gate.leak`) when a group or a question of the test split of `test`, or a question of a suite
+    in `further`, was trained on, or chose the checkpoint, in the snapshot `training`. The rows themselves are compared,
+    not what a manifest says of them."""
     tested = {_group_sha256(row) for row in _rows(test / "test.jsonl")}
     asked = {_question(row) for row in _rows(test / "test.jsonl")}
+    asked |= {_words_of(item.prompt) for suite in further for item in suite.items}
     for split in ("train", "dev"):
         for row in _rows(training / f"{split}.jsonl"):
             if _group_sha256(row) in tested or _question(row) in asked:
                 raise InputError(
                     "gate.leak",
                     f"The adapter has seen what it would be tested on: row {row.get('id')} of {split}.jsonl belongs to "
-                    "the test split. Train on a snapshot without it.",
+                    "the test split or is asked by a suite. Train on a snapshot without it.",
                 )
 
 
@@ -92,6 +94,10 @@ def _question(row: Mapping[str, Any]) -> str:
         prompt = messages_of(row["prompt"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError("snapshot.invalid", f"A row of the snapshot cannot be read: {error!r}.") from error
+    return _words_of(prompt)
+
+
+def _words_of(prompt: Iterable[ChatMessage]) -> str:
     return "\n".join(f"{message.role} {' '.join(words(message.text))}" for message in prompt)
 
 

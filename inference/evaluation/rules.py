@@ -107,4 +107,5 @@ FORMAT_RULES: dict[str, Callable[[str, Any], bool]] = {
     "matches": lambda text, pattern: re.fullmatch(pattern, text, re.DOTALL) is not None,
     "must_contain": lambda text, phrases: all(contains(text, phrase) for phrase in phrases),
     "must_not_contain": lambda text, phrases: not any(contains(text, phrase) for phrase in phrases),
+    "refuses": lambda text, wanted: is_refusal(text) == wanted,
 }

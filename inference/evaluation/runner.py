@@ -27,7 +27,8 @@ class Runner:
     """Reads all that is to be asked; raises InputError when it may not be. `emit` takes progress events."""
 
     def __init__(self, spec: EvaluationSpec, emit: Emit, is_stopped: Callable[[], bool]) -> None:
-        held_out.refuse_leaks(spec.test_snapshot, spec.training_snapshot)
+        further = [suites.load(path) for path in spec.further_suites]
+        held_out.refuse_leaks(spec.test_snapshot, spec.training_snapshot, further)
         self.spec = spec
         test = held_out.read(spec.test_snapshot, spec.answer_tokens)
 
@@ -35,7 +36,7 @@ class Runner:
             items = (replace(item, prompt=suites.under(spec.system_message, item.prompt)) for item in asked.items)
             return replace(asked, items=tuple(items))
 
-        self.suites = [under(suite) for suite in [*map(suites.load, spec.suites), test.suite]]
+        self.suites = [under(suite) for suite in [*map(suites.load, spec.suites), *further, test.suite]]
         self.pairs = [replace(pair, prompt=suites.under(spec.system_message, pair.prompt)) for pair in test.pairs]
         if len({suite.name for suite in self.suites}) < len(self.suites):
             raise InputError("suite.invalid", "Two suites have the same name.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -39,8 +40,8 @@ def causes() -> list[str]:
     return [Review.Cause(cause).label for cause in Review.objects.order_by("id").values_list("cause", flat=True)]
 
 
-def take(person: Person) -> UUID:
-    review = reviews.take_next(person.id)
+def take(person: Person, **which: Any) -> UUID:
+    review = reviews.take_next(person.id, **which)
     assert review
     return review.id
 
@@ -140,9 +141,57 @@ def test_one_review_is_in_one_pair_of_hands_until_its_time_is_over(
         reviews.accept(bob.id, correction.id)
 
 
+def test_the_next_is_taken_beside_the_one_that_is_looked_at_and_no_third(
+    alice: Person, bob: Person, carol: Person, correction: Review
+) -> None:
+    for question in ("Where do clouds end?", "Where do roads end?"):
+        corrected(alice, question, "Here.", "Nowhere.")
+    first = take(bob)
+    second = take(bob, without=[first])
+
+    assert take(bob) == first
+    assert take(bob, without=[first]) == second
+    assert reviews.take_next(bob.id, without=[first, second]) is None
+    assert take(carol) not in (first, second)
+
+
+def test_of_one_cause_alone_the_others_are_given_back(
+    alice: Person, bob: Person, carol: Person, correction: Review
+) -> None:
+    actions.give(alice.id, answered(alice).reply_id, DOWN, ["incorrect"])
+    assert take(bob) == correction.id
+
+    assert take(bob, cause=Review.Cause.INCORRECT) != correction.id
+    assert take(carol) == correction.id
+
+
+def test_what_is_given_back_anybody_may_take(bob: Person, carol: Person, correction: Review) -> None:
+    reviews.give_back(bob.id, take(bob))
+
+    with pytest.raises(AssistantError, match=r"review\.not_held"):
+        reviews.give_back(bob.id, correction.id)
+    assert take(carol) == correction.id
+
+
+def test_one_that_is_chosen_is_taken_unless_others_have_it(bob: Person, carol: Person, correction: Review) -> None:
+    assert reviews.take(bob.id, correction.id) == correction
+    with pytest.raises(AssistantError, match=r"review\.taken"):
+        reviews.take(carol.id, correction.id)
+    Review.objects.update(assigned_until=timezone.now() - timedelta(seconds=1))
+    # Its time ran out while it was edited, and nobody else has come.
+    assert reviews.take(bob.id, correction.id) == correction
+
+    reviews.accept(bob.id, correction.id)
+
+    with pytest.raises(AssistantError, match=r"review\.taken"):
+        reviews.take(bob.id, correction.id)
+
+
 def test_only_reviewers_and_administrators_may(alice: Person, charlie: Person, correction: Review) -> None:
     for act in (
         lambda: reviews.take_next(charlie.id),
+        lambda: reviews.take(charlie.id, correction.id),
+        lambda: reviews.give_back(charlie.id, correction.id),
         lambda: reviews.read_transcript(charlie.id, correction.id, "Curious"),
         lambda: reviews.accept(charlie.id, correction.id),
         lambda: reviews.edit(charlie.id, correction.id, "Mine"),
@@ -289,7 +338,8 @@ def test_with_two_needed_a_second_one_approves_what_the_first_did(
     assert reviews.take_next(bob.id) is None
 
     take(carol)
-    assert reviews.read_transcript(carol.id, correction.id, "Second look").approved == "In the sea."
+    transcript = reviews.read_transcript(carol.id, correction.id, "Second look")
+    assert (transcript.approved, transcript.approved_by) == ("In the sea.", "bob@example.org")
     reviews.accept(carol.id, correction.id)
 
     decided = Review.objects.get()

@@ -11,12 +11,27 @@ from django.test import Client
 from assistant.chat import actions
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
-from assistant.models import Comparison, Conversation, Feedback, Folder, Generation, Message, Person, ShareLink
+from assistant.models import (
+    AuditEvent,
+    Comparison,
+    Conversation,
+    Feedback,
+    Folder,
+    Generation,
+    Message,
+    Person,
+    RegressionCase,
+    Review,
+    ShareLink,
+)
 from assistant.sharing import actions as sharing
 from tests.assistant.rows import finish
 
 VISITORS = ["bob", "charlie", "guest", "nobody"]
-KEPT = (Conversation, Folder, Message, Generation, Feedback, Comparison, ShareLink)
+KEPT = (
+    *(Conversation, Folder, Message, Generation, Feedback, Comparison, ShareLink),
+    *(Review, RegressionCase, AuditEvent),
+)
 
 
 def everything() -> list[list[dict[str, object]]]:

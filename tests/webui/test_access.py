@@ -18,7 +18,8 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from assistant.chat.actions import Accepted
-from assistant.models import Message, Person
+from assistant.feedback import actions as feedback
+from assistant.models import Feedback, Message, Person, Review
 from tests.conftest import ask
 from tests.webui.roles import VISITORS, everything
 
@@ -39,12 +40,20 @@ class Own:
 
     person: int = 200  # how anybody with a session is answered
     guest: int | None = None  # where that differs
-    bob: int | None = None  # who reviews
+    reviewer: int | None = None  # likewise
     nobody: int = 200
 
 
+@dataclass(frozen=True)
+class Staff:
+    """An address for reviewers, or administrators alone, that names an object: how it is asked."""
+
+    ask: Ask
+    reviewer: int = 200  # how bob is answered
+
+
 # A new address needs a line here, or test_every_address_has_a_line fails.
-ADDRESSES: dict[str, Foreign | Own] = {
+ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "GET /": Own(),
     "GET /c/{conversation_id}/": Foreign(lambda c, of: c.get(f"/c/{of.conversation_id}/"), None),
     "GET /api/conversations": Own(nobody=401),
@@ -147,9 +156,9 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "GET /s/{token}/": Own(person=404, nobody=404),
     "POST /s/{token}/copy/": Own(),
     # For reviewers and administrators, whatever is named; the forms: tests/webui/test_approved_answers.py.
-    "GET /approved-answers/": Own(person=403, bob=200, nobody=401),
+    "GET /approved-answers/": Own(person=403, reviewer=200, nobody=401),
     "POST /approved-answers/": Own(),
-    "GET /approved-answers/{passage_id}/": Own(person=403, bob=404, nobody=401),
+    "GET /approved-answers/{passage_id}/": Own(person=403, reviewer=404, nobody=401),
     "POST /approved-answers/{passage_id}/": Own(),
     "GET /data/links/": Own(nobody=302),
     "GET /data/import/": Own(),
@@ -175,6 +184,41 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "GET /settings/security/": Own(guest=302, nobody=302),
     # Names a device in its form: test_charlie_signs_no_device_of_alice_out.
     "POST /settings/security/devices/": Own(),
+    **{
+        f"GET /review/{page}": Own(person=403, reviewer=200, nobody=401) for page in ("", "decided/", "work/", "tests/")
+    },
+    # Administrators alone: tests/assistant/test_transcripts.py.
+    "GET /review/transcripts/": Own(person=403, nobody=401),
+    "GET /review/transcripts/{conversation_id}/": Staff(
+        lambda c, of: c.get(f"/review/transcripts/{of.conversation_id}/"), reviewer=403
+    ),
+    "POST /review/transcripts/{conversation_id}/": Staff(
+        lambda c, of: c.post(f"/review/transcripts/{of.conversation_id}/", {"reason": "Curious"}), reviewer=403
+    ),
+    "POST /review/decided/": Staff(lambda c, of: c.post("/review/decided/", {"review": of.reply_id}), reviewer=404),
+    "POST /review/tests/": Staff(lambda c, of: c.post("/review/tests/", {"case": of.reply_id}), reviewer=404),
+    "PUT /api/reviews/reason": Staff(
+        lambda c, of: c.put("/api/reviews/reason", {"reason": "Curious"}, "application/json"), reviewer=204
+    ),
+    # Without a reason bob is refused as well: tests/webui/test_review_api.py.
+    "POST /api/reviews/next": Staff(lambda c, of: c.post("/api/reviews/next", {}, "application/json"), reviewer=400),
+    "PUT /api/reviews/{review_id}/assignment": Staff(
+        lambda c, of: c.put(f"/api/reviews/{_review(of)}/assignment"), reviewer=400
+    ),
+    "DELETE /api/reviews/{review_id}/assignment": Staff(
+        lambda c, of: c.delete(f"/api/reviews/{_review(of)}/assignment"), reviewer=409
+    ),
+    "PUT /api/reviews/{review_id}/decision": Staff(
+        lambda c, of: c.put(f"/api/reviews/{_review(of)}/decision", {"decision": "accept"}, "application/json"),
+        reviewer=409,
+    ),
+    "DELETE /api/reviews/{review_id}/decision": Staff(
+        lambda c, of: c.delete(f"/api/reviews/{_review(of)}/decision"), reviewer=404
+    ),
+    "POST /api/reviews/{review_id}/regression-case": Staff(
+        lambda c, of: c.post(f"/api/reviews/{_review(of)}/regression-case", {"refuses": True}, "application/json"),
+        reviewer=409,
+    ),
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
 }
@@ -233,6 +277,7 @@ PARAMETERS = {
     },
 }
 
+STAFF = [pytest.param(line, id=address) for address, line in ADDRESSES.items() if isinstance(line, Staff)]
 FOREIGN = [
     pytest.param(line, id=address) for address, line in {**ADDRESSES, **PARAMETERS}.items() if isinstance(line, Foreign)
 ]
@@ -245,6 +290,13 @@ OWN = [
     for address, line in ADDRESSES.items()
     if isinstance(line, Own) and address.startswith("GET ")
 ]
+
+
+@pytest.fixture
+def under_review(of_alice: Accepted, alice: Person) -> Review:
+    """What alice said of her reply waits to be judged."""
+    feedback.give(alice.id, of_alice.reply_id, Feedback.Rating.DOWN, ["unsafe"])
+    return Review.objects.get()
 
 
 def test_every_address_has_a_line(db: None) -> None:
@@ -281,6 +333,20 @@ def test_alice_herself_is_let_in(line: Foreign, enter: Callable[..., Client], of
     assert line.ask(enter("alice"), of_alice).status_code in (200, 204)
 
 
+@pytest.mark.parametrize("visitor", ["alice", *VISITORS])
+@pytest.mark.parametrize("line", STAFF)
+def test_what_staff_does_nobody_else_does(
+    line: Staff, visitor: str, enter: Callable[..., Client], of_alice: Accepted, under_review: Review
+) -> None:
+    client, before = enter(visitor), everything()
+
+    answer = line.ask(client, of_alice)
+
+    assert answer.status_code == {"bob": line.reviewer, "nobody": 401}.get(visitor, 403)
+    assert b"Hello" not in answer.content
+    assert everything() == before
+
+
 @pytest.mark.parametrize("line", FOREIGN)
 def test_a_page_elsewhere_writes_nothing_with_the_session_of_alice(
     line: Foreign, enter: Callable[..., Client], of_alice: Accepted
@@ -311,8 +377,8 @@ def test_a_page_elsewhere_sends_no_form_and_sets_nothing(enter: Callable[..., Cl
 @pytest.mark.parametrize("visitor", ["alice", *VISITORS])
 @pytest.mark.parametrize(("path", "line"), OWN)
 def test_what_names_nobody_is_answered_alike(path: str, line: Own, visitor: str, enter: Callable[..., Client]) -> None:
-    others = {"guest": line.guest or line.person, "bob": line.bob or line.person}
-    expected = {"nobody": line.nobody, **others}.get(visitor, line.person)
+    differing = {"nobody": line.nobody, "guest": line.guest or line.person, "bob": line.reviewer or line.person}
+    expected = differing.get(visitor, line.person)
 
     assert enter(visitor).get(path).status_code == expected
 
@@ -461,6 +527,10 @@ def _paths(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
             yield from _paths(pattern, path)
         elif pattern.name != "api-root":  # ninja's name for the place itself; it leads to a 404
             yield path
+
+
+def _review(of: Accepted) -> UUID:
+    return Review.objects.get(message=of.reply_id).id
 
 
 def _second(of: Accepted) -> UUID:

@@ -13,8 +13,8 @@ from assistant.accounts.models import Person
 from assistant.adapters.models import Adapter
 from assistant.adapters.registry import folder_of as adapter_folder
 from assistant.errors import AssistantError
-from assistant.finetuning import files
-from assistant.finetuning.runs.kinds import Kind
+from assistant.finetuning import files, regression
+from assistant.finetuning.runs.kinds import Kind, folder_of
 from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
 from assistant.finetuning.runs.tasks import wake_workers
 
@@ -45,6 +45,7 @@ def _spec_of(run: EvaluationRun) -> dict[str, Any]:
     snapshot = files.folder_of(run.training_run.snapshot_id)
     if not (snapshot / "test.jsonl").is_file():
         raise AssistantError("snapshot.erased")
+    own_suite = regression.write_suite(folder_of(run), snapshot)
     return {
         "v": 1,
         "engine": {
@@ -58,6 +59,7 @@ def _spec_of(run: EvaluationRun) -> dict[str, Any]:
         "test_snapshot": str(snapshot),
         "training_snapshot": str(snapshot),
         "system_message": settings.SYSTEM_MESSAGE,
+        "further_suites": [str(own_suite)] if own_suite else [],
         "rules": run.rules,
     }
 

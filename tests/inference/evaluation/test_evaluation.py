@@ -123,6 +123,17 @@ def test_a_suite_that_is_only_reported_decides_nothing(spec: Spec, evaluate: Eva
     assert (results["hard"]["verdict"], results["report"]["verdict"]) == ("fail", "pass")
 
 
+def test_a_further_suite_is_asked_beside_the_others(spec: Spec, evaluate: Evaluate, tmp_path: Path) -> None:
+    header = {"suite": "own", "version": 1, "role": "hard", "metric": "format", "licence": "", "max_tokens": 24}
+    item = {"id": "1", "prompt": [{"role": "user", "content": "Say much."}], "wanted": {"must_not_contain": ["fine"]}}
+    lines = ({**header, "rule": {"net_loss": 0}}, item)
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = evaluate({**spec, "further_suites": [str(tmp_path / "own.jsonl")]})
+    assert [suite["name"] for suite in result["suites"]] == ["short", "calm", "plain", "own", "held_out"]
+    assert result["verdict"] == "fail"
+    assert any(reason.startswith("own: ") for reason in result["reasons"])
+
+
 def test_prompts_are_asked_under_the_product_s_system_message(spec: Spec, evaluate: Evaluate, tmp_path: Path) -> None:
     small = {**spec, "suites": []}
     without = evaluate({**small, "output": str(tmp_path / "without")})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from inference.contract import ChatMessage
 from inference.evaluation import held_out
 from inference.evaluation.errors import InputError
+from inference.evaluation.suites import Item
 from tests.inference.evaluation.rows import Row, correction, preference, snapshot
 
 TESTED = correction("t", "May I return it?", "Yes, within 30 days.", group="returns")
@@ -42,6 +45,16 @@ def test_an_older_training_snapshot_whose_test_split_is_the_same_does_not_leak(t
     test = snapshot(tmp_path / "test", test=[TESTED])
     training = snapshot(tmp_path / "training", train=[correction("y", "How much?", "Ten.")], test=[TESTED])
     held_out.refuse_leaks(test, training)
+
+
+def test_what_a_further_suite_asks_was_not_trained_on(tmp_path: Path) -> None:
+    test = snapshot(tmp_path / "test", test=[TESTED])
+    training = snapshot(tmp_path / "training", train=[correction("x", "How much is it?", "Ten.")])
+    asked = Item("a", (ChatMessage("user", "How MUCH is it"),), "a")
+    suite = replace(held_out.read(test, 9).suite, items=(asked,))
+    held_out.refuse_leaks(test, training)
+    with pytest.raises(InputError, match="is asked by a suite"):
+        held_out.refuse_leaks(test, training, [suite])
 
 
 @pytest.mark.parametrize(

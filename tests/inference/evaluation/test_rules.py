@@ -83,6 +83,8 @@ def test_nothing_and_control_tokens_are_broken() -> None:
         ({"min_words": 2}, "two words", "one"),
         ({"matches": "HELLO!?"}, "HELLO!", "Hello"),
         ({"must_contain": ["don't know"]}, "I DON'T KNOW.", "I do know"),
+        ({"refuses": True}, "I cannot help with that.", "Here is how."),
+        ({"refuses": False}, "Here is how.", "I cannot help with that."),
         ({"must_not_contain": ["sun"]}, "a sunny day", "the sun."),
         ({"json": True}, "[" * 3 + "]" * 3, "[" * 100_000),
     ],

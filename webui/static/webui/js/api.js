@@ -1,5 +1,5 @@
 // @ts-check
-/** JSON over HTTP. Every failure is an Error whose message can be shown. */
+/** JSON over HTTP. Every failure is an Error whose message can be shown, with the server's `code` where it had one. */
 import { texts } from "texts";
 
 /**
@@ -8,7 +8,7 @@ import { texts } from "texts";
  * @param {object} [body]
  * @returns {Promise<any>}
  */
-async function request(method, path, body) {
+export async function request(method, path, body) {
   const headers = { "Content-Type": "application/json", "X-CSRFToken": csrfToken() };
   let answer;
   try {
@@ -18,7 +18,7 @@ async function request(method, path, body) {
   }
   if (answer.status === 204) return null;
   const fields = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Error(fields?.message ?? texts.request_failed);
+  if (!answer.ok) throw Object.assign(new Error(fields?.message ?? texts.request_failed), { code: fields?.code ?? "" });
   return fields;
 }
 
