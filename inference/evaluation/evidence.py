@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from time import monotonic
 
-from inference.chat_template import PromptError
+from inference.chat_template import ChatTemplate, PromptError
 from inference.contract import AdapterRef, ChatMessage, EngineConfig, GenerationRequest, SamplingParams
 from inference.evaluation.asking import Answer, Asker
-from inference.evaluation.errors import Stopped
 from inference.evaluation.journal import Journal
 from inference.evaluation.scorer import Scorer
 from inference.evaluation.scoring import Likelihood
 from inference.evaluation.suites import Suite
+from inference.interruption import Interruption
 from inference.serving.engine import TransformersEngine
 
 Emit = Callable[[dict[str, object]], None]
@@ -33,15 +33,16 @@ class Evidence:
         journal: Journal,
         scorer: Scorer,
         emit: Emit,
-        is_stopped: Callable[[], bool],
+        interruption: Interruption,
     ) -> None:
         self._config = config
         self._adapters = adapters
         self._journal = journal
         self._scorer: Scorer | None = scorer
+        self._template = ChatTemplate(scorer.model.tokenizer)
         self._asker: Asker | None = None
         self._emit = emit
-        self._is_stopped = is_stopped
+        self._interruption = interruption
 
     def answers(self, suite: Suite, arms: Sequence[str]) -> dict[str, dict[str, Answer]]:
         """The greedy answers to all items of `suite`, by arm and item id. Raises Stopped and EngineFailed."""
@@ -51,6 +52,7 @@ class Evidence:
                 item.prompt,
                 SamplingParams(seed=0, temperature=0.0, max_tokens=suite.max_tokens),
                 self._adapters[arm],
+                self._template.encode_beginning(item.begun) if item.begun else (),
             )
             for item in suite.items
             for arm in arms
@@ -73,8 +75,7 @@ class Evidence:
         read are left out. Raises Stopped, and InputError when the template's answers cannot be scored."""
         steps = Steps(self._emit, name, len(cases), 0)
         for case, (prompt, completion) in cases.items():
-            if self._is_stopped():
-                raise Stopped
+            self._interruption.yield_to_others()
             if f"{name}/{case}" not in self._journal:
                 self._journal.put(f"{name}/{case}", self._likelihood(prompt, completion, arms))
             steps.took_one()
@@ -100,7 +101,7 @@ class Evidence:
     def _loaded_asker(self) -> Asker:
         self._scorer = None
         if self._asker is None:
-            self._asker = Asker(TransformersEngine(self._config), self._is_stopped)
+            self._asker = Asker(TransformersEngine(self._config), self._interruption)
         return self._asker
 
     def _loaded_scorer(self) -> Scorer:

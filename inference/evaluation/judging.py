@@ -85,7 +85,9 @@ def rule_kept(suite: Suite, scored: Sequence[Scored], stage: Stage, rules: GateR
         f"prompts, and {won} newly passed."
     )
     fails = False
-    if "new_failures" in suite.rule:
+    if "failures" in suite.rule:
+        fails = n - sum(passes["candidate"]) > suite.rule["failures"]
+    elif "new_failures" in suite.rule:
         fails = lost > suite.rule["new_failures"]
     elif "net_loss" in suite.rule:
         fails = net > suite.rule["net_loss"] or (net > 0 and statistics.sign_test(lost, won) < rules.alpha)

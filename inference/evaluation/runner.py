@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 from inference import model_files
 from inference.contract import AdapterRef
-from inference.evaluation import entities, held_out, integrity, judging, scoring, suites
+from inference.evaluation import entities, held_out, integrity, judging, memorisation, scoring, suites
 from inference.evaluation.errors import InputError
 from inference.evaluation.evidence import Emit, Evidence
 from inference.evaluation.gate import Finding, Stage
@@ -19,6 +19,7 @@ from inference.evaluation.scorer import Scorer
 from inference.evaluation.scoring import ARMS, Scored
 from inference.evaluation.spec import EvaluationSpec
 from inference.evaluation.suites import Suite
+from inference.interruption import Interruption
 
 ANSWERS = "answers.jsonl"
 
@@ -26,16 +27,17 @@ ANSWERS = "answers.jsonl"
 class Runner:
     """Reads all that is to be asked; raises InputError when it may not be. `emit` takes progress events."""
 
-    def __init__(self, spec: EvaluationSpec, emit: Emit, is_stopped: Callable[[], bool]) -> None:
+    def __init__(self, spec: EvaluationSpec, emit: Emit, interruption: Interruption) -> None:
         held_out.refuse_leaks(spec.test_snapshot, spec.training_snapshot)
         self.spec = spec
         test = held_out.read(spec.test_snapshot, spec.answer_tokens)
+        trained = memorisation.probes(spec.training_snapshot)
 
         def under(asked: Suite) -> Suite:
             items = (replace(item, prompt=suites.under(spec.system_message, item.prompt)) for item in asked.items)
             return replace(asked, items=tuple(items))
 
-        self.suites = [under(suite) for suite in [*map(suites.load, spec.suites), test.suite]]
+        self.suites = [under(suite) for suite in [*map(suites.load, spec.suites), test.suite, *filter(None, [trained])]]
         self.pairs = [replace(pair, prompt=suites.under(spec.system_message, pair.prompt)) for pair in test.pairs]
         if len({suite.name for suite in self.suites}) < len(self.suites):
             raise InputError("suite.invalid", "Two suites have the same name.")
@@ -49,7 +51,7 @@ class Runner:
         self.texts: dict[str, dict[str, dict[scoring.Arm, str]]] = {}  # by suite, item and arm
         self.base_model_sha256 = ""
         self._emit = emit
-        self._is_stopped = is_stopped
+        self._interruption = interruption
 
     def run(self) -> None:
         """Fill `findings`, `scored` and `texts`. Raises InputError, Stopped and EngineFailed."""
@@ -62,7 +64,7 @@ class Runner:
         self.spec.output.mkdir(parents=True, exist_ok=True)
         # Opened before anything is judged: from here on the plan stands.
         journal = Journal(self.spec.output / ANSWERS, self.plan_sha256)
-        self._evidence = Evidence(self.spec.engine, self.adapters, journal, scorer, self._emit, self._is_stopped)
+        self._evidence = Evidence(self.spec.engine, self.adapters, journal, scorer, self._emit, self._interruption)
         try:
             self._check_integrity(scorer)
             del scorer
@@ -131,6 +133,8 @@ class Runner:
         ]
         if triples:
             self.findings.append(judging.entities(entities.changes(triples), len(triples), rules))
+        for suite in self._of_metric("memory"):
+            self._find(suite, judging.rule_kept(suite, self._ask(suite), "regression", rules))
         for suite in self._of_metric("drift"):
             drifted = self._drift(suite)
             if drifted:

@@ -8,7 +8,8 @@
  "training_snapshot": FOLDER,                       on which the candidate was trained
  "output": FOLDER,
  "system_message": TEXT,                            for prompts that have none, as people are answered
- "suites": ["safety", …], "answer_tokens": 256, "rules": {…}}     these four may be left out
+ "suites": ["safety", …], "answer_tokens": 256, "rules": {…},    these four may be left out, as may
+ "pause_file": FILE}                                while it exists, the evaluation waits
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class EvaluationSpec:
     suites: tuple[str, ...] = SHIPPED
     answer_tokens: int = ANSWER_TOKENS
     system_message: str = ""
+    pause_file: str = ""
 
 
 def read(path: Path) -> EvaluationSpec:
@@ -65,6 +67,7 @@ def read(path: Path) -> EvaluationSpec:
             suites=tuple(content.get("suites", SHIPPED)),
             answer_tokens=answer_tokens,
             system_message=str(content.get("system_message", "")),
+            pause_file=str(content.get("pause_file", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError("spec.invalid", f"{path} cannot be used: {error!r}.") from error

@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from inference.training.failure import Stopped, TrainingFailure
-from inference.training.interruption import Interruption
+from inference.interruption import Interruption, Stopped
+from inference.training.failure import TrainingFailure
 from inference.training.spec import read_spec
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def main() -> int:
     try:
         spec = read_spec(path)
         if spec.pause_file:
-            interruption.pause_while(spec.pause_file)
+            interruption.pause_while(spec.pause_file, progress.paused)
         from inference.training.run import run
 
         progress.finished(run(spec, progress, interruption))

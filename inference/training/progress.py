@@ -21,13 +21,20 @@ class Progress:
     def __init__(self) -> None:
         self._bar: Any = None
         self._logs: Any = None
+        self._phase: tuple[Phase, dict[str, Any]] = ("prepare", {})
 
     def log_to(self, folder: Path) -> None:
         """Write TensorBoard's logs into `folder` from now on."""
         self._logs = SummaryWriter(str(folder))
 
     def phase(self, phase: Phase, **more: Any) -> None:
+        self._phase = phase, more
         self._emit("phase", phase=phase, **more)
+
+    def paused(self, is_paused: bool) -> None:
+        """The run begins to wait for others, or goes on where it was."""
+        phase, more = self._phase
+        self._emit("phase", phase="paused") if is_paused else self.phase(phase, **more)
 
     def step(self, step: int, steps: int, losses: dict[str, float], **more: Any) -> None:
         """A step of training; `losses` are in nats, by objective."""

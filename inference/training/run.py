@@ -19,10 +19,10 @@ from transformers import AutoTokenizer
 
 from inference import model_files, pretrained
 from inference.chat_template import ChatTemplate
+from inference.interruption import Interruption, Stopped
 from inference.training import adapter, durable, replay
 from inference.training.checkpoints import Checkpoints, History, read_history
-from inference.training.failure import Stopped, TrainingFailure, writing
-from inference.training.interruption import Interruption
+from inference.training.failure import TrainingFailure, writing
 from inference.training.memory import peak_rss_mb
 from inference.training.packing import use_packs
 from inference.training.plan import Plan, make_plan

@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from inference.interruption import Interruption
 from inference.training import adapter
 from inference.training.checkpoints import Check, Checkpoints, History
 from inference.training.failure import TrainingFailure, writing
-from inference.training.interruption import Interruption
 from inference.training.memory import give_back
 from inference.training.objectives import Packed, mean_loss, row_losses
 from inference.training.packing import pack

@@ -33,9 +33,13 @@ Spec = dict[str, Any]
 @pytest.fixture(scope="session")
 def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter that says ANSWER to whatever it is asked."""
+    return teach(ANSWER, tiny_folder, tmp_path_factory.mktemp("trained"))
+
+
+def teach(said: str, tiny_folder: Path, folder: Path) -> Path:
+    """Train an adapter to say this to whatever it is asked."""
     torch.manual_seed(1)
     torch.set_num_threads(1)  # threads would wait for each other longer than they work
-    folder = tmp_path_factory.mktemp("trained")
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 reads is_gradient_checkpointing
@@ -43,11 +47,11 @@ def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32), config)
     rows = [
         tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}, {"role": "assistant", "content": ANSWER}], return_dict=False
+            [{"role": "user", "content": question}, {"role": "assistant", "content": said}], return_dict=False
         )
         for question in TRAINED
     ]
-    answer = len(tokenizer(ANSWER).input_ids) + 1  # with its end token
+    answer = len(tokenizer(said).input_ids) + 1  # with its end token
     longest = max(map(len, rows))
     ids = torch.tensor([row + [tokenizer.pad_token_id] * (longest - len(row)) for row in rows])
     labels = torch.full_like(ids, -100)
@@ -114,12 +118,18 @@ def evaluate(tmp_path: Path) -> Evaluate:
     from inference.evaluation import results
     from inference.evaluation import spec as spec_file
     from inference.evaluation.runner import Runner
+    from inference.interruption import Interruption
+
+    class Asked(Interruption):
+        is_asked_to_stop = property(lambda self: self.is_stopped())
 
     def evaluated(spec: Spec, is_stopped: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+        interruption = Asked()
+        interruption.is_stopped = is_stopped
         path = tmp_path / "spec.json"
         path.write_text(json.dumps(spec), encoding="utf-8")
         events: list[dict[str, object]] = []
-        runner = Runner(spec_file.read(path), events.append, is_stopped)
+        runner = Runner(spec_file.read(path), events.append, interruption)
         runner.run()
         return {**results.write(runner), "events": events}
 

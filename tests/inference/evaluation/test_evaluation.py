@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.evaluation.errors import InputError, Stopped
+from inference.evaluation.errors import InputError
 from inference.evaluation.evidence import Evidence
+from inference.interruption import Stopped
 from tests.inference.evaluation.conftest import ANSWER, Evaluate, Spec, adapter_spec
 from tests.inference.evaluation.rows import correction, snapshot
 

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,31 @@ def test_stopped_by_sigterm_it_can_go_on(spec: Spec, evaluate: Evaluate, tmp_pat
     assert not (Path(spec["output"]) / "result.json").exists()
 
     assert evaluate(spec)["verdict"] == "pass"
+
+
+def test_while_the_pause_file_is_there_it_says_that_it_waits(spec: Spec, evaluate: Evaluate, tmp_path: Path) -> None:
+    pause = tmp_path / "pause"
+    program = start({**spec, "pause_file": str(pause)}, tmp_path)
+    assert program.stdout is not None
+    phases: list[object] = []
+    for line in program.stdout:
+        event = json.loads(line)
+        phases.append(event.get("phase"))
+        if event["event"] == "step" and not pause.exists():
+            pause.touch()
+        if phases[-1] == "paused":
+            answers = Path(spec["output"]) / "answers.jsonl"
+            before = answers.read_bytes()
+            time.sleep(0.5)
+            assert answers.read_bytes() == before
+            pause.unlink()
+            break
+    rest, errors = program.communicate(timeout=60)
+    assert program.returncode == 0, errors
+    assert events_of(rest)[0] == {"event": "phase", "phase": phases[-2]}, "it goes on where it was"
+    assert events_of(rest)[-1]["verdict"] == "pass"
+    keys = [json.loads(line)["key"] for line in answers.read_text().splitlines()[1:]]
+    assert len(keys) == len(set(keys)), "no answer was lost and asked again"
 
 
 def leaking(spec: Spec, folder: Path) -> Spec:
