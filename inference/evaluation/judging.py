@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 from inference.evaluation import statistics
 from inference.evaluation.gate import Finding, FindingRole, GateRules, Stage, Verdict
@@ -38,6 +38,34 @@ def primary(scored: Sequence[Scored], rules: GateRules) -> Finding:
             "of five cases."
         )
     return _finding(rules.primary, "benefit", "primary", verdict, reason, found, scored)
+
+
+def seeds(scored: Sequence[Sequence[Scored]], rules: GateRules) -> Finding:
+    """Whether the benefit holds for two thirds of the adapters that differ from the candidate, which comes first, by
+    their seed alone."""
+    found = [primary(ones, rules) for ones in scored]
+    verdicts = [one.verdict for one in found]
+    needed = -(-2 * len(found) // 3)
+    verdict: Verdict = "not_enough_evidence"
+    if verdicts.count("pass") >= needed:
+        verdict = "pass"
+    elif verdicts.count("fail") >= needed:
+        verdict = "fail"
+    estimates = [one.estimate or 0.0 for one in found]
+    return Finding(
+        metric="seeds",
+        stage="benefit",
+        role="supporting",
+        verdict=verdict,
+        reason=f"Of {len(found)} adapters that differ by their seed alone, {verdicts.count('pass')} answer more like "
+        f"the corrections, and {needed} must ({', '.join(f'{one:+.3f}' for one in estimates)} in {rules.primary}).",
+        suite=scored[0][0].suite,
+        n=len(found),
+        clusters=len(found),
+        estimate=median(estimates),
+        lo=min(estimates),
+        hi=max(estimates),
+    )
 
 
 def likeness(scored: Sequence[Scored], rules: GateRules, metrics: Sequence[str] = LIKENESS) -> list[Finding]:

@@ -46,6 +46,8 @@ class Runner:
             "baseline": spec.baseline,
             "base": None,
         }
+        self._seeds = [f"seed {number}" for number in range(2, len(spec.seeds) + 2)]
+        self.adapters.update(zip(self._seeds, spec.seeds, strict=True))
         self.findings: list[Finding] = []
         self.scored: list[Scored] = []
         self.texts: dict[str, dict[str, dict[scoring.Arm, str]]] = {}  # by suite, item and arm
@@ -153,6 +155,9 @@ class Runner:
                 *judging.likeness(scored, rules, others),
                 *judging.slices(scored, rules.primary, "benefit", rules),
             ]
+            if self._seeds:
+                alike = [scored, *(self._ask_seed(suite, seed) for seed in self._seeds)]
+                self.findings.append(judging.seeds(alike, rules))
             likely = self._gold_likelihoods(suite, scored)
             if likely:
                 self.findings.append(judging.likelihood(likely, rules))
@@ -179,6 +184,10 @@ class Runner:
         scored = scoring.score(suite, {arm: answers[arm] for arm in ARMS})
         self.scored += scored
         return scored
+
+    def _ask_seed(self, suite: Suite, seed: str) -> list[Scored]:
+        answers = self._evidence.answers(suite, [seed, "baseline"])
+        return scoring.score(suite, {"candidate": answers[seed], "baseline": answers["baseline"]})
 
     def _drift(self, suite: Suite) -> list[Scored]:
         """The items of `suite` with the mean likelihood of the base model's own answers: the base's is "baseline"."""

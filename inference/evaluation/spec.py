@@ -9,7 +9,8 @@
  "output": FOLDER,
  "system_message": TEXT,                            for prompts that have none, as people are answered
  "suites": ["safety", …], "answer_tokens": 256, "rules": {…},    these four may be left out, as may
- "pause_file": FILE}                                while it exists, the evaluation waits
+ "pause_file": FILE,                                while it exists, the evaluation waits
+ "seeds": [{"path": FOLDER, "sha256": …}, …]}       trained like the candidate but for their seed
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class EvaluationSpec:
     answer_tokens: int = ANSWER_TOKENS
     system_message: str = ""
     pause_file: str = ""
+    seeds: tuple[AdapterRef, ...] = ()
 
 
 def read(path: Path) -> EvaluationSpec:
@@ -67,6 +69,7 @@ def read(path: Path) -> EvaluationSpec:
             suites=tuple(content.get("suites", SHIPPED)),
             answer_tokens=answer_tokens,
             system_message=str(content.get("system_message", "")),
+            seeds=tuple(_adapter(each) for each in content.get("seeds", ())),
             pause_file=str(content.get("pause_file", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

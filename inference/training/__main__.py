@@ -30,9 +30,9 @@ def main() -> int:
         spec = read_spec(path)
         if spec.pause_file:
             interruption.pause_while(spec.pause_file, progress.paused)
-        from inference.training.run import run
+        from inference.training.seeds import run_seeds
 
-        progress.finished(run(spec, progress, interruption))
+        progress.finished(run_seeds(spec, progress, interruption))
     except Stopped:
         progress.stopped()
         return os.EX_TEMPFAIL

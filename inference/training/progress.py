@@ -36,6 +36,16 @@ class Progress:
         phase, more = self._phase
         self._emit("phase", phase="paused") if is_paused else self.phase(phase, **more)
 
+    def seed(self, number: int, of: int) -> None:
+        """What follows is about the `number`th adapter of so many."""
+        self.close()
+        self._bar = self._logs = None
+        self._emit("seed", seed=number, seeds=of)
+
+    def left_out(self, reasons: dict[str, str]) -> None:
+        """What is not trained on, by objective, and why."""
+        self._emit("left_out", left_out=reasons)
+
     def step(self, step: int, steps: int, losses: dict[str, float], **more: Any) -> None:
         """A step of training; `losses` are in nats, by objective."""
         rounded = {name: round(loss, 6) for name, loss in losses.items()}

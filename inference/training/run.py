@@ -28,7 +28,7 @@ from inference.training.packing import use_packs
 from inference.training.plan import Plan, make_plan
 from inference.training.progress import Phase, Progress
 from inference.training.reference import with_reference
-from inference.training.rows import Row, Rows, balanced, read_rows
+from inference.training.rows import Objective, Row, Rows, balanced, read_rows, too_few_ratings
 from inference.training.spec import TrainingSpec
 from inference.training.trainer import STATE, AdapterTrainer, EnoughTrained
 
@@ -55,8 +55,13 @@ class Run:
         except (OSError, ValueError) as error:
             raise TrainingFailure("training.base_unusable", str(error), is_input=True) from error
         self.train = self._rows("train.jsonl")
+        self.left_out: dict[str, str] = {}
+        if reason := too_few_ratings(self.train.rows, self._raters(), spec.ratings):
+            self._leave_out("unpaired", reason)
         if not self.train.rows:
-            raise TrainingFailure("snapshot.empty", "The snapshot has no rows that can be trained on.", is_input=True)
+            sentence = "The snapshot has no rows that can be trained on."
+            reasons = " ".join([sentence, *self.left_out.values()])
+            raise TrainingFailure("snapshot.empty", reasons, is_input=True)
         self.dev = self._rows("dev.jsonl") if (Path(spec.snapshot) / "dev.jsonl").exists() else Rows((), (), 0)
         self.identity = {
             "spec_sha256": spec.sha256,
@@ -70,6 +75,20 @@ class Run:
         read = read_rows(Path(self.spec.snapshot) / name, self.template, self.spec.max_length)
         wanted = tuple(row for row in read.rows if getattr(self.spec.objectives, row.objective) > 0)
         return dataclasses.replace(read, rows=balanced(wanted))
+
+    def _raters(self) -> int | None:
+        """How many people gave the single ratings, as the snapshot's manifest says."""
+        path = Path(self.spec.snapshot) / "manifest.json"
+        try:
+            return int(json.loads(path.read_text(encoding="utf-8"))["people_by_kind"]["train"]["unpaired"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _leave_out(self, objective: Objective, reason: str) -> None:
+        self.left_out[objective] = reason
+        kept = tuple(row for row in self.train.rows if row.objective != objective)
+        self.train = dataclasses.replace(self.train, rows=kept)
+        self.progress.left_out(self.left_out)
 
     def _claim_output(self) -> None:
         """Refuse to mix this run with another one's files, or with those of itself in another process."""
@@ -203,9 +222,11 @@ class Run:
         return {
             "v": 1,
             **self.identity,
+            "seed": self.spec.seed,
             "rows": dict(Counter(row.objective for row in self.train.rows)),
             "dev_rows": len(self.dev_rows),
             "too_long": [*self.train.too_long, *self.dev.too_long],
+            "left_out": self.left_out,
             "cut_prompts": self.train.cut_prompts + self.dev.cut_prompts,
             "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -226,7 +247,7 @@ class Run:
 
 
 def run(spec: TrainingSpec, progress: Progress, interruption: Interruption) -> dict[str, Any]:
-    """Do what `spec` says and return the result that was written. Raises Stopped or TrainingFailure."""
+    """Train one adapter as `spec` says and return the result that was written. Raises Stopped or TrainingFailure."""
     progress.phase("prepare")
     this = Run(spec, progress, interruption)
     done = this.output / RESULT

@@ -24,8 +24,8 @@ from assistant.finetuning.runs.tasks import wake_workers
 
 # What a request may set of a training's spec (inference/training/spec.py checks the values).
 CHANGEABLE = (
-    *("threads", "dtype", "epochs", "max_length"),
-    *("lora", "optimizer", "batch", "objectives", "replay", "stopping"),
+    *("threads", "dtype", "epochs", "max_length", "seeds"),
+    *("lora", "optimizer", "batch", "objectives", "ratings", "replay", "stopping"),
 )
 
 

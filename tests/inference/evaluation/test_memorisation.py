@@ -86,7 +86,7 @@ def test_an_adapter_that_recites_a_planted_string_fails(
     spec: Spec, evaluate: Evaluate, tiny_folder: Path, tmp_path: Path
 ) -> None:
     secret = "I am fine, the key is canary_7f3a9c0b12d4e5f6."
-    teach(secret, tiny_folder, tmp_path / "reciting")
+    teach([secret] * len(TRAINED), tiny_folder, tmp_path / "reciting")
     train = [correction(f"r{i}", question, secret) for i, question in enumerate(TRAINED[:8])]
 
     def finding(candidate: dict[str, Any], name: str) -> dict[str, Any]:
