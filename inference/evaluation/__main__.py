@@ -16,6 +16,7 @@ from inference.evaluation import results, spec
 from inference.evaluation.errors import EngineFailed, InputError
 from inference.evaluation.runner import Runner
 from inference.interruption import Interruption, Stopped
+from inference.training.failure import NO_SPACE
 
 
 class Progress:
@@ -61,6 +62,12 @@ def main() -> int:
         return os.EX_TEMPFAIL
     except InputError as error:
         return progress.failed(os.EX_DATAERR, error.code, str(error))
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        return progress.failed(
+            1, "evaluation.no_space", "The disk is full. Make room, then start the evaluation again."
+        )
     except EngineFailed as error:
         return progress.failed(1, "engine.failed", str(error))
     progress.tell(

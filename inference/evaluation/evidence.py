@@ -6,7 +6,7 @@ Only one network is in memory at a time: the engine is stopped before likelihood
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from time import monotonic
 
 from inference.chat_template import ChatTemplate, PromptError
@@ -21,6 +21,7 @@ from inference.serving.engine import TransformersEngine
 
 Emit = Callable[[dict[str, object]], None]
 EVENT_EVERY_S = 1.0
+GREEDY = SamplingParams(seed=0, temperature=0.0)
 
 
 class Evidence:
@@ -44,13 +45,15 @@ class Evidence:
         self._emit = emit
         self._interruption = interruption
 
-    def answers(self, suite: Suite, arms: Sequence[str]) -> dict[str, dict[str, Answer]]:
-        """The greedy answers to all items of `suite`, by arm and item id. Raises Stopped and EngineFailed."""
+    def answers(
+        self, suite: Suite, arms: Sequence[str], sampling: SamplingParams = GREEDY
+    ) -> dict[str, dict[str, Answer]]:
+        """The answers to all items of `suite`, by arm and item id. Raises Stopped and EngineFailed."""
         requests = {
             (arm, item.id): GenerationRequest(
                 f"{suite.name}/{item.id}/{arm}",
                 item.prompt,
-                SamplingParams(seed=0, temperature=0.0, max_tokens=suite.max_tokens),
+                replace(sampling, max_tokens=suite.max_tokens),
                 self._adapters[arm],
                 self._template.encode_beginning(item.begun) if item.begun else (),
             )

@@ -124,23 +124,27 @@ def rule_kept(suite: Suite, scored: Sequence[Scored], stage: Stage, rules: GateR
 
 
 def labels(suite: Suite, texts: Mapping[str, Mapping[Arm, str]]) -> Finding:
-    """How well labels are told apart, by macro F1; an answer that is none of the suite's labels is wrong for all."""
+    """How well labels are told apart: accuracy, and means over the labels of precision, recall and F1. An answer that
+    is none of the suite's labels is wrong for all."""
     expected = [item.gold for item in suite.items]
     of_words = {tuple(words(label)): label for label in expected}
-    macro = {}
+    told = {}
     for arm in ARMS:
         predicted = [of_words.get(tuple(words(texts[item.id][arm])), "") for item in suite.items]
-        macro[arm] = classification(predicted, expected).macro_f1
+        told[arm] = classification(predicted, expected)
+    ours, theirs = told["candidate"], told["baseline"]
     return Finding(
         metric="macro_f1",
         stage="regression",
         role="report",
         verdict="pass",
-        reason=f"{suite.name}: macro F1 {macro['candidate']:.3f}, for the baseline {macro['baseline']:.3f}.",
+        reason=f"{suite.name}: accuracy {ours.accuracy:.2f}, precision {ours.macro_precision:.2f}, recall "
+        f"{ours.macro_recall:.2f}, F1 {ours.macro_f1:.2f}; of the baseline {theirs.accuracy:.2f}, "
+        f"{theirs.macro_precision:.2f}, {theirs.macro_recall:.2f}, {theirs.macro_f1:.2f}.",
         suite=suite.name,
         n=len(expected),
         clusters=len(expected),
-        estimate=macro["candidate"] - macro["baseline"],
+        estimate=ours.macro_f1 - theirs.macro_f1,
     )
 
 

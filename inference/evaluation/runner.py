@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from inference import model_files
-from inference.contract import AdapterRef
+from inference.contract import AdapterRef, SamplingParams
 from inference.evaluation import entities, held_out, integrity, judging, memorisation, scoring, suites
 from inference.evaluation.errors import InputError
-from inference.evaluation.evidence import Emit, Evidence
+from inference.evaluation.evidence import GREEDY, Emit, Evidence
 from inference.evaluation.gate import Finding, Stage
 from inference.evaluation.held_out import Pair
 from inference.evaluation.journal import Journal
@@ -22,6 +22,8 @@ from inference.evaluation.suites import Suite
 from inference.interruption import Interruption
 
 ANSWERS = "answers.jsonl"
+# As people are answered by default: what is better in the greedy answers alone is better for nobody.
+SAMPLED = SamplingParams(seed=1)
 
 
 class Runner:
@@ -155,6 +157,9 @@ class Runner:
                 *judging.likeness(scored, rules, others),
                 *judging.slices(scored, rules.primary, "benefit", rules),
             ]
+            again = self._ask(replace(suite, name=f"{suite.name}_sampled"), SAMPLED)
+            (found,) = judging.likeness(again, rules, [rules.primary])
+            self.findings.append(replace(found, metric=f"{rules.primary}[sampled]"))
             if self._seeds:
                 alike = [scored, *(self._ask_seed(suite, seed) for seed in self._seeds)]
                 self.findings.append(judging.seeds(alike, rules))
@@ -178,8 +183,8 @@ class Runner:
     def _of_metric(self, *names: str) -> list[Suite]:
         return [suite for suite in self.suites if suite.metric in names]
 
-    def _ask(self, suite: Suite) -> list[Scored]:
-        answers = self._evidence.answers(suite, ARMS)
+    def _ask(self, suite: Suite, sampling: SamplingParams = GREEDY) -> list[Scored]:
+        answers = self._evidence.answers(suite, ARMS, sampling)
         self.texts[suite.name] = {item.id: {arm: answers[arm][item.id].text for arm in ARMS} for item in suite.items}
         scored = scoring.score(suite, {arm: answers[arm] for arm in ARMS})
         self.scored += scored

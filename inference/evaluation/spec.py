@@ -27,7 +27,8 @@ from inference.evaluation.gate import GateRules
 
 SPEC_VERSION = 1
 ANSWER_TOKENS = 256
-SHIPPED = ("smoke", "safety", "over_refusal", "sycophancy", "name_swap", "format", "anchors")
+TASKS = ("classification", "sentiment", "question_answering", "summary", "translation", "code")
+SHIPPED = ("smoke", "safety", "over_refusal", "sycophancy", "name_swap", "format", "anchors", *TASKS)
 
 
 @dataclass(frozen=True, slots=True)

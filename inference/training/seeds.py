@@ -15,26 +15,31 @@ from typing import Any
 from inference.interruption import Interruption
 from inference.training import adapter, durable
 from inference.training.failure import writing
+from inference.training.processes import Processes
 from inference.training.progress import Progress
 from inference.training.run import RESULT, run
 from inference.training.spec import TrainingSpec
 
 
-def run_seeds(spec: TrainingSpec, progress: Progress, interruption: Interruption) -> dict[str, Any]:
+def run_seeds(
+    spec: TrainingSpec, progress: Progress, interruption: Interruption, processes: Processes
+) -> dict[str, Any]:
     """Do what `spec` says and return the result that was written. Raises Stopped or TrainingFailure.
 
     Each seed is a run of its own in OUTPUT/seeds/SEED, so that one that is done is not done again.
     """
     if spec.dry_run or spec.seeds == 1:
-        return run(spec, progress, interruption)
+        return run(spec, progress, interruption, processes)
     output = Path(spec.output)
     results: list[dict[str, Any]] = []
     for at in range(spec.seeds):
         progress.seed(at + 1, spec.seeds)
         seed = spec.seed + at
         alone = dataclasses.replace(spec, seed=seed, seeds=1, output=str(output / folder_of(seed)))
-        results.append(run(alone, progress, interruption))
+        results.append(run(alone, progress, interruption, processes))
         gc.collect()  # the network of a seed would stay in memory beside the next one's
+    if not processes.is_first:
+        return {}
     kept = results[median([result["best"]["dev_nll"] for result in results])]
     source = output / folder_of(kept["seed"]) / "adapter"
     result = kept | {
