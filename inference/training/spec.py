@@ -22,13 +22,17 @@ SPEC_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Lora:
+    """`targets`: all linear layers but the head, or names with commas between them, such as q_proj,v_proj."""
+
     rank: int = 8
     alpha: int = 16
+    targets: str = "all-linear"
     dropout: float = 0.0  # on few steps it slows learning and regularises little
 
     def __post_init__(self) -> None:
         _require(1 <= self.rank <= 256, "lora.rank must be from 1 to 256")
         _require(self.alpha >= 1, "lora.alpha must be at least 1")
+        _require(bool(self.targets.strip(" ,")), "lora.targets must name a layer")
         _require(0.0 <= self.dropout < 1.0, "lora.dropout must be from 0 up to, but not including, 1")
 
 
