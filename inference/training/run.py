@@ -274,4 +274,4 @@ def run(spec: TrainingSpec, progress: Progress, interruption: Interruption, proc
     replayed, anchors = this.answer_anchors()
     plan = make_plan(this.compare_with_base(), replayed, spec)
     history = this.train_adapter(plan, anchors)
-    return this.finish(history, plan) if processes.is_first else this.facts()
+    return this.finish(history, plan) if processes.is_first else {}

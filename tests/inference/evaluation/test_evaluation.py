@@ -22,9 +22,9 @@ def test_an_adapter_that_learned_passes(spec: Spec, evaluate: Evaluate) -> None:
     assert 0 < primary["lo"] < primary["estimate"] < primary["hi"]
     assert primary["p"] < 0.001
     assert {found["metric"] for found in result["findings"]} >= {
-        "integrity", "sound", "length_ratio", "format", "entities", "drift", "chrf", "token_f1", "rouge_l", "bleu",
-        "exact_match", "chrf[other]", "chrf[sampled]", "gold_logp", "preference_raw", "preference_implicit", "tokens",
-        "duration_ms",
+        "integrity", "sound", "length_ratio", "format", "entities", "memory", "drift", "chrf", "token_f1", "rouge_l",
+        "bleu", "exact_match", "chrf[other]", "chrf[sampled]", "gold_logp", "preference_raw", "preference_implicit",
+        "tokens", "duration_ms",
     }  # fmt: skip
     assert [event["phase"] for event in result["events"] if event["event"] == "phase"] == [
         "integrity", "smoke", "regression", "benefit", "cost",

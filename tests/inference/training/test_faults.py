@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,10 @@ import pytest
 from safetensors.torch import load_file
 from torch import isfinite
 
-from inference.interruption import Interruption
 from inference.training import durable
 from inference.training.failure import TrainingFailure, writing
-from inference.training.processes import Processes
-from inference.training.progress import Progress
-from inference.training.seeds import run_seeds
-from inference.training.spec import read_spec
 from tests.inference.training.conftest import SpecWriter, sft, some_rows
-from tests.inference.training.running import run
+from tests.inference.training.running import Training, run
 
 
 def newest(output: Path) -> Path:
@@ -102,31 +96,33 @@ def test_a_full_disk_is_named_and_leaves_the_file_before_as_it_was(
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-def test_a_disk_that_fills_up_in_the_middle_ends_the_run_and_costs_nothing_that_was_kept(
-    write_spec: SpecWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings: dict[str, Any] = {"epochs": 2, "stopping": {"drift_budget": 100.0, "checks_per_epoch": 6}}
-    assert run(write_spec(some_rows(), [sft(100)], "whole", **settings))[0] == 0
-    spec = write_spec(some_rows(), [sft(100)], "full", **settings)
+def fill_the_disk_soon() -> None:
+    """In the process of a run: after some checkpoints there is no room for more."""
     write, written = durable.write_file, []
 
     def filling(path: Path, content: bytes) -> None:
-        if "checkpoints" in path.parts and len(written) > 10:
+        if "checkpoints" in path.parts and len(written) > 16:
             raise OSError(errno.ENOSPC, "No space left on device")
         written.append(path)
         write(path, content)
 
-    monkeypatch.setattr(durable, "write_file", filling)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft's and transformers' own, which a run's process does not turn into errors
-        with pytest.raises(TrainingFailure) as caught:
-            run_seeds(read_spec(spec), Progress(), Interruption(), Processes())
-    assert caught.value.code == "training.no_space"
-    assert "Make room" in str(caught.value)
+    durable.write_file = filling
+
+
+def test_a_disk_that_fills_up_in_the_middle_ends_the_run_and_costs_nothing_that_was_kept(
+    write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"epochs": 2, "stopping": {"drift_budget": 100.0, "checks_per_epoch": 6}}
+    assert run(write_spec(some_rows(), [sft(100)], "whole", **settings))[0] == 0
+    spec = write_spec(some_rows(), [sft(100)], "full", **settings)
+    training = Training(spec, fill_the_disk_soon)
+    assert training.end() == 1
+    failed = training.events[-1]
+    assert failed["code"] == "training.no_space"
+    assert "Make room" in failed["message"]
     kept = load_file(newest(tmp_path / "full") / "adapter_model.safetensors")
     assert all(bool(isfinite(weight).all()) for weight in kept.values())
 
-    monkeypatch.undo()
     status, events = run(spec)
     assert status == 0
     first = next(event["step"] for event in events if event["event"] == "step")

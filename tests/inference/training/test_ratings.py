@@ -23,7 +23,7 @@ def people(folder: Path, number: int) -> None:
 def test_the_dry_run_and_the_result_say_that_ratings_are_left_out_and_why(
     write_spec: SpecWriter, tmp_path: Path
 ) -> None:
-    spec = write_spec(some_rows(), dry_run=True, ratings=LEAST)
+    spec = write_spec(some_rows(), dry_run=True, epochs=1, ratings=LEAST)
     people(tmp_path / "run-snapshot", 2)
     status, events = run(spec)
     assert status == 0
