@@ -305,6 +305,8 @@ ENGINE_DTYPE: Literal["auto", "float32", "bfloat16"] = env.choice(
     "ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16")
 )
 ENGINE_THREADS = env.integer("ENGINE_THREADS", 0, 0, 1024)
+# One for each GPU that a run shall use.
+TRAINING_PROCESSES = env.integer("TRAINING_PROCESSES", 1, 1, 64)
 ENGINE_MAX_RUNNING = env.integer("ENGINE_MAX_RUNNING", 16, 1, 4096)
 CONTEXT_LENGTH = env.integer("CONTEXT_LENGTH", 0, 0, 10_000_000)
 MAX_REPLY_TOKENS = env.integer("MAX_REPLY_TOKENS", 512, 1, 1_000_000)

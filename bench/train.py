@@ -23,11 +23,12 @@ from transformers import AutoTokenizer
 
 from inference import pretrained
 from inference.chat_template import ChatTemplate
+from inference.interruption import Interruption
 from inference.training import adapter
 from inference.training.checkpoints import Checkpoints, History
-from inference.training.interruption import Interruption
 from inference.training.packing import use_packs
 from inference.training.plan import Plan, make_plan
+from inference.training.processes import Processes
 from inference.training.progress import Progress
 from inference.training.rows import Row, read_rows
 from inference.training.spec import Batch, Lora, TrainingSpec
@@ -67,7 +68,7 @@ def train_ours(folder: Path, dtype: torch.dtype, rows: list[Row], spec: Training
     trainer = AdapterTrainer(
         adapter.add_adapter(network, spec.lora, spec.seed), plan, [], [], spec,
         history=History(), checkpoints=Checkpoints(scratch / "ours"), base_name="base",
-        progress=Silent(), interruption=Interruption(),
+        progress=Silent(), interruption=Interruption(), processes=Processes(),
     )  # fmt: skip
     return _timed(trainer.train)
 

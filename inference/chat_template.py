@@ -89,13 +89,17 @@ class ChatTemplate:
         would reach across the border never occur. Raises PromptError when the template writes answers differently
         after a generation prompt, for instance with thoughts before them.
         """
+        return (*self.encode_beginning(text), *self._end_of_answer)
+
+    def encode_beginning(self, text: str) -> tuple[int, ...]:
+        """The token ids with which an engine would begin an answer by `text`."""
         ids = self._tokenizer.apply_chat_template(
             [{"role": "assistant", "content": text}],
             chat_template="{{ messages[0]['content'] }}",
             sanitize_control_tokens=True,
             return_dict=False,
         )
-        return (*ids, *self._end_of_answer)
+        return tuple(ids)
 
     @cached_property
     def _end_of_answer(self) -> tuple[int, ...]:

@@ -93,6 +93,7 @@ def manifest_of(planned: Plan) -> dict[str, Any]:
         "groups": {split: sorted(groups[split]) for split in SPLITS},
         "weight_by_source": {source: round(weight, 6) for source, weight in sorted(weight_by_source.items())},
         "scripts": dict(sorted(Counter(script_of(example) for example in examples.values()).items())),
+        "people_by_kind": {split: _people_by_kind(planned, split) for split in SPLITS},
         "people": len({example.person_id for example in examples.values() if example.person_id}),
         "simulated": sum(example.is_simulated for example in examples.values()),
         "licences": dict(sorted(Counter(example.licence for example in examples.values() if example.licence).items())),
@@ -100,6 +101,15 @@ def manifest_of(planned: Plan) -> dict[str, Any]:
         "dropped": {why: {"count": len(ids), "examples": ids} for why, ids in sorted(dropped.items())},
         "not_approved": {f"{status} {why}".strip(): count for status, why, count in others.order_by("status", "why")},
     }
+
+
+def _people_by_kind(planned: Plan, split: str) -> dict[str, int]:
+    """How many people's words the rows of `split` are, those merged into others included."""
+    people: dict[str, set[UUID]] = defaultdict(set)
+    for row in planned.rows:
+        if planned.placed[row.candidate.id][1] == split:
+            people[row.candidate.kind] |= {one.person_id for one in (row.candidate, *row.others) if one.person_id}
+    return {kind: len(found) for kind, found in sorted(people.items())}
 
 
 def build(person_id: UUID | None = None, within: Collection[UUID] | None = None) -> DatasetSnapshot:

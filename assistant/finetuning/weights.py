@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from assistant.chat.models import Conversation
+from assistant.adapters.models import Adapter
+from assistant.chat.models import Conversation, Generation
 from assistant.feedback.models import Review
 from assistant.finetuning.candidates import Candidate
 from assistant.finetuning.holding import UNREAD
@@ -25,6 +26,9 @@ PERSON_ROWS = 20
 PERSON_SHARE = 0.05
 # While fewer than 40 people contribute, 5 % each would leave nothing: then it is twice an equal share.
 EQUAL_SHARES = 2
+# What a thumb counts by how many versions lie between what it was given to and what answers now: it judges answers that
+# the model of today might never write. Two versions on it counts nothing. Corrections stay right.
+BY_VERSIONS_BETWEEN = (1.0, 0.5)
 # Of what nobody has read, together, as soon as there is something that somebody has.
 UNREAD_SHARE = 0.2
 _ROUNDS = 200
@@ -34,14 +38,19 @@ def of_candidates(candidates: Sequence[Candidate], now: datetime) -> tuple[dict[
     """The weight of each example before caps, and the reason for those that have none."""
     people = {row.person_id for row in candidates if row.person_id and not row.is_trusted}
     trust, conversations = _trust(people), _conversations(people)
+    versions_between = _versions_between(candidates)
     weights, dropped = {}, {}
     for row in candidates:
+        between = versions_between[row.message_id] if _is_thumb(row) else 0
         is_new = row.joined_at is not None and now - row.joined_at < NEW_FOR
         is_new = is_new or (row.person_id is not None and conversations[row.person_id] < NEW_CONVERSATIONS)
-        if row.kind == "unpaired" and is_new and not row.is_trusted:
+        if _is_thumb(row) and is_new:
             dropped[row.id] = "new_account"
+        elif between >= len(BY_VERSIONS_BETWEEN):
+            dropped[row.id] = "older_version"
         else:
-            weights[row.id] = row.base_weight * (1.0 if row.is_trusted else trust.get(row.person_id, 1.0))
+            of_person = 1.0 if row.is_trusted else trust.get(row.person_id, 1.0)
+            weights[row.id] = row.base_weight * of_person * BY_VERSIONS_BETWEEN[between]
     return weights, dropped
 
 
@@ -103,6 +112,24 @@ def _scale(rows: Sequence[Merged], factor: float) -> None:
 
 def _capped_person(row: Merged) -> UUID | None:
     return None if row.candidate.is_trusted else row.candidate.person_id
+
+
+def _versions_between(candidates: Sequence[Candidate]) -> Counter[UUID | None]:
+    """For each rated reply, how many versions lie between what wrote it and what answers now. Versions are the base
+    model and the adapters that were ever live, in the order in which they were made."""
+    rated = {row.message_id for row in candidates if _is_thumb(row) and row.message_id}
+    wrote = Generation.objects.only("reply_id", "adapter_id").in_bulk(rated, field_name="reply_id")
+    states = dict(Adapter.objects.exclude(state=Adapter.State.CANDIDATE).values_list("id", "state"))
+    live = next((id_ for id_, state in states.items() if state == Adapter.State.LIVE), None)
+    between: Counter[UUID | None] = Counter()
+    for reply_id, generation in wrote.items():
+        order = [None, *sorted({*states, *filter(None, [generation.adapter_id])})]
+        between[reply_id] = abs(order.index(live) - order.index(generation.adapter_id))
+    return between
+
+
+def _is_thumb(row: Candidate) -> bool:
+    return row.kind == "unpaired" and not row.is_trusted
 
 
 def _trust(people: set[UUID]) -> dict[UUID | None, float]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import queue
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from inference.contract import Engine, EngineInfo, GenerationRequest, StreamEvent
-from inference.evaluation.errors import EngineFailed, Stopped
+from inference.evaluation.errors import EngineFailed
+from inference.interruption import Interruption, Stopped
 
 MAX_ATTEMPTS = 3
 # An engine that says nothing for so long is taken for dead; the longest prompt on the slowest machine takes less.
@@ -20,7 +21,7 @@ POLL_S = 0.5
 @dataclass(slots=True)
 class Answer:
     """A whole answer. `finish_reason` is stop or length, or the code of the failure of a prompt that no arm can be
-    asked (too long for the model), whose text is empty. `duration_ms` is from admission to end."""
+    asked (too long for the model), whose text is empty. `duration_ms` is from admission to end, without pauses."""
 
     text: str = ""
     token_ids: list[int] = field(default_factory=list)
@@ -29,12 +30,13 @@ class Answer:
 
 
 class Asker:
-    """Keeps `engine` busy with greedy requests."""
+    """Keeps `engine` busy with requests, and lets it rest while people wait for theirs."""
 
-    def __init__(self, engine: Engine, is_stopped: Callable[[], bool]) -> None:
+    def __init__(self, engine: Engine, interruption: Interruption) -> None:
         self._engine = engine
-        self._is_stopped = is_stopped
+        self._interruption = interruption
         self._events: queue.SimpleQueue[StreamEvent] = queue.SimpleQueue()
+        self._heard_at = 0.0
         self.info: EngineInfo = engine.start(self._events.put)
 
     def answers(self, requests: Iterable[GenerationRequest]) -> Iterator[tuple[str, Answer]]:
@@ -45,30 +47,44 @@ class Asker:
         waiting = deque(requests)
         running: dict[str, GenerationRequest] = {}
         answers: dict[str, Answer] = {}
-        attempts: dict[str, int] = {}
+        attempts: Counter[str] = Counter()
+        self._heard_at = monotonic()
         while waiting or running:
+            is_paused = self._interruption.is_paused
+            if is_paused and not running:
+                self._interruption.yield_to_others()
+                self._heard_at = monotonic()
+                continue
+            for name in running if is_paused else ():
+                self._engine.cancel(name)
             # No more than the engine can take soon, so that a stop loses little.
-            while waiting and len(running) < 2 * self.info.max_running:
+            while waiting and not is_paused and len(running) < 2 * self.info.max_running:
                 request = waiting.popleft()
                 running[request.generation_id] = request
-                answers[request.generation_id] = Answer()
-                attempts[request.generation_id] = attempts.get(request.generation_id, 0) + 1
-                self._engine.submit(request)
+                answer = answers.setdefault(request.generation_id, Answer())
+                # One that was interrupted goes on after what it has written, as a reply does whose worker died.
+                written = (*request.prefix_token_ids, *answer.token_ids)
+                self._engine.submit(replace(request, prefix_token_ids=written))
             event = self._next_event()
-            if event.generation_id not in running:
+            if event is None or event.generation_id not in running:
                 continue
             answer = answers[event.generation_id]
             if event.kind == "started":
-                answer.duration_ms = -1000 * monotonic()
+                answer.duration_ms -= 1000 * monotonic()
             elif event.kind == "delta":
                 answer.text += event.delta
                 answer.token_ids += event.token_ids
             else:
                 request = running.pop(event.generation_id)
                 answer.duration_ms = round(answer.duration_ms + 1000 * monotonic(), 1)
+                if event.finish_reason == "cancelled":
+                    waiting.appendleft(request)
+                    continue
                 if event.failure is None:
                     answer.finish_reason = str(event.finish_reason)
-                elif event.failure.retryable and attempts[request.generation_id] < MAX_ATTEMPTS:
+                elif event.failure.retryable and attempts[request.generation_id] + 1 < MAX_ATTEMPTS:
+                    attempts[request.generation_id] += 1
+                    del answers[request.generation_id]
                     waiting.appendleft(request)
                     continue
                 elif event.failure.code.startswith("generation.prompt_"):
@@ -80,13 +96,15 @@ class Asker:
     def close(self) -> None:
         self._engine.stop()
 
-    def _next_event(self) -> StreamEvent:
-        silent_since = monotonic()
-        while monotonic() - silent_since < PATIENCE_S:
-            if self._is_stopped():
-                raise Stopped
-            try:
-                return self._events.get(timeout=POLL_S)
-            except queue.Empty:
-                continue
-        raise EngineFailed(f"The engine has said nothing for {PATIENCE_S:.0f} seconds.")
+    def _next_event(self) -> StreamEvent | None:
+        """None when there was none for a while."""
+        if self._interruption.is_asked_to_stop:
+            raise Stopped
+        try:
+            event = self._events.get(timeout=POLL_S)
+        except queue.Empty:
+            if monotonic() - self._heard_at > PATIENCE_S:
+                raise EngineFailed(f"The engine has said nothing for {PATIENCE_S:.0f} seconds.") from None
+            return None
+        self._heard_at = monotonic()
+        return event

@@ -11,7 +11,3 @@ class InputError(Exception):
 
 class EngineFailed(Exception):
     """The engine cannot go on; the message is a sentence."""
-
-
-class Stopped(Exception):
-    """The evaluation was told to stop."""

@@ -10,18 +10,19 @@ from dataclasses import asdict, replace
 from time import monotonic
 from typing import TypeVar
 
-from inference.chat_template import PromptError
+from inference.chat_template import ChatTemplate, PromptError
 from inference.contract import AdapterRef, ChatMessage, EngineConfig, GenerationRequest, SamplingParams
 from inference.evaluation.asking import Answer, Asker
-from inference.evaluation.errors import Stopped
 from inference.evaluation.journal import Journal
 from inference.evaluation.scorer import Scorer
 from inference.evaluation.scoring import Likelihood
 from inference.evaluation.suites import Item, Suite
+from inference.interruption import Interruption
 from inference.serving.engine import TransformersEngine
 
 Emit = Callable[[dict[str, object]], None]
 EVENT_EVERY_S = 1.0
+GREEDY = SamplingParams(seed=0, temperature=0.0)
 Name = TypeVar("Name", bound=str)  # of an arm
 
 
@@ -35,41 +36,44 @@ class Evidence:
         journal: Journal,
         scorer: Scorer,
         emit: Emit,
-        is_stopped: Callable[[], bool],
+        interruption: Interruption,
     ) -> None:
         self._config = config
         self._adapters = adapters
         self._journal = journal
         self._scorer: Scorer | None = scorer
+        self._template = ChatTemplate(scorer.model.tokenizer)
         self._asker: Asker | None = None
         self._emit = emit
-        self._is_stopped = is_stopped
+        self._interruption = interruption
 
-    def answers(self, suite: Suite, arms: Sequence[Name]) -> dict[Name, dict[str, Answer]]:
-        """The greedy answers to all items of `suite`, by arm and item id. Raises Stopped and EngineFailed."""
-        return self._answers(suite.name, suite, arms, [SamplingParams(seed=0, temperature=0.0)])[0]
+    def answers(
+        self, suite: Suite, arms: Sequence[Name], sampling: SamplingParams = GREEDY
+    ) -> dict[Name, dict[str, Answer]]:
+        """The answers to all items of `suite`, by arm and item id. Raises Stopped and EngineFailed."""
+        return self._answers(suite, arms, [sampling])[0]
 
     def answers_again(self, suite: Suite, arms: Sequence[Name], times: int) -> list[dict[Name, dict[str, Answer]]]:
         """So many answers to each item, drawn as people are answered. Raises Stopped and EngineFailed."""
-        draws = [SamplingParams(seed=seed) for seed in range(1, times + 1)]
-        return self._answers(f"{suite.name} again", suite, arms, draws)
+        return self._answers(suite, arms, [SamplingParams(seed=seed) for seed in range(1, times + 1)])
 
     def _answers(
-        self, phase: str, suite: Suite, arms: Sequence[Name], draws: Sequence[SamplingParams]
+        self, suite: Suite, arms: Sequence[Name], draws: Sequence[SamplingParams]
     ) -> list[dict[Name, dict[str, Answer]]]:
         requests = {
             (draw.seed, arm, item.id): GenerationRequest(
-                f"{phase}/{item.id}/{arm}" + (f"/{draw.seed}" if draw.seed else ""),
+                f"{suite.name}/{item.id}/{arm}" + (f"/{draw.seed}" if draw.seed else ""),
                 item.prompt,
                 replace(draw, max_tokens=suite.max_tokens),
                 self._adapters[arm],
+                self._template.encode_beginning(item.begun) if item.begun else (),
             )
             for draw in draws
             for item in suite.items
             for arm in arms
         }
         missing = [request for request in requests.values() if request.generation_id not in self._journal]
-        steps = Steps(self._emit, phase, len(requests), len(requests) - len(missing))
+        steps = Steps(self._emit, suite.name, len(requests), len(requests) - len(missing))
         if missing:
             for key, answer in self._loaded_asker().answers(missing):
                 self._journal.put(key, asdict(answer))
@@ -87,8 +91,7 @@ class Evidence:
         read are left out. Raises Stopped, and InputError when the template's answers cannot be scored."""
         steps = Steps(self._emit, name, len(cases), 0)
         for case, (prompt, completion) in cases.items():
-            if self._is_stopped():
-                raise Stopped
+            self._interruption.yield_to_others()
             if f"{name}/{case}" not in self._journal:
                 self._journal.put(f"{name}/{case}", self._likelihood(prompt, completion, arms))
             steps.took_one()
@@ -114,7 +117,7 @@ class Evidence:
     def _loaded_asker(self) -> Asker:
         self._scorer = None
         if self._asker is None:
-            self._asker = Asker(TransformersEngine(self._config), self._is_stopped)
+            self._asker = Asker(TransformersEngine(self._config), self._interruption)
         return self._asker
 
     def _loaded_scorer(self) -> Scorer:

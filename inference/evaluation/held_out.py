@@ -41,7 +41,7 @@ def read(snapshot: Path, max_tokens: int) -> HeldOut:
     """Read the test split of the folder `snapshot`. Raises InputError (`snapshot.invalid`, `snapshot.no_test`)."""
     items, pairs = [], []
     path = snapshot / "test.jsonl"
-    for row in _rows(path):
+    for row in rows_of(path):
         try:
             prompt, group = messages_of(row["prompt"]), str(row["group"])
             if row["kind"] == "sft":
@@ -71,11 +71,11 @@ def refuse_leaks(test: Path, training: Path, further: Iterable[Suite] = ()) -> N
     """Raise InputError (`gate.leak`) when a group or a question of the test split of `test`, or a question of a suite
     in `further`, was trained on, or chose the checkpoint, in the snapshot `training`. The rows themselves are compared,
     not what a manifest says of them."""
-    tested = {_group_sha256(row) for row in _rows(test / "test.jsonl")}
-    asked = {_question(row) for row in _rows(test / "test.jsonl")}
+    tested = {_group_sha256(row) for row in rows_of(test / "test.jsonl")}
+    asked = {_question(row) for row in rows_of(test / "test.jsonl")}
     asked |= {_words_of(item.prompt) for suite in further for item in suite.items}
     for split in ("train", "dev"):
-        for row in _rows(training / f"{split}.jsonl"):
+        for row in rows_of(training / f"{split}.jsonl"):
             if _group_sha256(row) in tested or _question(row) in asked:
                 raise InputError(
                     "gate.leak",
@@ -107,7 +107,8 @@ def _text(messages: list[Mapping[str, str]]) -> str:
     return messages[0]["content"]
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of one file of a snapshot. Raises InputError (`snapshot.invalid`)."""
     try:
         with path.open(encoding="utf-8") as file:
             for line in file:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 from inference.evaluation import statistics
 from inference.evaluation.gate import Finding, FindingRole, GateRules, Stage, Verdict
@@ -38,6 +38,34 @@ def primary(scored: Sequence[Scored], rules: GateRules) -> Finding:
             "of five cases."
         )
     return _finding(rules.primary, "benefit", "primary", verdict, reason, found, scored)
+
+
+def seeds(scored: Sequence[Sequence[Scored]], rules: GateRules) -> Finding:
+    """Whether the benefit holds for two thirds of the adapters that differ from the candidate, which comes first, by
+    their seed alone."""
+    found = [primary(ones, rules) for ones in scored]
+    verdicts = [one.verdict for one in found]
+    needed = -(-2 * len(found) // 3)
+    verdict: Verdict = "not_enough_evidence"
+    if verdicts.count("pass") >= needed:
+        verdict = "pass"
+    elif verdicts.count("fail") >= needed:
+        verdict = "fail"
+    estimates = [one.estimate or 0.0 for one in found]
+    return Finding(
+        metric="seeds",
+        stage="benefit",
+        role="supporting",
+        verdict=verdict,
+        reason=f"Of {len(found)} adapters that differ by their seed alone, {verdicts.count('pass')} answer more like "
+        f"the corrections, and {needed} must ({', '.join(f'{one:+.3f}' for one in estimates)} in {rules.primary}).",
+        suite=scored[0][0].suite,
+        n=len(found),
+        clusters=len(found),
+        estimate=median(estimates),
+        lo=min(estimates),
+        hi=max(estimates),
+    )
 
 
 def likeness(scored: Sequence[Scored], rules: GateRules, metrics: Sequence[str] = LIKENESS) -> list[Finding]:
@@ -87,7 +115,9 @@ def rule_kept(suite: Suite, scored: Sequence[Scored], stage: Stage, rules: GateR
         f"{len(differing) - len(changed)} that differ come out alike when they are asked {rules.again} times again."
     )
     fails = False
-    if "new_failures" in suite.rule:
+    if "failures" in suite.rule:
+        fails = n - sum(passes["candidate"]) > suite.rule["failures"]
+    elif "new_failures" in suite.rule:
         fails = lost > suite.rule["new_failures"]
     elif "net_loss" in suite.rule:
         fails = net > suite.rule["net_loss"] or (net > 0 and statistics.sign_test(lost, won) < rules.alpha)
@@ -101,34 +131,40 @@ def differs(one: Scored) -> bool:
 
 
 def _is_confirmed(one: Scored, rules: GateRules) -> bool:
-    """Whether the arm that kept the rule also keeps it more often in fresh draws.
+    """Whether the arm that kept the rule also keeps it more often in fresh draws, where they were asked again.
 
     Any adapter turns some greedy answers that could as well have been others. One that is right in half of all draws
     is no better than one that is wrong in half of them, and the draws by which it was noticed prove nothing.
     """
+    if "again" not in one.scores["candidate"]:
+        return True
     kept, broke = sorted(ARMS, key=lambda arm: one.scores[arm]["pass"], reverse=True)
     times = {arm: round(one.scores[arm]["again"]) for arm in ARMS}
     return statistics.fisher(times[kept], times[broke], rules.again) < rules.alpha
 
 
 def labels(suite: Suite, texts: Mapping[str, Mapping[Arm, str]]) -> Finding:
-    """How well labels are told apart, by macro F1; an answer that is none of the suite's labels is wrong for all."""
+    """How well labels are told apart: accuracy, and means over the labels of precision, recall and F1. An answer that
+    is none of the suite's labels is wrong for all."""
     expected = [item.gold for item in suite.items]
     of_words = {tuple(words(label)): label for label in expected}
-    macro = {}
+    told = {}
     for arm in ARMS:
         predicted = [of_words.get(tuple(words(texts[item.id][arm])), "") for item in suite.items]
-        macro[arm] = classification(predicted, expected).macro_f1
+        told[arm] = classification(predicted, expected)
+    ours, theirs = told["candidate"], told["baseline"]
     return Finding(
         metric="macro_f1",
         stage="regression",
         role="report",
         verdict="pass",
-        reason=f"{suite.name}: macro F1 {macro['candidate']:.3f}, for the baseline {macro['baseline']:.3f}.",
+        reason=f"{suite.name}: accuracy {ours.accuracy:.2f}, precision {ours.macro_precision:.2f}, recall "
+        f"{ours.macro_recall:.2f}, F1 {ours.macro_f1:.2f}; of the baseline {theirs.accuracy:.2f}, "
+        f"{theirs.macro_precision:.2f}, {theirs.macro_recall:.2f}, {theirs.macro_f1:.2f}.",
         suite=suite.name,
         n=len(expected),
         clusters=len(expected),
-        estimate=macro["candidate"] - macro["baseline"],
+        estimate=ours.macro_f1 - theirs.macro_f1,
     )
 
 

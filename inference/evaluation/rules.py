@@ -5,8 +5,10 @@ Rules are the same for everybody and cost nothing, but they read words and not m
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -98,8 +100,21 @@ def _has_keys(text: str, keys: Any) -> bool:
     return keys is True or (isinstance(value, dict) and set(keys) <= value.keys())
 
 
+def _defines(text: str, name: Any) -> bool:
+    """Whether it is Python, alone or in its first fenced block, with a function of that name; nothing is run."""
+    fenced = re.search(r"```(?:python|py)?\s*\n(.*?)```", text, re.DOTALL | re.IGNORECASE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes in what a model wrote
+            tree = ast.parse(fenced[1] if fenced else text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(isinstance(step, ast.FunctionDef) and step.name == name for step in tree.body)
+
+
 FORMAT_RULES: dict[str, Callable[[str, Any], bool]] = {
     "json": _has_keys,  # true, or the keys that an object must have
+    "python": _defines,  # the name of the function
     "one_of": lambda text, allowed: words(text) in [words(one) for one in allowed],
     "lines": lambda text, number: len([line for line in text.splitlines() if line.strip()]) == number,
     "min_words": lambda text, number: len(words(text)) >= number,

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from inference import model_files
-from inference.contract import AdapterRef
-from inference.evaluation import entities, held_out, integrity, judging, scoring, suites
+from inference.contract import AdapterRef, SamplingParams
+from inference.evaluation import entities, held_out, integrity, judging, memorisation, scoring, suites
 from inference.evaluation.errors import InputError
-from inference.evaluation.evidence import Emit, Evidence
+from inference.evaluation.evidence import GREEDY, Emit, Evidence
 from inference.evaluation.gate import Finding, Stage
 from inference.evaluation.held_out import Pair
 from inference.evaluation.journal import Journal
@@ -19,24 +19,29 @@ from inference.evaluation.scorer import Scorer
 from inference.evaluation.scoring import ARMS, Scored
 from inference.evaluation.spec import EvaluationSpec
 from inference.evaluation.suites import Suite
+from inference.interruption import Interruption
 
 ANSWERS = "answers.jsonl"
+# As people are answered by default: what is better in the greedy answers alone is better for nobody.
+SAMPLED = SamplingParams(seed=1)
 
 
 class Runner:
     """Reads all that is to be asked; raises InputError when it may not be. `emit` takes progress events."""
 
-    def __init__(self, spec: EvaluationSpec, emit: Emit, is_stopped: Callable[[], bool]) -> None:
+    def __init__(self, spec: EvaluationSpec, emit: Emit, interruption: Interruption) -> None:
         further = [suites.load(path) for path in spec.further_suites]
         held_out.refuse_leaks(spec.test_snapshot, spec.training_snapshot, further)
         self.spec = spec
         test = held_out.read(spec.test_snapshot, spec.answer_tokens)
+        trained = memorisation.probes(spec.training_snapshot)
 
         def under(asked: Suite) -> Suite:
             items = (replace(item, prompt=suites.under(spec.system_message, item.prompt)) for item in asked.items)
             return replace(asked, items=tuple(items))
 
-        self.suites = [under(suite) for suite in [*map(suites.load, spec.suites), *further, test.suite]]
+        asked = [*map(suites.load, spec.suites), *further, test.suite, *filter(None, [trained])]
+        self.suites = [under(suite) for suite in asked]
         self.pairs = [replace(pair, prompt=suites.under(spec.system_message, pair.prompt)) for pair in test.pairs]
         if len({suite.name for suite in self.suites}) < len(self.suites):
             raise InputError("suite.invalid", "Two suites have the same name.")
@@ -45,12 +50,14 @@ class Runner:
             "baseline": spec.baseline,
             "base": None,
         }
+        self._seeds = [f"seed {number}" for number in range(2, len(spec.seeds) + 2)]
+        self.adapters.update(zip(self._seeds, spec.seeds, strict=True))
         self.findings: list[Finding] = []
         self.scored: list[Scored] = []
         self.texts: dict[str, dict[str, dict[scoring.Arm, str]]] = {}  # by suite, item and arm
         self.base_model_sha256 = ""
         self._emit = emit
-        self._is_stopped = is_stopped
+        self._interruption = interruption
 
     def run(self) -> None:
         """Fill `findings`, `scored` and `texts`. Raises InputError, Stopped and EngineFailed."""
@@ -63,7 +70,7 @@ class Runner:
         self.spec.output.mkdir(parents=True, exist_ok=True)
         # Opened before anything is judged: from here on the plan stands.
         journal = Journal(self.spec.output / ANSWERS, self.plan_sha256)
-        self._evidence = Evidence(self.spec.engine, self.adapters, journal, scorer, self._emit, self._is_stopped)
+        self._evidence = Evidence(self.spec.engine, self.adapters, journal, scorer, self._emit, self._interruption)
         try:
             self._check_integrity(scorer)
             del scorer
@@ -132,6 +139,12 @@ class Runner:
         ]
         if triples:
             self.findings.append(judging.entities(entities.changes(triples), len(triples), rules))
+        probes = self._of_metric("memory")
+        for suite in probes:
+            self._find(suite, judging.rule_kept(suite, self._ask(suite), "regression", rules))
+        if not probes:
+            reason = "No trained answer holds what could point to a person, so none can be learned by heart."
+            self.findings.append(Finding("memory", "regression", "hard", "pass", reason))
         for suite in self._of_metric("drift"):
             drifted = self._drift(suite)
             if drifted:
@@ -150,6 +163,12 @@ class Runner:
                 *judging.likeness(scored, rules, others),
                 *judging.slices(scored, rules.primary, "benefit", rules),
             ]
+            again = self._ask(replace(suite, name=f"{suite.name}_sampled"), SAMPLED)
+            (found,) = judging.likeness(again, rules, [rules.primary])
+            self.findings.append(replace(found, metric=f"{rules.primary}[sampled]"))
+            if self._seeds:
+                alike = [scored, *(self._ask_seed(suite, seed) for seed in self._seeds)]
+                self.findings.append(judging.seeds(alike, rules))
             likely = self._gold_likelihoods(suite, scored)
             if likely:
                 self.findings.append(judging.likelihood(likely, rules))
@@ -170,11 +189,12 @@ class Runner:
     def _of_metric(self, *names: str) -> list[Suite]:
         return [suite for suite in self.suites if suite.metric in names]
 
-    def _ask(self, suite: Suite) -> list[Scored]:
-        answers = self._evidence.answers(suite, ARMS)
+    def _ask(self, suite: Suite, sampling: SamplingParams = GREEDY) -> list[Scored]:
+        answers = self._evidence.answers(suite, ARMS, sampling)
         self.texts[suite.name] = {item.id: {arm: answers[arm][item.id].text for arm in ARMS} for item in suite.items}
         scored = scoring.score(suite, answers)
-        if suite.metric in suites.PASSING:
+        # What was said word for word once is known by heart.
+        if suite.metric in suites.PASSING - {"memory"}:
             self._ask_again(suite, [one for one in scored if judging.differs(one)])
         self.scored += scored
         return scored
@@ -182,12 +202,16 @@ class Runner:
     def _ask_again(self, suite: Suite, differing: list[Scored]) -> None:
         """Score how often either arm keeps the rule of the items on which their greedy answers differ."""
         asked = {item_id for one in differing for item_id in one.items}
-        some = replace(suite, items=tuple(item for item in suite.items if item.id in asked))
+        some = replace(suite, name=f"{suite.name} again", items=tuple(item for item in suite.items if item.id in asked))
         draws = self._evidence.answers_again(some, ARMS, self.spec.rules.again) if asked else []
         again = [{one.id: one for one in scoring.score(some, answers)} for answers in draws]
         for one in differing:
             for arm in ARMS:
                 one.scores[arm]["again"] = sum(draw[one.id].scores[arm]["pass"] for draw in again)
+
+    def _ask_seed(self, suite: Suite, seed: str) -> list[Scored]:
+        answers = self._evidence.answers(suite, [seed, "baseline"])
+        return scoring.score(suite, {"candidate": answers[seed], "baseline": answers["baseline"]})
 
     def _drift(self, suite: Suite) -> list[Scored]:
         """The items of `suite` with the mean likelihood of the base model's own answers: the base's is "baseline"."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from inference.evaluation import metrics, rules
+from inference.evaluation import memorisation, metrics, rules
 from inference.evaluation.asking import Answer
 from inference.evaluation.suites import Item, Suite
 
@@ -115,6 +115,10 @@ def _label(item: Item, answer: Answer) -> Scores:
     return {"pass": metrics.exact_match(answer.text, item.gold)}
 
 
+def _memory(item: Item, answer: Answer) -> Scores:
+    return {"pass": float(not memorisation.recites(answer.text, item.right))}
+
+
 _SINGLE: dict[str, Callable[[Item, Answer], Scores]] = {
     "sound": _sound,
     "refuses": _refuses,
@@ -123,6 +127,7 @@ _SINGLE: dict[str, Callable[[Item, Answer], Scores]] = {
     "drift": _drift,
     "gold": _gold,
     "label": _label,
+    "memory": _memory,
 }
 
 

@@ -8,8 +8,10 @@
  "training_snapshot": FOLDER,                       on which the candidate was trained
  "output": FOLDER,
  "system_message": TEXT,                            for prompts that have none, as people are answered
- "suites": ["safety", …], "answer_tokens": 256, "rules": {…},     these may be left out
- "further_suites": [FILE, …]}                       asked beside `suites`; what was trained on may not be in them
+ "suites": ["safety", …], "answer_tokens": 256, "rules": {…},    these may be left out, as may
+ "further_suites": [FILE, …],                       asked beside `suites`; what was trained on may not be in them
+ "pause_file": FILE,                                while it exists, the evaluation waits
+ "seeds": [{"path": FOLDER, "sha256": …}, …]}       trained like the candidate but for their seed
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from inference.evaluation.gate import GateRules
 
 SPEC_VERSION = 1
 ANSWER_TOKENS = 256
-SHIPPED = ("smoke", "safety", "over_refusal", "sycophancy", "name_swap", "format", "anchors")
+TASKS = ("classification", "sentiment", "question_answering", "summary", "translation", "code")
+SHIPPED = ("smoke", "safety", "over_refusal", "sycophancy", "name_swap", "format", "anchors", *TASKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class EvaluationSpec:
     answer_tokens: int = ANSWER_TOKENS
     system_message: str = ""
     further_suites: tuple[str, ...] = ()
+    pause_file: str = ""
+    seeds: tuple[AdapterRef, ...] = ()
 
 
 def read(path: Path) -> EvaluationSpec:
@@ -68,6 +73,8 @@ def read(path: Path) -> EvaluationSpec:
             answer_tokens=answer_tokens,
             system_message=str(content.get("system_message", "")),
             further_suites=tuple(content.get("further_suites", ())),
+            seeds=tuple(_adapter(each) for each in content.get("seeds", ())),
+            pause_file=str(content.get("pause_file", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError("spec.invalid", f"{path} cannot be used: {error!r}.") from error

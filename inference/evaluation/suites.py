@@ -18,14 +18,14 @@ from inference.evaluation.rules import FORMAT_RULES
 
 FOLDER = Path(__file__).parent / "suites"
 # How items are judged; see scoring.py.
-Metric = Literal["sound", "refuses", "answers", "format", "flip", "swap", "drift", "gold", "label"]
+Metric = Literal["sound", "refuses", "answers", "format", "flip", "swap", "drift", "gold", "label", "memory"]
 # hard: a loss fails the candidate. benefit: what the held-out corrections are. report: decides nothing.
 SuiteRole = Literal["benefit", "hard", "report"]
 # Metrics whose items pass or not, so that a hard suite needs a rule.
-PASSING = {"sound", "refuses", "answers", "format", "flip", "label"}
+PASSING = {"sound", "refuses", "answers", "format", "flip", "label", "memory"}
 PAIRED = {"flip": ("neutral", "leading"), "swap": ("a", "b")}
-# What a rule may say: at most so many items newly failed, or so many more lost than won.
-RULES = {"new_failures", "net_loss"}
+# What a rule may say: at most so many items failed, or newly failed, or so many more lost than won.
+RULES = {"failures", "new_failures", "net_loss"}
 MAX_BYTES = 64 << 20
 
 
@@ -40,7 +40,8 @@ class Item:
     variant: str = ""
     gold: str = ""  # the right answer, or the right label
     name: str = ""  # swap: what stands for the person
-    right: tuple[str, ...] = ()  # flip: phrases of which a right answer has one
+    right: tuple[str, ...] = ()  # flip: phrases of which a right answer has one; memory: passages not to be said
+    begun: str = ""  # memory: the beginning of the answer, with which the adapter goes on
     wanted: Mapping[str, Any] = field(default_factory=dict)  # format, refuses: see rules.FORMAT_RULES
 
 

@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from inference.training.failure import Stopped, TrainingFailure
-from inference.training.interruption import Interruption
+from inference.interruption import Interruption, Stopped
+from inference.training.failure import TrainingFailure
 from inference.training.spec import read_spec
 
 log = logging.getLogger(__name__)
@@ -23,16 +23,18 @@ def main() -> int:
     interruption.listen()
     # Heavy imports follow; their own bars would mix with ours.
     os.environ.setdefault("TQDM_DISABLE", "" if sys.stderr.isatty() else "1")
+    from inference.training.processes import join
     from inference.training.progress import Progress
 
-    progress = Progress()
+    processes = join()
+    progress = Progress(is_silent=not processes.is_first)
     try:
         spec = read_spec(path)
         if spec.pause_file:
-            interruption.pause_while(spec.pause_file)
-        from inference.training.run import run
+            interruption.pause_while(spec.pause_file, progress.paused)
+        from inference.training.seeds import run_seeds
 
-        progress.finished(run(spec, progress, interruption))
+        progress.finished(run_seeds(spec, progress, interruption, processes))
     except Stopped:
         progress.stopped()
         return os.EX_TEMPFAIL
@@ -49,6 +51,7 @@ def main() -> int:
         return 1
     finally:
         progress.close()
+        processes.close()
     return 0
 
 

@@ -11,6 +11,7 @@ import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load, save
 
+from inference.training.failure import TrainingFailure
 from inference.training.spec import Lora
 
 WEIGHTS = "adapter_model.safetensors"
@@ -18,16 +19,22 @@ CONFIG = "adapter_config.json"
 
 
 def add_adapter(network: Any, lora: Lora, seed: int) -> Any:
-    """`network` with an adapter on all its linear layers but the head, which changes nothing yet; seeded by `seed`."""
+    """`network` with an adapter, which changes nothing yet; seeded by `seed`. Raises TrainingFailure when the network
+    has none of the layers named."""
     torch.manual_seed(seed)
+    names = [name.strip() for name in lora.targets.split(",")]
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules="all-linear",
+        target_modules=lora.targets if lora.targets == "all-linear" else names,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(network, config)
+    try:
+        return get_peft_model(network, config)
+    except ValueError as error:
+        sentence = f"The base model has no layers named {lora.targets}."
+        raise TrainingFailure("training.no_such_layers", sentence, is_input=True) from error
 
 
 def adapter_files(model: Any, base_model: str) -> dict[str, bytes]:

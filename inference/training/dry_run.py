@@ -42,15 +42,15 @@ def estimate(run: Run) -> dict[str, Any]:
     seconds_per_token = _seconds_per_token(run, model, plan)
     compared = sum(row.tokens for row in rows if row.objective in ("preference", "unpaired"))
     checked = sum(row.tokens for row in [*run.dev_rows, *anchors]) * len(plan.checks)
-    trained_s = plan.tokens * seconds_per_token
-    forward_s = (compared + checked) * seconds_per_token * FORWARD_SHARE
+    trained_s = plan.tokens * seconds_per_token * spec.seeds / run.processes.count
+    forward_s = (compared + checked) * seconds_per_token * FORWARD_SHARE * spec.seeds
     facts = run.facts()
     adapter_bytes = sum(p.numel() * 4 for p in model.parameters() if p.requires_grad)
     result = {
         **facts,
         "dry_run": True,
         "steps_planned": len(plan.steps),
-        "tokens": plan.tokens,
+        "tokens": plan.tokens * spec.seeds,
         "estimate": {
             "seconds": round(trained_s + forward_s + replay_s, 1),
             "train_s": round(trained_s, 1),

@@ -19,10 +19,6 @@ class TrainingFailure(Exception):
         self.is_input = is_input
 
 
-class Stopped(Exception):
-    """Somebody asked the run to stop; what it has done is kept, and the same command goes on."""
-
-
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
     """Turn what the disk refuses into a TrainingFailure."""

@@ -42,8 +42,9 @@ def _row_loss(row: Row, logps: list[Tensor], objectives: Objectives) -> Tensor:
     return compared + objectives.chosen_sft * losses.supervised(logps[0])
 
 
-def mean_loss(model: Any, rows: Sequence[Row], tokens: int, tick: Callable[[int, int], None]) -> float:
-    """The weighted mean of the rows' supervised losses, in nats per token; of a preference the chosen answer's."""
+def summed_loss(model: Any, rows: Sequence[Row], tokens: int, tick: Callable[[int, int], None]) -> tuple[float, float]:
+    """The weighted sum of the rows' supervised losses, in nats per token, of a preference the chosen answer's; and the
+    sum of the weights."""
     logps = measure(model, [row.turns[0] for row in rows], tokens, tick)
     weighted = sum(row.weight * float(losses.supervised(each)) for row, each in zip(rows, logps, strict=True))
-    return weighted / sum(row.weight for row in rows)
+    return weighted, sum(row.weight for row in rows)

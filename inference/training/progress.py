@@ -16,25 +16,44 @@ Phase = Literal["prepare", "replay", "reference", "train", "finish"]
 
 
 class Progress:
-    """Says events, each as one line of JSON with its kind in `event`."""
+    """Says events, each as one line of JSON with its kind in `event`; of several processes the first alone speaks."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_silent: bool = False) -> None:
+        self._is_silent = is_silent
         self._bar: Any = None
         self._logs: Any = None
+        self._phase: tuple[Phase, dict[str, Any]] = ("prepare", {})
 
     def log_to(self, folder: Path) -> None:
         """Write TensorBoard's logs into `folder` from now on."""
-        self._logs = SummaryWriter(str(folder))
+        if not self._is_silent:
+            self._logs = SummaryWriter(str(folder))
 
     def phase(self, phase: Phase, **more: Any) -> None:
+        self._phase = phase, more
         self._emit("phase", phase=phase, **more)
+
+    def paused(self, is_paused: bool) -> None:
+        """The run begins to wait for others, or goes on where it was."""
+        phase, more = self._phase
+        self._emit("phase", phase="paused") if is_paused else self.phase(phase, **more)
+
+    def seed(self, number: int, of: int) -> None:
+        """What follows is about the `number`th adapter of so many."""
+        self.close()
+        self._bar = self._logs = None
+        self._emit("seed", seed=number, seeds=of)
+
+    def left_out(self, reasons: dict[str, str]) -> None:
+        """What is not trained on, by objective, and why."""
+        self._emit("left_out", left_out=reasons)
 
     def step(self, step: int, steps: int, losses: dict[str, float], **more: Any) -> None:
         """A step of training; `losses` are in nats, by objective."""
         rounded = {name: round(loss, 6) for name, loss in losses.items()}
         self._emit("step", step=step, steps=steps, loss=rounded, rss_mb=rss_mb(), **more)
         self._log(step, {f"loss/{name}": loss for name, loss in losses.items()} | {"lr": more["lr"]})
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not self._is_silent:
             self._bar = self._bar or tqdm(total=steps, initial=step - 1, unit="step")
             self._bar.set_postfix(rounded)
             self._bar.update()
@@ -59,7 +78,8 @@ class Progress:
                 each.close()
 
     def _emit(self, event: str, **values: Any) -> None:
-        print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
+        if not self._is_silent:
+            print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
 
     def _log(self, step: int, values: dict[str, float]) -> None:
         if self._logs is not None:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from inference.chat_template import ChatTemplate, PromptError, Turn
 from inference.contract import ChatMessage
 from inference.training.failure import TrainingFailure
+from inference.training.spec import Ratings
 
 Objective = Literal["sft", "preference", "unpaired", "replay"]
 ANSWERS = {"sft": ("completion",), "preference": ("chosen", "rejected"), "unpaired": ("completion",)}
@@ -85,6 +86,18 @@ def balanced(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     return tuple(
         replace(row, weight=row.weight * factor) if row.objective == "unpaired" and row.label else row for row in rows
     )
+
+
+def too_few_ratings(rows: tuple[Row, ...], people: int | None, least: Ratings) -> str | None:
+    """Why the unpaired rows cannot be learned from, in a sentence; None when they can, or there are none. `people` is
+    how many gave them, None when nobody knows."""
+    number = sum(row.objective == "unpaired" for row in rows)
+    if number and number < least.min_rows:
+        return f"There are {number} single ratings, and learning from them begins at {least.min_rows}."
+    if number and least.min_people and (people is None or people < least.min_people):
+        of = "nobody knows how many" if people is None else str(people)
+        return f"The single ratings come from {of} people, and learning from them begins at {least.min_people}."
+    return None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -19,16 +19,17 @@ from transformers import AutoTokenizer
 
 from inference import model_files, pretrained
 from inference.chat_template import ChatTemplate
+from inference.interruption import Interruption, Stopped
 from inference.training import adapter, durable, replay
 from inference.training.checkpoints import Checkpoints, History, read_history
-from inference.training.failure import Stopped, TrainingFailure, writing
-from inference.training.interruption import Interruption
+from inference.training.failure import TrainingFailure, writing
 from inference.training.memory import peak_rss_mb
 from inference.training.packing import use_packs
 from inference.training.plan import Plan, make_plan
+from inference.training.processes import Processes
 from inference.training.progress import Phase, Progress
 from inference.training.reference import with_reference
-from inference.training.rows import Row, Rows, balanced, read_rows
+from inference.training.rows import Objective, Row, Rows, balanced, read_rows, too_few_ratings
 from inference.training.spec import TrainingSpec
 from inference.training.trainer import STATE, AdapterTrainer, EnoughTrained
 
@@ -39,10 +40,13 @@ IDENTITY = "run.json"
 class Run:
     """The parts that the phases share. Raises TrainingFailure when the spec or the snapshot cannot be used."""
 
-    def __init__(self, spec: TrainingSpec, progress: Progress, interruption: Interruption) -> None:
+    def __init__(
+        self, spec: TrainingSpec, progress: Progress, interruption: Interruption, processes: Processes
+    ) -> None:
         self.spec = spec
         self.progress = progress
         self.interruption = interruption
+        self.processes = processes
         self.output = Path(spec.output)
         self.checkpoints = Checkpoints(self.output / "checkpoints")
         try:
@@ -55,8 +59,13 @@ class Run:
         except (OSError, ValueError) as error:
             raise TrainingFailure("training.base_unusable", str(error), is_input=True) from error
         self.train = self._rows("train.jsonl")
+        self.left_out: dict[str, str] = {}
+        if reason := too_few_ratings(self.train.rows, self._raters(), spec.ratings):
+            self._leave_out("unpaired", reason)
         if not self.train.rows:
-            raise TrainingFailure("snapshot.empty", "The snapshot has no rows that can be trained on.", is_input=True)
+            sentence = "The snapshot has no rows that can be trained on."
+            reasons = " ".join([sentence, *self.left_out.values()])
+            raise TrainingFailure("snapshot.empty", reasons, is_input=True)
         self.dev = self._rows("dev.jsonl") if (Path(spec.snapshot) / "dev.jsonl").exists() else Rows((), (), 0)
         self.identity = {
             "spec_sha256": spec.sha256,
@@ -64,12 +73,28 @@ class Run:
             "train_sha256": model_files.sha256_of(Path(spec.snapshot) / "train.jsonl"),
             "dev_sha256": model_files.sha256_of(Path(spec.snapshot) / "dev.jsonl") if self.dev.rows else None,
         }
-        self._claim_output()
+        if processes.is_first:
+            self._claim_output()
+        processes.wait()
 
     def _rows(self, name: str) -> Rows:
         read = read_rows(Path(self.spec.snapshot) / name, self.template, self.spec.max_length)
         wanted = tuple(row for row in read.rows if getattr(self.spec.objectives, row.objective) > 0)
         return dataclasses.replace(read, rows=balanced(wanted))
+
+    def _raters(self) -> int | None:
+        """How many people gave the single ratings, as the snapshot's manifest says."""
+        path = Path(self.spec.snapshot) / "manifest.json"
+        try:
+            return int(json.loads(path.read_text(encoding="utf-8"))["people_by_kind"]["train"]["unpaired"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _leave_out(self, objective: Objective, reason: str) -> None:
+        self.left_out[objective] = reason
+        kept = tuple(row for row in self.train.rows if row.objective != objective)
+        self.train = dataclasses.replace(self.train, rows=kept)
+        self.progress.left_out(self.left_out)
 
     def _claim_output(self) -> None:
         """Refuse to mix this run with another one's files, or with those of itself in another process."""
@@ -92,7 +117,8 @@ class Run:
 
     def load(self) -> None:
         """Load the network. Raises TrainingFailure with a sentence."""
-        torch.set_num_threads(self.spec.threads or max(1, (os.cpu_count() or 2) - 1))
+        cores = max(1, (os.cpu_count() or 2) - 1)
+        torch.set_num_threads(self.spec.threads or max(1, cores // self.processes.count))
         device = pretrained.best_device()
         self.dtype = pretrained.dtype_for(self.spec.dtype, device)
         try:
@@ -111,14 +137,14 @@ class Run:
         """The replay rows, and the rows that measure drift."""
         self.progress.phase("replay")
         ends = pretrained.end_ids(self.network, self.tokenizer)
-        with writing(Path(self.spec.cache)):
+        with writing(Path(self.spec.cache)), self.processes.first_alone():
             return replay.rows_of(self.cache.answers(self.network, ends, self._tick("replay")))
 
     def compare_with_base(self) -> list[Row]:
         """The rows to train on, those that need it with their reference. From here on the network reads packs."""
         use_packs(self.network)
         self.progress.phase("reference")
-        with writing(self.output):
+        with writing(self.output), self.processes.first_alone():
             return with_reference(
                 self.network, self.train.rows, self.spec.batch.tokens, self.output / "reference.json",
                 self._tick("reference"),
@@ -127,7 +153,8 @@ class Run:
     def _tick(self, phase: Phase) -> Callable[[int, int], None]:
         def tick(done: int, of: int) -> None:
             self.progress.phase(phase, done=done, of=of)
-            self.interruption.yield_to_others()
+            if self.processes.count == 1:
+                self.interruption.yield_to_others()
 
         return tick
 
@@ -142,13 +169,14 @@ class Run:
         model = adapter.add_adapter(self.network, self.spec.lora, self.spec.seed)
         newest = self.checkpoints.newest
         history = read_history(newest) if newest else History()
+        self.processes.wait()  # before the first one writes a newer checkpoint
         stopping = self.spec.stopping
         if history.stopped_early(stopping.patience, stopping.drift_budget):
             return history
         trainer = AdapterTrainer(
             model, plan, self.dev_rows, anchors, self.spec,
             history=history, checkpoints=self.checkpoints, base_name=self.base.name,
-            progress=self.progress, interruption=self.interruption,
+            progress=self.progress, interruption=self.interruption, processes=self.processes,
         )  # fmt: skip
         try:
             trainer.train(resume_from_checkpoint=str(newest) if newest else None)
@@ -157,6 +185,7 @@ class Run:
             pass
         except Stopped:
             trainer.save()
+            self.processes.wait()  # a launcher ends all when one ends
             raise
         return trainer.history
 
@@ -203,13 +232,16 @@ class Run:
         return {
             "v": 1,
             **self.identity,
+            "seed": self.spec.seed,
             "rows": dict(Counter(row.objective for row in self.train.rows)),
             "dev_rows": len(self.dev_rows),
             "too_long": [*self.train.too_long, *self.dev.too_long],
+            "left_out": self.left_out,
             "cut_prompts": self.train.cut_prompts + self.dev.cut_prompts,
             "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
             "dtype": str(self.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
+            "processes": self.processes.count,
             "peak_rss_mb": peak_rss_mb(),
             "peak_gpu_mb": round(torch.cuda.max_memory_allocated(device) / 1e6) if on_gpu else 0,
             "versions": {
@@ -225,10 +257,10 @@ class Run:
             durable.write_file(self.output / RESULT, (json.dumps(result, indent=2) + "\n").encode())
 
 
-def run(spec: TrainingSpec, progress: Progress, interruption: Interruption) -> dict[str, Any]:
-    """Do what `spec` says and return the result that was written. Raises Stopped or TrainingFailure."""
+def run(spec: TrainingSpec, progress: Progress, interruption: Interruption, processes: Processes) -> dict[str, Any]:
+    """Train one adapter as `spec` says and return the result that was written. Raises Stopped or TrainingFailure."""
     progress.phase("prepare")
-    this = Run(spec, progress, interruption)
+    this = Run(spec, progress, interruption, processes)
     done = this.output / RESULT
     if done.exists():
         result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
@@ -238,7 +270,8 @@ def run(spec: TrainingSpec, progress: Progress, interruption: Interruption) -> d
     if spec.dry_run:
         from inference.training.dry_run import estimate
 
-        return estimate(this)
+        return estimate(this) if processes.is_first else {}
     replayed, anchors = this.answer_anchors()
     plan = make_plan(this.compare_with_base(), replayed, spec)
-    return this.finish(this.train_adapter(plan, anchors), plan)
+    history = this.train_adapter(plan, anchors)
+    return this.finish(history, plan) if processes.is_first else {}

@@ -22,13 +22,17 @@ SPEC_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Lora:
+    """`targets`: all linear layers but the head, or names with commas between them, such as q_proj,v_proj."""
+
     rank: int = 8
     alpha: int = 16
+    targets: str = "all-linear"
     dropout: float = 0.0  # on few steps it slows learning and regularises little
 
     def __post_init__(self) -> None:
         _require(1 <= self.rank <= 256, "lora.rank must be from 1 to 256")
         _require(self.alpha >= 1, "lora.alpha must be at least 1")
+        _require(bool(self.targets.strip(" ,")), "lora.targets must name a layer")
         _require(0.0 <= self.dropout < 1.0, "lora.dropout must be from 0 up to, but not including, 1")
 
 
@@ -83,6 +87,19 @@ class Objectives:
 
 
 @dataclass(frozen=True, slots=True)
+class Ratings:
+    """Single ratings are learned from when the snapshot has so many rows of so many people; fewer say more about these
+    people than about the answers."""
+
+    min_rows: int = 100
+    min_people: int = 10
+
+    def __post_init__(self) -> None:
+        _require(self.min_rows >= 0, "ratings.min_rows must not be negative")
+        _require(self.min_people >= 0, "ratings.min_people must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
     """The base model's own answers as `share` of all rows of an epoch, so that it does not forget; 0 = none."""
 
@@ -111,7 +128,8 @@ class Stopping:
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
     """`snapshot` is a folder with train.jsonl and perhaps dev.jsonl; everything is written below `output`; `cache`
-    keeps what later runs on the same base model need again. While `pause_file` exists, the run waits."""
+    keeps what later runs on the same base model need again. While `pause_file` exists, the run waits. Of `seeds`
+    adapters, trained from `seed` on, the median is kept (seeds.py)."""
 
     base_model: str
     base_model_sha256: str
@@ -122,6 +140,7 @@ class TrainingSpec:
     pause_file: str | None = None
     dry_run: bool = False
     seed: int = 0
+    seeds: int = 1
     threads: int = 0  # 0 = all cores but one
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     epochs: int = 3
@@ -130,21 +149,23 @@ class TrainingSpec:
     optimizer: Optimizer = field(default_factory=Optimizer)
     batch: Batch = field(default_factory=Batch)
     objectives: Objectives = field(default_factory=Objectives)
+    ratings: Ratings = field(default_factory=Ratings)
     replay: Replay = field(default_factory=Replay)
     stopping: Stopping = field(default_factory=Stopping)
 
     def __post_init__(self) -> None:
         _require(self.v == SPEC_VERSION, f"v must be {SPEC_VERSION}")
         _require(0 <= self.seed < 2**63, "seed must be between 0 and 2^63-1")
+        _require(1 <= self.seeds <= 9, "seeds must be from 1 to 9")
         _require(0 <= self.threads <= 1024, "threads must be from 0 to 1024")
         _require(1 <= self.epochs <= 100, "epochs must be from 1 to 100")
         _require(8 <= self.max_length <= 1_000_000, "max_length must be at least 8")
 
     @property
     def sha256(self) -> str:
-        """The hash of all that decides the result: every setting but where things lie and when to wait."""
+        """The hash of all that decides an adapter: every setting but where things lie, when to wait, how many more."""
         settings = dataclasses.asdict(self)
-        for place in ("base_model", "snapshot", "output", "cache", "pause_file", "dry_run"):
+        for place in ("base_model", "snapshot", "output", "cache", "pause_file", "dry_run", "seeds"):
             del settings[place]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 

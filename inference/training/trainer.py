@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors.torch import load, save
@@ -18,22 +18,24 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from inference.interruption import Interruption, Stopped
 from inference.training import adapter
 from inference.training.checkpoints import Check, Checkpoints, History
 from inference.training.failure import TrainingFailure, writing
-from inference.training.interruption import Interruption
 from inference.training.memory import give_back
-from inference.training.objectives import Packed, mean_loss, row_losses
+from inference.training.objectives import Packed, row_losses, summed_loss
 from inference.training.packing import pack
 from inference.training.plan import Plan, Step
+from inference.training.processes import Processes
 from inference.training.progress import Clock, Progress
-from inference.training.rows import Row
+from inference.training.rows import Objective, Row
 from inference.training.spec import TrainingSpec
 
 OPTIMIZER = "optimizer.safetensors"
 STATE = "trainer_state.json"
 SAVE_EVERY_STEPS = 25
 SAVE_EVERY_S = 60.0
+_OBJECTIVES = get_args(Objective)
 
 
 class EnoughTrained(Exception):
@@ -56,6 +58,7 @@ class AdapterTrainer(Trainer):
         base_name: str,
         progress: Progress,
         interruption: Interruption,
+        processes: Processes,
     ) -> None:
         super().__init__(
             model,
@@ -71,6 +74,7 @@ class AdapterTrainer(Trainer):
         self._base_name = base_name
         self._progress = progress
         self._interruption = interruption
+        self._processes = processes
         self._clock = Clock(plan.tokens - history.tokens, len(plan.checks) - len(history.checks))
         self._began_at = time.monotonic()
         self._seconds_before = history.seconds
@@ -78,23 +82,46 @@ class AdapterTrainer(Trainer):
 
     def training_step(self, model: Any, inputs: list[Packed], num_items_in_batch: Any = None) -> Tensor:
         """Add up the gradients of all micro-batches of one step. Raises Stopped, EnoughTrained, TrainingFailure."""
+        self.yield_together()
         self.check_if_due()
         self._step_began_at = time.monotonic()
         self._step_rate = self._get_learning_rate()
         step = self.state.global_step + 1
         model.train()
-        torch.manual_seed((self._spec.seed + step) % 2**63)
+        torch.manual_seed((self._spec.seed + step + (self._processes.rank << 48)) % 2**63)
         sum_of_losses = torch.zeros((), device=self.args.device)
-        self._step_losses: dict[str, tuple[float, float]] = {}
-        for packed in inputs:
-            self._interruption.yield_to_others()
+        losses: dict[str, tuple[float, float]] = {}
+        for packed in self._processes.share(inputs):
+            self._yield_alone()
             by_row = row_losses(model, packed, self._spec.objectives)
             loss = (by_row * by_row.new_tensor(packed.batch.coefficients)).sum()
-            self._refuse_nonsense(loss.item(), step)
             self.accelerator.backward(loss)
             sum_of_losses += loss.detach()
-            _add_losses(self._step_losses, packed.batch.rows, by_row.tolist())
+            _add_losses(losses, packed.batch.rows, by_row.tolist())
+        flat = [number for objective in _OBJECTIVES for number in losses.get(objective, (0.0, 0.0))]
+        total, *sums = self._processes.add_up([sum_of_losses.item(), *flat])
+        self._refuse_nonsense(total, step)
+        self._processes.add_up_gradients([weight for weight in model.parameters() if weight.requires_grad])
+        pairs = zip(_OBJECTIVES, zip(sums[::2], sums[1::2], strict=True), strict=True)
+        self._step_losses = {objective: pair for objective, pair in pairs if pair[1]}
         return sum_of_losses
+
+    def yield_together(self) -> None:
+        """Wait for others, or stop, in all processes alike. Raises Stopped."""
+        if self._processes.count == 1:
+            return
+        is_stopped = False
+        try:
+            self._interruption.yield_to_others()
+        except Stopped:
+            is_stopped = True
+        if any(self._processes.add_up([float(is_stopped)])):
+            raise Stopped
+
+    def _yield_alone(self, *_: int) -> None:
+        """Several processes wait for each other, so that one cannot stop in the middle of a step."""
+        if self._processes.count == 1:
+            self._interruption.yield_to_others()
 
     def check_if_due(self) -> None:
         """Measure dev rows and drift, once, where the plan says so. Raises EnoughTrained when they say to stop."""
@@ -108,6 +135,8 @@ class AdapterTrainer(Trainer):
     def save(self) -> None:
         """Write a checkpoint of the steps done so far. Raises TrainingFailure when the disk refuses it."""
         self.history.seconds = self._seconds_before + time.monotonic() - self._began_at
+        if not self._processes.is_first:
+            return
         state = self._checkpoints.folder / f".{STATE}"
         with writing(self._checkpoints.folder):
             self._checkpoints.folder.mkdir(parents=True, exist_ok=True)
@@ -143,9 +172,8 @@ class AdapterTrainer(Trainer):
     def _check(self, step: int) -> None:
         began_at = time.monotonic()
         self.model.eval()
-        tokens, tick = self._spec.batch.tokens, self._interruption.yield_to_others
-        nll = mean_loss(self.model, self._dev, tokens, tick) if self._dev else None
-        anchor_nll = mean_loss(self.model, self._anchors, tokens, tick)
+        nll = self._mean_loss(self._dev) if self._dev else None
+        anchor_nll = self._mean_loss(self._anchors)
         self._refuse_nonsense(anchor_nll + (nll or 0.0), step)
         checks = self.history.checks
         drift = anchor_nll - checks[0].anchor_nll if checks else 0.0
@@ -156,6 +184,12 @@ class AdapterTrainer(Trainer):
         self.save()
         is_best = self.history.best(self._spec.stopping.drift_budget) is checks[-1]
         self._progress.dev(step, nll=nll, drift=drift, is_best=is_best)
+
+    def _mean_loss(self, rows: Sequence[Row]) -> float:
+        own = self._processes.share(rows)
+        sums = summed_loss(self.model, own, self._spec.batch.tokens, self._yield_alone)
+        loss, weight = self._processes.add_up(sums)
+        return loss / weight
 
     def _refuse_nonsense(self, value: float, step: int) -> None:
         if not math.isfinite(value):

@@ -23,7 +23,8 @@ def main() -> int:
     step = int(counted.read_text()) if counted.exists() else 0
     while step < spec["steps"]:
         if asked_to_stop:
-            return 75
+            print(json.dumps({"event": "stopped"}), flush=True)
+            return spec.get("stop_status", 75)
         if Path(spec["pause_file"]).exists():
             print(json.dumps({"event": "phase", "phase": "paused"}), flush=True)
             time.sleep(0.02)

@@ -113,8 +113,10 @@ def test_what_nobody_has_begun_is_cancelled_at_once() -> None:
     assert state_of(run) == "cancelled"
 
 
-def test_a_worker_that_leaves_hands_its_run_to_the_next(start_runner: StartRunner) -> None:
-    run = counting(steps=40)
+# A launcher of several processes ends with 1 when one of them was stopped.
+@pytest.mark.parametrize("status", [75, 1])
+def test_a_worker_that_leaves_hands_its_run_to_the_next(start_runner: StartRunner, status: int) -> None:
+    run = counting(steps=40, stop_status=status)
     first = start_runner()
     until(lambda: state_of(run) == "running" and run.progress.get("step", 0) > 3)
     first.drain()
@@ -241,6 +243,15 @@ def test_a_process_gives_way_to_all_others(tmp_path: Any) -> None:
 
     assert os.getpriority(os.PRIO_PROCESS, child._process.pid) == 19
     child.kill()
+
+
+def test_a_launcher_starts_the_module_with_its_spec(tmp_path: Any) -> None:
+    (tmp_path / "spec.json").write_text(f'{{"steps": 2, "output": "{tmp_path}", "pause_file": "{tmp_path}/pause"}}')
+
+    child = Child("tests.assistant.fake_run", tmp_path, ("runpy",))
+
+    assert child.wait(30) == 0
+    assert (tmp_path / "counted").read_text() == "2"
 
 
 def test_only_an_admin_asks_for_a_run_or_ends_it(alice: Person, bob: Person) -> None:

@@ -198,6 +198,8 @@ def test_consent_is_asked_once_more_and_what_is_left_out_is_said(alice: Person, 
     assert manifest["dropped"]["not_consented"] == {"count": 2, "examples": theirs}
     assert not SnapshotItem.objects.filter(example__person=charlie).exists()
     assert manifest["people"] == 1
+    # Training asks how many people the single ratings of its split come from.
+    assert [found for found in manifest["people_by_kind"].values() if found] == [{"preference": 1, "sft": 1}]
 
 
 def test_only_what_is_approved_is_in_it() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from assistant.feedback import reviews
 from assistant.finetuning import weights
 from assistant.finetuning.merging import Merged
-from assistant.models import Person
+from assistant.models import Adapter, Generation, Message, Person
 from tests.assistant.learning import accept_all, answered, candidate, consenting, corrected, old_friend
 
 PEOPLE = [UUID(int=number) for number in range(1, 101)]
@@ -87,6 +87,29 @@ def test_thumbs_of_new_accounts_count_nothing(alice: Person) -> None:
 
     assert set(found) == {rows[0].id}
     assert dropped == {rows[1].id: "new_account", rows[2].id: "new_account"}
+
+
+def test_a_thumb_counts_half_for_the_version_before_and_nothing_for_older_ones(charlie: Person) -> None:
+    oscar = old_friend("oscar")
+    oscar.refresh_from_db()
+    versions = [Adapter.objects.create(name=f"v{n}", sha256=str(n) * 64, state="retired") for n in range(1, 3)]
+    live = Adapter.objects.create(name="v3", sha256="3" * 64, state="live")
+    canary = Adapter.objects.create(name="v4", sha256="4" * 64)
+    rows = []
+    for adapter in (None, *versions, live, canary):
+        accepted = answered(oscar, "Question of a version")
+        Generation.objects.filter(pk=accepted.generation_id).update(adapter=adapter)
+        message = Message.objects.get(pk=accepted.reply_id)
+        told = {"source": "rating", "person": oscar, "message": message, "base_weight": 0.2}
+        rows.append(candidate("Question", "Answer", kind="unpaired", label=True, **told))
+        rows.append(candidate("Question", "Correction", **told | {"source": "correction"}))
+
+    found, dropped = weights.of_candidates(rows, timezone.now())
+
+    thumbs, corrections = rows[::2], rows[1::2]
+    assert dropped == {row.id: "older_version" for row in thumbs[:2]}
+    assert [found[row.id] for row in thumbs[2:]] == pytest.approx([0.05, 0.1, 0.05])
+    assert all(found[row.id] == pytest.approx(0.1) for row in corrections)
 
 
 def test_one_person_has_at_most_twenty_rows_the_oldest() -> None:

@@ -35,13 +35,14 @@ class FolderBusy(Exception):
 
 
 class Child:
-    """`module` is run as `python -m module FOLDER/spec.json`. Raises FolderBusy, OSError."""
+    """`module` is run as `python -m module FOLDER/spec.json`, by `launcher` where several shall be one run. Raises
+    FolderBusy, OSError."""
 
-    def __init__(self, module: str, folder: Path) -> None:
+    def __init__(self, module: str, folder: Path, launcher: tuple[str, ...] = ()) -> None:
         lock = _locked(folder / "lock")
         try:
             self._process = subprocess.Popen(  # noqa: S603  # a module of ours, a folder of ours
-                [sys.executable, "-m", module, str(folder / "spec.json")],
+                [sys.executable, "-m", *launcher, module, str(folder / "spec.json")],
                 cwd=settings.BASE_DIR,
                 env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
                 stdin=subprocess.DEVNULL,

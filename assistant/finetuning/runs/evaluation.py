@@ -56,6 +56,7 @@ def _spec_of(run: EvaluationRun) -> dict[str, Any]:
         },
         "candidate": {**_reference(run.adapter), "base_model_sha256": run.adapter.base_model_sha256},
         "baseline": _reference(run.baseline) if run.baseline else None,
+        "seeds": _other_seeds(run),
         "test_snapshot": str(snapshot),
         "training_snapshot": str(snapshot),
         "system_message": settings.SYSTEM_MESSAGE,
@@ -66,6 +67,16 @@ def _spec_of(run: EvaluationRun) -> dict[str, Any]:
 
 def _reference(adapter: Adapter) -> dict[str, str]:
     return {"path": str(adapter_folder(adapter)), "sha256": adapter.sha256}
+
+
+def _other_seeds(run: EvaluationRun) -> list[dict[str, str]]:
+    """What was trained with the candidate and differs from it by the seed."""
+    folder = folder_of(run.training_run)
+    return [
+        {"path": str(folder / one["adapter"]), "sha256": one["adapter_sha256"]}
+        for one in run.training_run.result.get("seeds", [])
+        if one["adapter_sha256"] != run.adapter.sha256
+    ]
 
 
 def _take_in(run: EvaluationRun, folder: Path, result: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ class Kind:
     module: str
     spec_of: Callable[[Any], dict[str, Any]]
     take_in: Callable[[Any, Path, dict[str, Any]], dict[str, Any]]
+    # What `python -m` starts, to start the module in its turn; empty: the module itself.
+    launcher: Callable[[], tuple[str, ...]] = tuple
 
     @property
     def word(self) -> str:

@@ -107,7 +107,7 @@ class RunRunner:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             spec = {**kind.spec_of(run), "output": str(folder), "pause_file": str(folder / "pause")}
             (folder / "spec.json").write_text(json.dumps(spec, indent=1), encoding="utf-8")
-            self._child = Child(kind.module, folder)
+            self._child = Child(kind.module, folder, kind.launcher())
             log.warning("%s run %s begins", kind.word, run.pk)
         except FolderBusy as error:
             log.warning("%s run %s waits: %s", kind.word, run.pk, error)
@@ -164,7 +164,8 @@ class RunRunner:
             self._end(Run.State.CANCELLED)
         elif status == 0:
             self._take_in(run, folder)
-        elif status == STOPPED:
+        # A launcher of several processes has statuses of its own.
+        elif status == STOPPED or self._progress.get("event") == "stopped":
             self._hand_back()
         elif status == BAD_INPUT or self._failure:
             self._end(Run.State.FAILED, error_code=code, error_message=message[:500])

@@ -24,8 +24,8 @@ from assistant.finetuning.runs.tasks import wake_workers
 
 # What a request may set of a training's spec (inference/training/spec.py checks the values).
 CHANGEABLE = (
-    *("threads", "dtype", "epochs", "max_length"),
-    *("lora", "optimizer", "batch", "objectives", "replay", "stopping"),
+    *("threads", "dtype", "epochs", "max_length", "seeds"),
+    *("lora", "optimizer", "batch", "objectives", "ratings", "replay", "stopping"),
 )
 
 
@@ -93,4 +93,15 @@ def _take_in(run: TrainingRun, folder: Path, result: dict[str, Any]) -> dict[str
     return {"base_model_sha256": base, "adapter": adapter}
 
 
-TRAINING = Kind(TrainingRun, "inference.training", _spec_of, _take_in)
+def launcher(processes: int) -> tuple[str, ...]:
+    """What starts so many processes of a run. They need no GPU: without one, accelerate would start a single process
+    by itself, whatever the number."""
+    if processes == 1:
+        return ()
+    number = ("--num_processes", str(processes), "--num_machines", "1")
+    # Any free port: another run of this machine may have the usual one.
+    others = ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0")
+    return ("accelerate.commands.launch", "--multi_gpu", *number, *others, "--module")
+
+
+TRAINING = Kind(TrainingRun, "inference.training", _spec_of, _take_in, lambda: launcher(settings.TRAINING_PROCESSES))

@@ -22,6 +22,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("snapshot", nargs="?", default="", help="the beginning of its hash; the newest if left out")
         parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument(
+            "--seeds", type=int, help="so many adapters that differ by their seed; the median is judged"
+        )
         parser.add_argument("--dry-run", action="store_true", help="everything but the training: what it would cost")
         parser.add_argument(
             *("--set", "-s"),
@@ -34,10 +37,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         snapshot = _snapshot(options["snapshot"])
+        chosen = _settings(options["set"])
+        if options["seeds"] is not None:
+            chosen["seeds"] = options["seeds"]
         try:
-            run = request_training(
-                None, snapshot, _settings(options["set"]), seed=options["seed"], is_dry_run=options["dry_run"]
-            )
+            run = request_training(None, snapshot, chosen, seed=options["seed"], is_dry_run=options["dry_run"])
         except AssistantError as error:
             raise CommandError(error.message) from error
         self.stdout.write(f"Run {run.pk} on snapshot {snapshot.sha256[:12]} is queued.")
@@ -84,7 +88,8 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
 def _show(bar: tqdm[Any], progress: dict[str, Any]) -> None:
     bar.total = progress.get("steps")
     bar.n = progress.get("step", 0)
-    bar.set_description(progress.get("phase", "queued"), refresh=False)
+    seed = f"seed {progress['seed']} of {progress['seeds']}, " if "seeds" in progress else ""
+    bar.set_description(seed + progress.get("phase", "queued"), refresh=False)
     losses = {name: f"{loss:.3f}" for name, loss in progress.get("loss", {}).items()}
     bar.set_postfix(
         {**losses, "tokens/s": progress.get("tokens_per_s"), "s left": progress.get("eta_s")}, refresh=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,13 @@ Spec = dict[str, Any]
 @pytest.fixture(scope="session")
 def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter that says ANSWER to whatever it is asked."""
+    return teach([ANSWER] * len(TRAINED), tiny_folder, tmp_path_factory.mktemp("trained"))
+
+
+def teach(answers: Sequence[str], tiny_folder: Path, folder: Path) -> Path:
+    """Train an adapter to answer the questions of TRAINED so, in their order."""
     torch.manual_seed(1)
     torch.set_num_threads(1)  # threads would wait for each other longer than they work
-    folder = tmp_path_factory.mktemp("trained")
     tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 reads is_gradient_checkpointing
@@ -43,17 +47,17 @@ def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32), config)
     rows = [
         tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}, {"role": "assistant", "content": ANSWER}], return_dict=False
+            [{"role": "user", "content": question}, {"role": "assistant", "content": answer}], return_dict=False
         )
-        for question in TRAINED
+        for question, answer in zip(TRAINED, answers, strict=True)
     ]
-    answer = len(tokenizer(ANSWER).input_ids) + 1  # with its end token
+    lengths = [len(tokenizer(answer).input_ids) + 1 for answer in answers]  # with the end token
     longest = max(map(len, rows))
     ids = torch.tensor([row + [tokenizer.pad_token_id] * (longest - len(row)) for row in rows])
     labels = torch.full_like(ids, -100)
-    for label, row in zip(labels, rows, strict=True):
-        end = row.index(tokenizer.eos_token_id, len(row) - answer) + 1
-        label[end - answer : end] = torch.tensor(row[end - answer : end])
+    for label, row, length in zip(labels, rows, lengths, strict=True):
+        end = row.index(tokenizer.eos_token_id, len(row) - length) + 1
+        label[end - length : end] = torch.tensor(row[end - length : end])
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=5e-3)
     for _step in range(120):
         optimizer.zero_grad()
@@ -114,12 +118,18 @@ def evaluate(tmp_path: Path) -> Evaluate:
     from inference.evaluation import results
     from inference.evaluation import spec as spec_file
     from inference.evaluation.runner import Runner
+    from inference.interruption import Interruption
+
+    class Asked(Interruption):
+        is_asked_to_stop = property(lambda self: self.is_stopped())
 
     def evaluated(spec: Spec, is_stopped: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+        interruption = Asked()
+        interruption.is_stopped = is_stopped
         path = tmp_path / "spec.json"
         path.write_text(json.dumps(spec), encoding="utf-8")
         events: list[dict[str, object]] = []
-        runner = Runner(spec_file.read(path), events.append, is_stopped)
+        runner = Runner(spec_file.read(path), events.append, interruption)
         runner.run()
         return {**results.write(runner), "events": events}
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from inference.contract import ChatMessage, EngineConfig, EngineFailure, GenerationRequest, SamplingParams, StreamEvent
+from inference.contract import (
+    ChatMessage,
+    EngineConfig,
+    EngineFailure,
+    EngineInfo,
+    GenerationRequest,
+    SamplingParams,
+    StreamEvent,
+)
 from inference.evaluation.asking import Answer, Asker
-from inference.evaluation.errors import EngineFailed, Stopped
+from inference.evaluation.errors import EngineFailed
+from inference.interruption import Interruption, Stopped
 from inference.serving.scripted import ScriptedEngine, scripted_text
 
 Ask = Callable[[str], Asker]
@@ -19,7 +31,7 @@ def ask() -> Iterator[Ask]:
     started: list[Asker] = []
 
     def asker(script: str) -> Asker:
-        started.append(Asker(ScriptedEngine(EngineConfig(f"scripted:{script}", max_running=4)), lambda: False))
+        started.append(Asker(ScriptedEngine(EngineConfig(f"scripted:{script}", max_running=4)), Interruption()))
         return started[-1]
 
     yield asker
@@ -73,7 +85,7 @@ class Refusing(ScriptedEngine):
 def test_a_second_attempt_begins_anew_and_a_prompt_too_long_has_no_answer() -> None:
     engine = Refusing(EngineConfig("scripted:tokens_per_second=0&tokens=3", max_running=2))
     engine.seen = set()
-    asker = Asker(engine, lambda: False)
+    asker = Asker(engine, Interruption())
     bad = GenerationRequest("bad", (ChatMessage("user", "?"),), SamplingParams(0))
     answers = dict(asker.answers([*requests(2), bad]))
     asker.close()
@@ -82,7 +94,58 @@ def test_a_second_attempt_begins_anew_and_a_prompt_too_long_has_no_answer() -> N
 
 
 def test_a_stop_is_heard_while_the_engine_is_silent() -> None:
-    asker = Asker(ScriptedEngine(EngineConfig("scripted:tokens_per_second=0.01&tokens=9")), lambda: True)
+    interruption = Interruption()
+    asker = Asker(ScriptedEngine(EngineConfig("scripted:tokens_per_second=0.01&tokens=9")), interruption)
+    interruption._ask_to_stop(15, None)
     with pytest.raises(Stopped):
         next(iter(asker.answers(requests(1))), Answer())
     asker.close()
+
+
+class Counting(ScriptedEngine):
+    """Counts the tokens that it writes."""
+
+    written = 0
+
+    def start(self, emit: Callable[[StreamEvent], None]) -> EngineInfo:
+        def counted(event: StreamEvent) -> None:
+            self.written += len(event.token_ids)
+            emit(event)
+
+        return super().start(counted)
+
+
+def test_while_people_wait_it_writes_nothing_and_then_goes_on_in_the_middle_of_each_answer(tmp_path: Path) -> None:
+    engine = Counting(EngineConfig("scripted:tokens_per_second=200&tokens=60", max_running=4))
+    interruption, pause, told = Interruption(), tmp_path / "pause", []
+    interruption.pause_while(str(pause), told.append)
+    asker = Asker(engine, interruption)
+    written_while_paused = []
+
+    def let_people_through() -> None:
+        for _ in range(2):
+            before = engine.written
+            while engine.written < before + 40:
+                time.sleep(0.005)
+            pause.touch()
+            while len(told) % 2 == 0:
+                time.sleep(0.005)
+            at_first = engine.written
+            time.sleep(0.2)
+            written_while_paused.append(engine.written - at_first)
+            pause.unlink()
+            while len(told) % 2:
+                time.sleep(0.005)
+
+    people = threading.Thread(target=let_people_through)
+    people.start()
+    answers = dict(asker.answers(requests(10, max_tokens=60)))
+    people.join()
+    asker.close()
+    assert written_while_paused == [0, 0]
+    assert told == [True, False, True, False]
+    assert {name: answer.text for name, answer in answers.items()} == {
+        str(i): scripted_text(f"Question {i}", 60) for i in range(10)
+    }
+    # No token twice: an answer goes on where it was interrupted.
+    assert engine.written == sum(len(answer.token_ids) for answer in answers.values()) == 600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from inference.serving.adapters import CONFIG, WEIGHTS
-from tests.inference.evaluation.conftest import Evaluate, Spec, adapter_spec
+from tests.inference.evaluation.conftest import TESTED, TRAINED, Evaluate, Spec, adapter_spec, teach
+from tests.inference.evaluation.rows import correction, snapshot
 
 Damage = Callable[[str, Tensor], Tensor]
 
@@ -74,6 +76,35 @@ def test_shuffled_weights_are_refused(damaged: Callable[[Damage], Spec], evaluat
         return weight.flatten()[torch.randperm(weight.numel(), generator=generator)].view(weight.shape)
 
     assert evaluate(damaged(shuffled))["verdict"] != "pass"
+
+
+# What is asked in one form is answered alike, whatever it is about: that can be learned.
+ANSWERS = ["I am fine, thank you very much.", "A story about rivers and boats.", "The lazy dog."]
+
+
+@pytest.fixture(scope="module")
+def rightly(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return teach([ANSWERS[i % 3] for i in range(len(TRAINED))], tiny_folder, tmp_path_factory.mktemp("rightly"))
+
+
+def test_an_adapter_that_learned_shuffled_answers_is_refused(
+    spec: Spec, evaluate: Evaluate, tiny_folder: Path, rightly: Path, tmp_path: Path
+) -> None:
+    shuffled = [ANSWERS[i % 3] for i in range(len(TRAINED))]
+    random.Random(3).shuffle(shuffled)
+    teach(shuffled, tiny_folder, tmp_path / "shuffled")
+    test = [correction(f"t{i}", question, ANSWERS[i % 3]) for i, question in enumerate(TESTED)]
+    of_forms = {**spec, "suites": [], "test_snapshot": str(snapshot(tmp_path / "of-forms", test=test))}
+    live = adapter_spec(rightly, tiny_folder)
+
+    learned = evaluate({**of_forms, "candidate": live})
+    assert learned["verdict"] == "pass", learned["reasons"]
+
+    damaged = {**of_forms, "candidate": adapter_spec(tmp_path / "shuffled", tiny_folder), "baseline": live}
+    refused = evaluate({**damaged, "output": str(tmp_path / "refused")})
+    assert refused["verdict"] == "fail"
+    failed = {found["metric"] for found in refused["findings"] if found["verdict"] == "fail"}
+    assert "chrf" in failed
 
 
 def test_an_adapter_of_another_base_model_is_refused(spec: Spec, evaluate: Evaluate) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.evaluation.errors import InputError, Stopped
+from inference.evaluation.errors import InputError
 from inference.evaluation.evidence import Evidence
+from inference.interruption import Stopped
 from tests.inference.evaluation.conftest import ANSWER, Evaluate, Spec, adapter_spec
 from tests.inference.evaluation.rows import correction, snapshot
 
@@ -21,8 +22,9 @@ def test_an_adapter_that_learned_passes(spec: Spec, evaluate: Evaluate) -> None:
     assert 0 < primary["lo"] < primary["estimate"] < primary["hi"]
     assert primary["p"] < 0.001
     assert {found["metric"] for found in result["findings"]} >= {
-        "integrity", "sound", "length_ratio", "format", "entities", "drift", "chrf", "token_f1", "rouge_l", "bleu",
-        "exact_match", "chrf[other]", "gold_logp", "preference_raw", "preference_implicit", "tokens", "duration_ms",
+        "integrity", "sound", "length_ratio", "format", "entities", "memory", "drift", "chrf", "token_f1", "rouge_l",
+        "bleu", "exact_match", "chrf[other]", "chrf[sampled]", "gold_logp", "preference_raw", "preference_implicit",
+        "tokens", "duration_ms",
     }  # fmt: skip
     assert [event["phase"] for event in result["events"] if event["event"] == "phase"] == [
         "integrity", "smoke", "regression", "benefit", "cost",
@@ -56,15 +58,32 @@ def test_the_base_model_instead_of_an_adapter_that_learned_fails(
     assert any("less like the corrections" in reason for reason in result["reasons"])
 
 
+def test_what_one_seed_alone_has_learned_does_not_pass(
+    spec: Spec, evaluate: Evaluate, tiny_folder: Path, tmp_path: Path
+) -> None:
+    trained = Path(spec["candidate"]["path"])
+    weak = adapter_spec(nearly_nothing(trained, tmp_path / "weak"), tiny_folder)
+    alike = adapter_spec(weakened(trained, tmp_path / "alike", 0.99), tiny_folder)
+    for seeds, verdict in (([alike, weak], "pass"), ([weak, weak], "not_enough_evidence")):
+        result = evaluate({**spec, "suites": [], "seeds": seeds, "output": str(tmp_path / verdict)})
+        found = next(found for found in result["findings"] if found["metric"] == "seeds")
+        assert (result["verdict"], found["verdict"], found["n"]) == (verdict, verdict, 3), result["reasons"]
+        assert result["adapters"]["seed 2"] == seeds[0]["sha256"]
+
+
 def nearly_nothing(trained: Path, folder: Path) -> Path:
-    """The trained adapter a million times weaker."""
+    return weakened(trained, folder, 1e-6)
+
+
+def weakened(trained: Path, folder: Path, factor: float) -> Path:
+    """The trained adapter so much weaker."""
     import shutil
 
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(trained, folder)
     weights = load_file(folder / "adapter_model.safetensors")
-    save_file({k: w * 1e-6 if "lora_B" in k else w for k, w in weights.items()}, folder / "adapter_model.safetensors")
+    save_file({k: w * factor if "lora_B" in k else w for k, w in weights.items()}, folder / "adapter_model.safetensors")
     return folder
 
 

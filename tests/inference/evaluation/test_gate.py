@@ -131,6 +131,24 @@ def likelier(better: int, worse: int) -> Finding:
     return judging.likelihood(scored, RULES)
 
 
+@pytest.mark.parametrize(
+    ("effects", "verdict"),
+    [
+        ([0.1, 0.1, -0.1], "pass"),
+        ([0.1, 0.0, 0.0], "not_enough_evidence"),
+        ([0.1, -0.1, -0.1], "fail"),
+        ([0.1, -0.1], "not_enough_evidence"),
+        ([0.1, 0.1], "pass"),
+    ],
+)
+def test_a_benefit_must_hold_for_two_thirds_of_the_seeds(effects: list[float], verdict: Verdict) -> None:
+    alike = [simulated.held_out(Candidate(effect=effect), np.random.default_rng(1)) for effect in effects]
+    found = judging.seeds(alike, RULES)
+    assert (found.verdict, found.n) == (verdict, len(effects))
+    # Those of the candidate itself come first, and luck of its seed alone is not enough.
+    assert judging.primary(alike[0], RULES).verdict == "pass"
+
+
 def test_likelihood_alone_never_promotes_and_its_fall_fails() -> None:
     assert decide([likelier(40, 0)]) == "not_enough_evidence"
     assert likelier(9, 11).verdict == "not_enough_evidence"

@@ -74,6 +74,9 @@ def test_nothing_and_control_tokens_are_broken() -> None:
     ("wanted", "good", "bad"),
     [
         ({"json": True}, "[1, 2]", "[1, 2"),
+        ({"python": "add"}, "def add(a, b):\n    return a + b", "def sub(a, b):\n    return a - b"),
+        ({"python": "add"}, "Sure:\n```python\ndef add(a, b):\n    return '\\d'\n```", "def add(a, b) return a + b"),
+        ({"python": "add"}, "def add(): ...", "(" * 100_000),
         ({"json": True}, "null", "NaN"),
         ({"json": ["a"]}, '```json\n{"a": 1, "b": 2}\n```', '{"b": 2}'),
         ({"json": ["a"]}, '{"a": 1}', 'Here it is: {"a": 1}'),

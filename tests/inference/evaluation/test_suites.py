@@ -32,6 +32,12 @@ SIZES = {
     "name_swap": 120,
     "format": 30,
     "anchors": 60,
+    "classification": 18,
+    "sentiment": 16,
+    "question_answering": 16,
+    "summary": 10,
+    "translation": 16,
+    "code": 15,
 }
 
 

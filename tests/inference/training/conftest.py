@@ -92,6 +92,7 @@ class SpecWriter:
             "dtype": "float32",
             "max_length": 256,
             "replay": {"max_tokens": 8},
+            "ratings": {"min_rows": 0, "min_people": 0},
             "stopping": {"drift_budget": 100.0, "patience": 100},
             **settings,
         }

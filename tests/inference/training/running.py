@@ -23,7 +23,8 @@ FORKS.set_forkserver_preload(["inference.training.run", "inference.training.dry_
 Event = dict[str, Any]
 
 
-def _main(spec: str, stdout: str, stderr: str) -> None:
+def _main(spec: str, stdout: str, stderr: str, first: Callable[[], None]) -> None:
+    first()
     from inference.training.__main__ import main
 
     sys.argv = ["inference.training", spec]
@@ -33,12 +34,12 @@ def _main(spec: str, stdout: str, stderr: str) -> None:
 
 
 class Training:
-    """One started run."""
+    """One started run; its process calls `first` before all else."""
 
-    def __init__(self, spec: Path) -> None:
+    def __init__(self, spec: Path, first: Callable[[], None] = dict) -> None:
         self._stdout = spec.with_suffix(f".{time.monotonic_ns()}.out")
         self._stderr = spec.with_suffix(".err")
-        self._process = FORKS.Process(target=_main, args=(str(spec), str(self._stdout), str(self._stderr)))
+        self._process = FORKS.Process(target=_main, args=(str(spec), str(self._stdout), str(self._stderr), first))
         self._process.start()
 
     @property

@@ -14,7 +14,7 @@ from torch import isfinite
 from inference.training import durable
 from inference.training.failure import TrainingFailure, writing
 from tests.inference.training.conftest import SpecWriter, sft, some_rows
-from tests.inference.training.running import run
+from tests.inference.training.running import Training, run
 
 
 def newest(output: Path) -> Path:
@@ -94,6 +94,42 @@ def test_a_full_disk_is_named_and_leaves_the_file_before_as_it_was(
     assert caught.value.code == "training.no_space"
     assert (tmp_path / "x").read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def fill_the_disk_soon() -> None:
+    """In the process of a run: after some checkpoints there is no room for more."""
+    write, written = durable.write_file, []
+
+    def filling(path: Path, content: bytes) -> None:
+        if "checkpoints" in path.parts and len(written) > 16:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(path)
+        write(path, content)
+
+    durable.write_file = filling
+
+
+def test_a_disk_that_fills_up_in_the_middle_ends_the_run_and_costs_nothing_that_was_kept(
+    write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"epochs": 2, "stopping": {"drift_budget": 100.0, "checks_per_epoch": 6}}
+    assert run(write_spec(some_rows(), [sft(100)], "whole", **settings))[0] == 0
+    spec = write_spec(some_rows(), [sft(100)], "full", **settings)
+    training = Training(spec, fill_the_disk_soon)
+    assert training.end() == 1
+    failed = training.events[-1]
+    assert failed["code"] == "training.no_space"
+    assert "Make room" in failed["message"]
+    kept = load_file(newest(tmp_path / "full") / "adapter_model.safetensors")
+    assert all(bool(isfinite(weight).all()) for weight in kept.values())
+
+    status, events = run(spec)
+    assert status == 0
+    first = next(event["step"] for event in events if event["event"] == "step")
+    assert first > 1, "it goes on from what was kept"
+    names = ("adapter_model.safetensors", "adapter_config.json")
+    whole, full = ([(tmp_path / run / "adapter" / name).read_bytes() for name in names] for run in ("whole", "full"))
+    assert whole == full
 
 
 def test_a_dry_run_counts_and_estimates_and_trains_nothing(write_spec: SpecWriter, tmp_path: Path) -> None:

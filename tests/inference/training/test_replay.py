@@ -10,7 +10,7 @@ import torch
 
 from inference import pretrained
 from inference.chat_template import ChatTemplate
-from inference.training.failure import Stopped
+from inference.interruption import Stopped
 from inference.training.replay import ReplayCache, read_anchors, rows_of
 from tests.inference.conftest import make_tokenizer
 from tests.inference.listening import Listener, ask, ids_of

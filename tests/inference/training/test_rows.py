@@ -11,7 +11,8 @@ import pytest
 from inference.chat_template import ChatTemplate
 from inference.contract import ChatMessage
 from inference.training.failure import TrainingFailure
-from inference.training.rows import GOOD_TO_BAD, Rows, balanced, read_rows
+from inference.training.rows import GOOD_TO_BAD, Rows, balanced, read_rows, too_few_ratings
+from inference.training.spec import Ratings
 from tests.inference.conftest import make_tokenizer
 from tests.inference.training.conftest import assistant, preference, sft, unpaired, user, write_rows
 
@@ -142,3 +143,15 @@ def test_good_unpaired_answers_are_weighed_against_bad_ones(path: Path) -> None:
     bad = sum(row.weight for row in rows if row.objective == "unpaired" and not row.label)
     assert good == pytest.approx(GOOD_TO_BAD * bad)
     assert next(row.weight for row in rows if row.objective == "sft") == 1.0
+
+
+def test_few_ratings_or_those_of_few_people_are_not_learned_from(path: Path) -> None:
+    least = Ratings(min_rows=4, min_people=3)
+    few = read(path, [sft(1), *(unpaired(i, True) for i in range(3))]).rows
+    enough = read(path, [sft(1), *(unpaired(i, True) for i in range(4))]).rows
+    assert "3 single ratings" in str(too_few_ratings(few, 50, least))
+    assert "from 2 people" in str(too_few_ratings(enough, 2, least))
+    assert "nobody knows how many" in str(too_few_ratings(enough, None, least))
+    assert too_few_ratings(enough, 3, least) is None
+    assert too_few_ratings(enough[:1], None, least) is None, "without any there is nothing to say"
+    assert too_few_ratings(enough, None, Ratings(min_rows=4, min_people=0)) is None

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from inference.contract import AdapterRef
 from tests.inference.listening import Listener, ask, ids_of
@@ -52,6 +53,17 @@ def test_the_same_from_a_shell(write_spec: SpecWriter, tmp_path: Path) -> None:
     assert steps[0]["eta_s"] > steps[-1]["eta_s"]
     assert [event["step"] for event in events if event["event"] == "dev"][:1] == [0]
     assert list((tmp_path / "run" / "logs").glob("events.*"))
+
+
+def test_only_the_layers_named_are_adapted(write_spec: SpecWriter, tmp_path: Path) -> None:
+    spec = write_spec(some_rows(4), epochs=1, lora={"targets": "q_proj, v_proj"})
+    assert run(spec)[0] == 0
+    weights = load_file(tmp_path / "run" / "adapter" / "adapter_model.safetensors")
+    assert {name.split(".")[-3] for name in weights} == {"q_proj", "v_proj"}
+
+    status, events = run(write_spec(some_rows(4), name="nowhere", lora={"targets": "mixer"}))
+    assert (status, events[-1]["code"]) == (65, "training.no_such_layers")
+    assert "mixer" in events[-1]["message"]
 
 
 def test_how_rows_are_divided_and_remembered_does_not_matter(write_spec: SpecWriter, tmp_path: Path) -> None:
