@@ -97,6 +97,7 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     ),
     "comparison.invalid": (_("Only two answers to the same question can be compared."), 400, False),
     "comparison.unfinished": (_("Wait until both answers are finished, then choose."), 409, True),
+    "outcome.not_found": (_("This question was not asked again, or not answered yet."), 404, False),
     "review.not_found": (_("This review does not exist, or nobody has decided it."), 404, False),
     "review.not_held": (_("You do not have this review any more. Take the next one."), 409, False),
     "review.reason_missing": (_("Say why, in a few words; it is kept with what you do."), 400, False),
@@ -111,6 +112,12 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         503,
         True,
     ),
+    "learning.too_few": (
+        _("{count} approved answers may be learned from; from {minimum} on it is worth a training."),
+        409,
+        False,
+    ),
+    "learning.nothing_new": (_("Nothing has been approved since the newest training."), 409, False),
     "adapter.not_trained_here": (
         _("This adapter was not trained here, so there is nothing held out that it could be tested on."),
         409,

@@ -6,12 +6,14 @@ from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
-from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
+from assistant.finetuning.runs.models import EvaluationRun, LearningStart, TrainingRun
+from assistant.outcomes.models import AskedAgain
 from assistant.rollout.models import Rollout
 from assistant.sharing.models import ShareLink
 
 __all__ = [
     "Adapter",
+    "AskedAgain",
     "AuditEvent",
     "AuditHead",
     "Comparison",
@@ -25,6 +27,7 @@ __all__ = [
     "FeedbackEvent",
     "Folder",
     "Generation",
+    "LearningStart",
     "Message",
     "Person",
     "Review",

@@ -25,10 +25,11 @@ from django.utils.module_loading import import_string
 from uuid_utils.compat import uuid7
 
 from assistant.chat import leases, organizing
+from assistant.chat.asides import Asides, Source
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Worker
 from assistant.chat.writer import LogWriter
-from inference.contract import Engine, EngineConfig, EngineInfo
+from inference.contract import Engine, EngineConfig, EngineInfo, StreamEvent
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,9 @@ EXIT_CONFIG = 78  # sysexits.h EX_CONFIG: starting again would not help
 class ReplyRunner:
     """One per worker process. `start` returns at once; the model is loaded while the worker already beats."""
 
-    def __init__(self, engine: Engine, max_running: int) -> None:
+    def __init__(self, engine: Engine, max_running: int, source: Source | None = None) -> None:
         self._engine = engine
+        self._asides = Asides(source, engine) if source else None
         self._max_running = max_running
         self._info: EngineInfo | None = None
         self._worker_id: UUID = uuid7()
@@ -78,7 +80,7 @@ class ReplyRunner:
     def _load(self) -> None:
         began = time.monotonic()
         try:
-            self._info = self._engine.start(self._writer.emit)
+            self._info = self._engine.start(self._emit)
         except Exception as error:
             log.critical("the model cannot be used: %s", error, exc_info=not isinstance(error, OSError | ValueError))
             logging.shutdown()
@@ -87,6 +89,10 @@ class ReplyRunner:
         log.warning("%s is ready after %.1f s", self._info.base_model, time.monotonic() - began)
         self._is_beat_due = True
         self.wake()
+
+    def _emit(self, event: StreamEvent) -> None:
+        if not (self._asides and self._asides.take(event)):
+            self._writer.emit(event)
 
     def _run(self) -> None:
         while not self._draining.is_set():
@@ -132,6 +138,8 @@ class ReplyRunner:
                 self._engine.cancel(str(generation_id))
         if self._info:
             self._claim()
+            if self._asides:
+                self._asides.round(self._worker_id, self._info, are_people_here=bool(self._replies))
 
     def _beat(self) -> None:
         self._is_beat_due = False
@@ -205,17 +213,20 @@ class ReplyRunner:
     def _hand_back(self) -> None:
         self._checkpoint()
         leases.release([reply for reply in self._replies.values() if not reply.is_fenced_out])
+        if self._asides:
+            self._asides.hand_back()
         Worker.objects.filter(pk=self._worker_id).delete()
 
 
 _runner: ReplyRunner | None = None
 
 
-def start() -> ReplyRunner:
-    """Start this process's runner with the engine that the settings name."""
+def start(source: Source | None = None) -> ReplyRunner:
+    """Start this process's runner with the engine that the settings name; `source` has what it asks when it is idle."""
     global _runner
     engine_class: type[Engine] = import_string(settings.INFERENCE_ENGINE)
-    _runner = ReplyRunner(engine_class(_engine_config()), settings.ENGINE_MAX_RUNNING)  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
+    engine = engine_class(_engine_config())  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
+    _runner = ReplyRunner(engine, settings.ENGINE_MAX_RUNNING, source)
     _runner.start()
     return _runner
 
