@@ -97,6 +97,7 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     ),
     "comparison.invalid": (_("Only two answers to the same question can be compared."), 400, False),
     "comparison.unfinished": (_("Wait until both answers are finished, then choose."), 409, True),
+    "outcome.no_feedback": (_("You have said nothing of this reply, or taken it back."), 404, False),
     "outcome.not_found": (_("This question was not asked again, or not answered yet."), 404, False),
     "review.not_found": (_("This review does not exist, or nobody has decided it."), 404, False),
     "review.not_held": (_("You do not have this review any more. Take the next one."), 409, False),

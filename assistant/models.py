@@ -8,7 +8,7 @@ from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Revie
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
 from assistant.finetuning.runs.models import EvaluationRun, LearningStart, TrainingRun
 from assistant.outcomes.models import AskedAgain
-from assistant.rollout.models import Rollout
+from assistant.rollout.models import Rollout, RolloutLook, ServingAck, ShadowAnswer
 from assistant.sharing.models import ShareLink
 
 __all__ = [
@@ -32,7 +32,10 @@ __all__ = [
     "Person",
     "Review",
     "Rollout",
+    "RolloutLook",
     "SearchText",
+    "ServingAck",
+    "ShadowAnswer",
     "ShareLink",
     "SnapshotItem",
     "TrainingRun",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Value
 from uuid_utils.compat import uuid7
 
 
@@ -16,6 +17,8 @@ class Adapter(models.Model):
     name = models.CharField(max_length=100)
     sha256 = models.CharField(max_length=64, unique=True)
     base_model_sha256 = models.CharField(max_length=64)
+    # The sha256 of each file as it was taken in, by name; of older adapters that of the weights alone is known.
+    files = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
     state = models.CharField(max_length=10, choices=State.choices, default=State.CANDIDATE)
     # The share of what it was trained on, by weight, that had to be erased since: 0 is untainted.
     erased_share = models.FloatField(default=0.0, db_default=0.0)

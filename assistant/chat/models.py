@@ -49,6 +49,9 @@ class Conversation(models.Model):
     sampling = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
     system_message = models.TextField(blank=True, default="", db_default="")
     model_choice = models.CharField(max_length=36, blank=True, default="", db_default="")
+    # The canary that its first reply came under, and which arm it was given: that holds to its end or the canary's.
+    rollout = models.ForeignKey("assistant.Rollout", on_delete=models.SET_NULL, null=True, related_name="conversations")
+    arm = models.CharField(max_length=9, blank=True, default="", db_default="")
     # Who answers: the assistant, or a person of the support desk. Each change of mode counts up.
     mode_version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
