@@ -51,9 +51,7 @@ class Asking:
         if time.monotonic() < self._look_at:
             return None
         self._look_at = time.monotonic() + LOOK_S
-        adapter = Adapter.objects.filter(
-            state=Adapter.State.LIVE, base_model_sha256=engine.base_model_sha256
-        ).first()
+        adapter = Adapter.objects.filter(state=Adapter.State.LIVE, base_model_sha256=engine.base_model_sha256).first()
         if adapter is None or are_people_waiting():
             return None
         plan(adapter)
@@ -75,7 +73,7 @@ class Asking:
 
 
 def plan(adapter: Adapter) -> int:
-    """Put what is still to be asked of this adapter into the queue, and take out what was to be asked of others; returns
+    """Put what is still to be asked of this adapter into the queue and take out what was to be asked of others; returns
     how many were added."""
     AskedAgain.objects.filter(state=State.QUEUED).exclude(adapter=adapter).delete()
     snapshots = TrainingRun.objects.filter(adapter=adapter, state=TrainingRun.State.COMPLETED).values("snapshot")
@@ -118,7 +116,9 @@ def _waiting(adapter: Adapter, worker_id: UUID) -> Iterator[AskedAgain]:
     died = Q(worker=None) | Q(worker=worker_id) | Q(worker__beat_at__lt=Now() - timedelta(seconds=DEAD_AFTER_S))
     rows = AskedAgain.objects.filter(Q(state=State.QUEUED) | Q(state=State.RUNNING) & died, adapter=adapter)
     rows = rows.filter(attempts__lt=MAX_ATTEMPTS)
-    yield from rows.select_related("adapter", "message__parent", "message__conversation__owner").order_by("created_at")[:10]
+    yield from rows.select_related("adapter", "message__parent", "message__conversation__owner").order_by("created_at")[
+        :10
+    ]
 
 
 def _may_be_asked(message: Message) -> bool:

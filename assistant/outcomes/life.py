@@ -29,8 +29,8 @@ Stage = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One piece of feedback. `answer` is what was judged; of a comparison it is the left one, and `other` the right one.
-    `use` is whether it may be learned from now."""
+    """One piece of feedback. `answer` is what was judged: of a comparison the left one, with `other` the right one.
+    `use`: whether it may be learned from now."""
 
     id: UUID
     kind: Literal["feedback", "comparison"]

@@ -1,5 +1,5 @@
-"""What a person has not been told yet of what became of their feedback. Kept nowhere: it is read from what happened since
-they looked last, so that what is undone is no news any more."""
+"""What a person has not been told yet of what became of their feedback. It is kept nowhere, but read from what happened
+since they looked last, so that what is undone is no news any more."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ ORDER, BETA = 6, 2
 
 def chrf(text: str, reference: str) -> float:
     """chrF of a text against a reference, in [0, 1]: the F-score, recall counting BETA times as much as precision, of
-    their character n-grams up to ORDER without white space, averaged over the orders that both have (Popović, WMT 2015).
-    """
+    their character n-grams up to ORDER without white space, averaged over the orders that both have (Popović, chrF,
+    WMT 2015)."""
     text, reference = "".join(text.split()), "".join(reference.split())
     precisions, recalls = [], []
     for n in range(1, ORDER + 1):

@@ -73,7 +73,7 @@ def _review(stages: dict[UUID, Stages], person_id: UUID, subjects: Mapping[UUID,
 def _examples(
     person_id: UUID, comparisons: Collection[UUID], subjects: Mapping[UUID, UUID | None]
 ) -> dict[UUID, list[Example]]:
-    """Of each piece of feedback: a comparison makes pairs of its own, all else belongs to what was said of the reply."""
+    """Of each piece of feedback: a comparison makes pairs of its own, all else belongs to what was said of a reply."""
     rows = Example.objects.filter(person=person_id, message__in=subjects.values())
     by_message: dict[tuple[UUID | None, bool], list[Example]] = defaultdict(list)
     for row in rows.only("id", "message_id", "source", "status", "why", "created_at"):

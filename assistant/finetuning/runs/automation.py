@@ -1,5 +1,5 @@
-"""Begins to learn by itself, at set times or when enough has been approved: snapshot, training, and its evaluation, which
-follows by itself. Nothing is put live here.
+"""Begins to learn by itself, at set times or when enough has been approved: snapshot and training, which its evaluation
+follows. Nothing is put live here.
 
 Whoever makes the row of an occasion decides it; so it is decided once, however many workers look.
 """
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 Cause = LearningStart.Cause
 
-# Fewer approved answers teach a wording, not a manner (research behind docs/decisions/0014).
+# Fewer are not worth a training: docs/decisions/0014-life-of-feedback.md.
 MINIMUM = 30
 # A machine that was off at the set time makes up for it, but not at any time later.
 CATCH_UP = timedelta(hours=12)
