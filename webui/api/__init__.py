@@ -8,6 +8,7 @@ from webui.api import (
     imports,
     me,
     messages,
+    outcomes,
     search,
     sharing,
 )
@@ -15,7 +16,7 @@ from webui.api.core import api
 
 for subject in (
     *(conversations, conversation_settings, feedback, folders, imports),
-    *(me, messages, search, sharing),
+    *(me, messages, outcomes, search, sharing),
 ):
     api.add_router("", subject.router)
 
