@@ -25,15 +25,17 @@ def _start_runner(instance: Any, **_: Any) -> None:
     queues = instance.app.amqp.queues.consume_from
     if "interactive" in queues:
         from assistant.chat import runner
+        from assistant.outcomes.asking import Asking
         from assistant.rollout.duties import duties
 
-        _let_go_in_time(runner.start(duties()))
+        _let_go_in_time(runner.start(duties(), Asking()))
     if "training" in queues:
         from assistant.finetuning.runs import runner as run_runner
+        from assistant.finetuning.runs.automation import begin_if_due
         from assistant.finetuning.runs.evaluation import EVALUATION
         from assistant.finetuning.runs.training import TRAINING
 
-        _let_go_in_time(run_runner.start([TRAINING, EVALUATION]))
+        _let_go_in_time(run_runner.start([TRAINING, EVALUATION], begin_if_due))
 
 
 def _let_go_in_time(started: Any) -> None:

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from assistant.schedules import Schedule
+
 Choice = TypeVar("Choice", bound=str)
 
 
@@ -60,6 +62,15 @@ def choice(name: str, default: Choice, choices: tuple[Choice, ...]) -> Choice:
         if value == known:
             return known
     raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}.")
+
+
+def schedule(name: str) -> Schedule | None:
+    """None: never."""
+    value = text(name, "")
+    try:
+        return Schedule.parse(value) if value else None
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={value!r} is not understood; {error}.") from None
 
 
 def words(name: str, default: str) -> list[str]:

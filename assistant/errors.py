@@ -100,6 +100,8 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "passage.not_found": (_("This approved answer does not exist, or is no longer in use."), 404, False),
     "passage.empty": (_("Write both: a question with at least one word, and the answer to it."), 400, False),
     "passage.withdrawn": (_("The approved answer was withdrawn while it was being given. Ask again."), 410, True),
+    "outcome.no_feedback": (_("You have said nothing of this reply, or taken it back."), 404, False),
+    "outcome.not_found": (_("This question was not asked again, or not answered yet."), 404, False),
     "review.not_found": (_("This review does not exist, or nobody has decided it."), 404, False),
     "review.not_held": (_("You do not have this review any more. Take the next one."), 409, False),
     "review.taken": (_("Somebody else has this review, or it is decided. Take the next one."), 409, False),
@@ -146,6 +148,12 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         503,
         True,
     ),
+    "learning.too_few": (
+        _("{count} approved answers may be learned from; from {minimum} on it is worth a training."),
+        409,
+        False,
+    ),
+    "learning.nothing_new": (_("Nothing has been approved since the newest training."), 409, False),
     "adapter.not_trained_here": (
         _("This adapter was not trained here, so there is nothing held out that it could be tested on."),
         409,

@@ -6,13 +6,15 @@ from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, RetrievedPassage, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, RegressionCase, SnapshotItem
-from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
+from assistant.finetuning.runs.models import EvaluationRun, LearningStart, TrainingRun
 from assistant.knowledge.models import Passage
+from assistant.outcomes.models import AskedAgain
 from assistant.rollout.models import Rollout, RolloutLook, ServingAck, ShadowAnswer
 from assistant.sharing.models import ShareLink
 
 __all__ = [
     "Adapter",
+    "AskedAgain",
     "AuditEvent",
     "AuditHead",
     "Comparison",
@@ -26,6 +28,7 @@ __all__ = [
     "FeedbackEvent",
     "Folder",
     "Generation",
+    "LearningStart",
     "Message",
     "Passage",
     "Person",

@@ -344,6 +344,10 @@ ACCOUNT_RATE_LIMITS: dict[str, str] | Literal[False] = LIMITS and {
 # Whether an answer needs the approval of two reviewers before anything learns from it
 REVIEW_NEEDS_TWO = env.boolean("REVIEW_NEEDS_TWO", False)
 
+# When a new adapter is trained by itself: at set times, or as soon as so many approved answers are new (0: never)
+LEARNING_SCHEDULE = env.schedule("LEARNING_SCHEDULE")
+LEARNING_THRESHOLD = env.integer("LEARNING_THRESHOLD", 0, 0, 1_000_000)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

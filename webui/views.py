@@ -19,7 +19,9 @@ from assistant.adapters.registry import choices_for
 from assistant.chat import branches, listing, queries
 from assistant.chat.models import Conversation
 from assistant.errors import AssistantError
+from assistant.outcomes.news import news_of
 from webui.assets import assets
+from webui.outcomes import notice_of
 from webui.preferences import preferences_of
 
 
@@ -42,10 +44,12 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
     conversations = listing.conversations_of(person.id, folder="none")
     folders = listing.folders_of(person.id)
     messages = window.items if window else []
+    news = news_of(person)
     return {
         "person": person,
         "conversation": conversation,
         "chat_messages": messages,
+        "news": notice_of(news) if news else "",
         "folders": folders,
         "conversations": conversations.items,
         "next_cursor": conversations.next_cursor,

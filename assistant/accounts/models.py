@@ -20,6 +20,9 @@ class Person(AbstractUser):
     # When this person allowed their conversations to be used for training; null = not allowed.
     training_consent_at = models.DateTimeField(null=True, blank=True)
 
+    # Until when this person has been told what became of their feedback (assistant/outcomes/news.py).
+    outcomes_seen_at = models.DateTimeField(null=True, blank=True)
+
     # What the person is called here, if they said so.
     name = models.CharField(max_length=150, blank=True, default="", db_default="")
     # How the pages look and behave for this person: webui/preferences.py says what may stand here.

@@ -26,11 +26,12 @@ from django.utils.module_loading import import_string
 from uuid_utils.compat import uuid7
 
 from assistant.chat import leases, organizing, sources
+from assistant.chat.asides import Asides, Source
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Worker
 from assistant.chat.writer import LogWriter
 from assistant.knowledge.library import Library
-from inference.contract import Engine, EngineConfig, EngineInfo, Retriever
+from inference.contract import Engine, EngineConfig, EngineInfo, Retriever, StreamEvent
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +49,21 @@ class ReplyRunner:
     """One per worker process. `start` returns at once; the model is loaded while the worker already beats.
 
     `duties` are what layers above have a worker do besides: called after each round once the model is loaded, in the
-    same thread, with this runner; one that fails holds up no reply.
+    same thread, with this runner; one that fails holds up no reply. `source` has what it asks when it is idle.
     """
 
     def __init__(
-        self, engine: Engine, max_running: int, library: Library | None = None, duties: Sequence[Duty] = ()
+        self,
+        engine: Engine,
+        max_running: int,
+        library: Library | None = None,
+        duties: Sequence[Duty] = (),
+        source: Source | None = None,
     ) -> None:
         self._engine = engine
         self._library = library
         self._duties = duties
+        self._asides = Asides(source, engine) if source else None
         self.unusable_adapters: set[UUID] = set()  # which a duty has found that this engine cannot use
         self._max_running = max_running
         self._info: EngineInfo | None = None
@@ -106,7 +113,7 @@ class ReplyRunner:
     def _load(self) -> None:
         began = time.monotonic()
         try:
-            info = self._engine.start(self._writer.emit)
+            info = self._engine.start(self._emit)
         except Exception as error:
             log.critical("the model cannot be used: %s", error, exc_info=not isinstance(error, OSError | ValueError))
             logging.shutdown()
@@ -118,6 +125,10 @@ class ReplyRunner:
         log.warning("%s is ready after %.1f s", info.base_model, time.monotonic() - began)
         self._is_beat_due = True
         self.wake()
+
+    def _emit(self, event: StreamEvent) -> None:
+        if not (self._asides and self._asides.take(event)):
+            self._writer.emit(event)
 
     def _run(self) -> None:
         while not self._draining.is_set():
@@ -168,6 +179,8 @@ class ReplyRunner:
             if self._library:
                 self._library.refresh()
             self._claim()
+            if self._asides:
+                self._asides.round(self._worker_id, self._info, are_people_here=bool(self._replies))
 
     def _beat(self) -> None:
         self._is_beat_due = False
@@ -246,6 +259,8 @@ class ReplyRunner:
     def _hand_back(self) -> None:
         self._checkpoint()
         leases.release([reply for reply in self._replies.values() if not reply.is_fenced_out])
+        if self._asides:
+            self._asides.hand_back()
         Worker.objects.filter(pk=self._worker_id).delete()
 
 
@@ -253,21 +268,12 @@ Duty = Callable[[ReplyRunner], None]
 _runner: ReplyRunner | None = None
 
 
-def start(duties: Sequence[Duty] = ()) -> ReplyRunner:
+def start(duties: Sequence[Duty] = (), source: Source | None = None) -> ReplyRunner:
     """Start this process's runner with the engine that the settings name."""
     global _runner
     engine_class: type[Engine] = import_string(settings.INFERENCE_ENGINE)
-    `duties` are what layers above have a worker do besides: called after each round once the model is loaded, in the
-    same thread, with this runner; one that fails holds up no reply.
-    """
-
-    def __init__(
-        self, engine: Engine, max_running: int, library: Library | None = None, duties: Sequence[Duty] = ()
-    ) -> None:
-        self._engine = engine
-        self._library = library
-        self._duties = duties
-        self.unusable_adapters: set[UUID] = set()  # which a duty has found that this engine cannot use
+    engine = engine_class(_engine_config())  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
+    _runner = ReplyRunner(engine, settings.ENGINE_MAX_RUNNING, _library(), duties, source)
     _runner.start()
     return _runner
 

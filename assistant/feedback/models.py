@@ -78,6 +78,8 @@ class FeedbackEvent(AppendOnly):
         COMPARISON = "comparison"
         # One answer up and another to the same question down, each by itself.
         REGENERATE_PICK = "regenerate_pick"
+        # An answer then and what answers now (assistant/outcomes).
+        ASKED_AGAIN = "asked_again"
 
     class Verb(models.TextChoices):
         GIVEN = "given"

@@ -55,8 +55,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def make_tiny_model(folder: Path) -> Path:
     """A model folder as `prepare` leaves one, with random weights that spread the logits."""
-    folder = tmp_path_factory.mktemp("tiny")
     tokenizer = make_tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),

@@ -152,6 +152,10 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "DELETE /api/messages/{message_id}/feedback": Foreign(
         lambda c, of: c.delete(f"/api/messages/{of.reply_id}/feedback"), "message.not_found"
     ),
+    "GET /api/messages/{message_id}/feedback/life": Foreign(
+        lambda c, of: c.get(f"/api/messages/{of.reply_id}/feedback/life"), "message.not_found"
+    ),
+    "GET /api/me/feedback/news": Own(nobody=401),
     # Whoever has the secret in the address may come in: tests/webui/test_share_links.py says who else may not.
     "GET /s/{token}/": Own(person=404, nobody=404),
     "POST /s/{token}/copy/": Own(),
@@ -179,6 +183,11 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "POST /settings/appearance/": Own(),
     "GET /settings/privacy/": Own(),
     "POST /settings/privacy/consent/": Own(),
+    "GET /settings/feedback/": Own(),
+    # These name a reply or a question in their form: tests/webui/test_your_feedback.py.
+    "POST /settings/feedback/withdraw/": Own(),
+    "POST /settings/feedback/judge/": Own(),
+    "POST /settings/feedback/seen/": Own(),
     "GET /settings/delete/": Own(),
     "POST /settings/delete/": Own(),
     "GET /settings/security/": Own(guest=302, nobody=302),

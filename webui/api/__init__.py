@@ -8,6 +8,7 @@ from webui.api import (
     imports,
     me,
     messages,
+    outcomes,
     reviews,
     search,
     sharing,
@@ -16,7 +17,7 @@ from webui.api.core import api
 
 for subject in (
     *(conversations, conversation_settings, feedback, folders, imports),
-    *(me, messages, reviews, search, sharing),
+    *(me, messages, outcomes, reviews, search, sharing),
 ):
     api.add_router("", subject.router)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webui.settings import appearance, language, privacy, profile, security
+from webui.settings import appearance, feedback, language, privacy, profile, security
 
 urlpatterns = [
     path("", profile.profile, name="settings"),
@@ -12,6 +12,10 @@ urlpatterns = [
     path("appearance/", appearance.appearance, name="settings_appearance"),
     path("privacy/", privacy.privacy, name="settings_privacy"),
     path("privacy/consent/", privacy.consent, name="settings_consent"),
+    path("feedback/", feedback.feedback, name="settings_feedback"),
+    path("feedback/withdraw/", feedback.withdraw, name="settings_feedback_withdraw"),
+    path("feedback/judge/", feedback.judge, name="settings_feedback_judge"),
+    path("feedback/seen/", feedback.seen, name="settings_feedback_seen"),
     path("delete/", privacy.delete_account, name="settings_delete"),
     path("security/", security.security, name="settings_security"),
     path("security/devices/", security.end_devices, name="settings_devices"),

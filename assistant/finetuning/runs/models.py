@@ -77,3 +77,28 @@ class EvaluationRun(Run):
     training_run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="evaluation_runs")
     rules = models.JSONField(default=dict)
     verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
+
+
+class LearningStart(models.Model):
+    """One occasion on which learning began by itself, or why it did not. Of several workers one makes the row."""
+
+    class Cause(models.TextChoices):
+        SCHEDULE = "schedule"
+        THRESHOLD = "threshold"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    cause = models.CharField(max_length=9, choices=Cause.choices)
+    # The time at which it was due, or the snapshot and the number of approved answers that were new to it.
+    occasion = models.CharField(max_length=120, unique=True)
+    claimed_at = models.DateTimeField()
+    # "": somebody is at it. Else a code of assistant/errors.py, or QUEUED.
+    outcome = models.CharField(max_length=60, blank=True)
+    run = models.ForeignKey(TrainingRun, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    QUEUED = "queued"
+
+    class Meta:
+        indexes = [models.Index(fields=["-claimed_at"], name="learning_start_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.occasion}"

@@ -31,6 +31,8 @@ BEAT_S = 5.0
 # Between being told to stop and being killed: a checkpoint is written within one step.
 GRACE_S = 5.0
 CANCEL_GRACE_S = 30.0
+# Between two looks at whether it is time to learn again.
+AUTOMATION_S = 60.0
 # Replies come in bursts; going on between two of them would only make both slower.
 IDLE_S = 5.0
 
@@ -38,7 +40,9 @@ IDLE_S = 5.0
 class RunRunner:
     """One per training worker, which works on one run at a time."""
 
-    def __init__(self, kinds: Sequence[Kind]) -> None:
+    def __init__(self, kinds: Sequence[Kind], begin_by_itself: Callable[[], object] | None = None) -> None:
+        self._begin_by_itself = begin_by_itself
+        self._automation_at = 0.0
         self._kinds = {kind.model: kind for kind in kinds}
         self._run: Run | None = None
         self._child: Child | None = None
@@ -90,6 +94,9 @@ class RunRunner:
     def _round(self) -> None:
         if self._run is None:
             self._claim()
+        if self._run is None and self._begin_by_itself and time.monotonic() >= self._automation_at:
+            self._automation_at = time.monotonic() + AUTOMATION_S
+            self._begin_by_itself()
         if self._run is not None:
             self._look_after()
 
@@ -206,9 +213,9 @@ class RunRunner:
 _runner: RunRunner | None = None
 
 
-def start(kinds: Sequence[Kind]) -> RunRunner:
+def start(kinds: Sequence[Kind], begin_by_itself: Callable[[], object]) -> RunRunner:
     global _runner
-    _runner = RunRunner(kinds)
+    _runner = RunRunner(kinds, begin_by_itself)
     _runner.start()
     return _runner
 

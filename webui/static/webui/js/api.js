@@ -108,6 +108,10 @@ export const api = {
   /** @param {string} messageId @param {import("texts").Feedback | null} feedback null takes it back */
   giveFeedback: (messageId, feedback) =>
     request(feedback ? "PUT" : "DELETE", `/messages/${messageId}/feedback`, feedback ?? undefined),
+  /** @param {string} messageId @returns {Promise<{stage: string, text: string}>} where feedback on a reply stands */
+  life: (messageId) => request("GET", `/messages/${messageId}/feedback/life`),
+  /** @returns {Promise<{text: string | null}>} what has not been told yet of what became of feedback */
+  news: () => request("GET", "/me/feedback/news"),
   /** @param {string} leftId @param {string} rightId @returns {Promise<{verdict: string | null}>} */
   verdict: (leftId, rightId) => request("GET", `/comparisons/${leftId}/${rightId}`),
   /** @param {string} leftId @param {string} rightId @param {string | null} verdict null takes it back */

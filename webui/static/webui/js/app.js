@@ -10,6 +10,7 @@ import { ChatTranscript } from "chat_transcript";
 import { ConversationView } from "conversation_view";
 import { bringAlong, forgetOld } from "kept";
 import { MessageQueue } from "message_queue";
+import { News } from "news";
 import { Outbox } from "outbox";
 import { Reading } from "reading";
 import { ScrollManager } from "scroll_manager";
@@ -43,6 +44,7 @@ const conversation = new ConversationView(transcript, client, new Outbox(personI
 const reading = new Reading(conversation);
 const sidebar = new Sidebar(find("#sidebar"), (id) => reading.isSeen(id));
 const shortcuts = new Shortcuts();
+const news = new News(find("#news"));
 
 const chooser = /** @type {HTMLSelectElement | null} */ (document.getElementById("model-chooser"));
 chooser?.addEventListener("change", () => conversation.chooseModel(chooser.value));
@@ -113,6 +115,7 @@ on(client, "state", ({ isOpen, reason }) => {
 });
 client.catchUp = () => Promise.all([conversation.refresh().catch(warn), sidebar.refresh(conversation.id).catch(warn)]);
 on(client, "hint", () => sidebar.refresh(conversation.id).catch(warn));
+on(client, "hint", () => news.look());
 
 /** @param {import("shortcuts").Action} name */
 async function perform(name) {

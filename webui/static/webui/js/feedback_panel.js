@@ -1,5 +1,6 @@
 // @ts-check
 /** The panel below a rated reply: why, in words of one's own, and what would have been right. It can be taken back. */
+import { api } from "api";
 import { fromTemplate } from "texts";
 /** @typedef {import("chat_message").ChatMessage} ChatMessage */
 /** @typedef {import("feedback_buttons").FeedbackButtons} FeedbackButtons */
@@ -60,9 +61,19 @@ export function openFeedbackPanel(buttons) {
       correction.focus();
     }
   });
+  if (buttons.feedback) tellStage(form, message.dataset.messageId ?? "");
   message.append(form);
   form.scrollIntoView({ block: "nearest" });
   chips[0].focus({ preventScroll: true });
+}
+
+/** @param {HTMLElement} form @param {string} messageId */
+async function tellStage(form, messageId) {
+  const { stage, text } = await api.life(messageId).catch(() => ({ stage: "received", text: "" }));
+  if (stage === "received" || stage === "not_allowed") return; // the panel says as much by itself
+  const line = /** @type {HTMLElement} */ (form.querySelector("[data-part=stage]"));
+  /** @type {HTMLElement} */ (line.firstElementChild).textContent = text;
+  line.hidden = false;
 }
 
 const trainingUse = () => /** @type {HTMLElement | null} */ (document.querySelector("chat-transcript"))?.dataset.trainingUse;

@@ -1,0 +1,190 @@
+"""From a guest's thumb down to the answer that they asked for: review, snapshot, training, gate and rollout in the
+started product, with a real if tiny model whose weights are really trained, and a word to the guest at the end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils.crypto import salted_hmac
+from playwright.sync_api import Browser, Page, expect
+
+from assistant.finetuning.grouping import assign
+from tests.assistant.learning import candidate
+from tests.e2e.browsing import Visitor, ask, replies, text_of
+from tests.e2e.test_answers import panel
+from tests.e2e.test_branches import press
+from tests.inference.conftest import make_tiny_model
+from tests.product import ROOT, Product
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+QUESTION, ANSWER = "Where do the rivers of this country end?", "In the sea."
+ADMIN, PASSWORD = "ada@example.org", "quiet-Harbour-42"
+# A model of random weights has nothing to forget, so it may be trained as hard as one answer needs.
+HARD: dict[str, Any] = {
+    "dtype": "float32",
+    "threads": 1,
+    "epochs": 40,
+    "optimizer": {"learning_rate": 1e-2},
+    "replay": {"share": 0.0, "max_tokens": 4},
+    "stopping": {"drift_budget": 1000.0, "patience": 100, "checks_per_epoch": 1},
+}
+PATIENCE_S = 300.0
+
+
+def secret_key() -> str:
+    """One by which chance, which it decides, does not keep the guest's question for the test."""
+    row = candidate(QUESTION, ANSWER)
+    for number in count():
+        key = f"the-secret-of-the-whole-loop-{number}"
+        salt = salted_hmac("parley.split", "1", secret=key, algorithm="sha256").hexdigest()
+        if assign([row], salt).placed[row.id][1] == "train":
+            return key
+    raise AssertionError
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product on the tiny model, whose answers end soon."""
+    model = make_tiny_model(tmp_path_factory.mktemp("tiny"))
+    settings = {"ENGINE_DTYPE": "float32", "ENGINE_THREADS": "1", "MAX_REPLY_TOKENS": "16"}
+    with Product(script=None, MODEL=str(model), SECRET_KEY=secret_key(), **settings) as product:
+        yield product
+
+
+@pytest.fixture
+def come(browser: Browser, installation: Product) -> Iterator[Callable[[], Visitor]]:
+    visitors: list[Visitor] = []
+
+    def arrive() -> Visitor:
+        visitors.append(Visitor(browser, installation.url))
+        return visitors[-1]
+
+    yield arrive
+    problems = [problem for visitor in visitors for problem in visitor.problems]
+    for visitor in visitors:
+        visitor.context.close()
+    assert problems == []
+
+
+@pytest.mark.timeout(900)
+def test_a_correction_ends_in_the_answer_that_was_asked_for_and_its_giver_is_told(
+    come: Callable[[], Visitor], installation: Product, tmp_path: Path
+) -> None:
+    guest = come().open("/settings/privacy/")
+    guest.get_by_role("button", name="Allow training on my conversations").click()
+    expect(guest.get_by_text("Allowed since")).to_be_visible()
+    guest.goto("/")
+    before = text_of(ask(guest, QUESTION))
+    assert before != ANSWER
+    correct(guest, ANSWER)
+
+    review(come(), installation)
+    learn(installation, tmp_path)
+
+    guest.goto("/")
+    assert text_of(ask(guest, QUESTION)) == ANSWER
+    told(guest, installation, before)
+
+
+def correct(page: Page, answer: str) -> None:
+    press(replies(page).last, "Bad answer")
+    panel(page).get_by_role("checkbox", name="Not correct").check()
+    panel(page).get_by_role("textbox", name="What would have been the right answer?").fill(answer)
+    panel(page).get_by_role("button", name="Save").click()
+    expect(panel(page)).to_have_count(0)
+
+
+def review(visitor: Visitor, product: Product) -> None:
+    """Somebody signs up, is made an administrator, and accepts the correction."""
+    page = visitor.open("/accounts/signup/")
+    page.get_by_label("E-mail").fill(ADMIN)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    page.wait_for_url("**/")
+    manage(product, "role", ADMIN, "admin")
+    accepting = "import sys; from tests.e2e.test_whole_loop import accept_as; accept_as(sys.argv[1])"
+    run(product, "-c", f"import django; django.setup(); {accepting}", ADMIN)
+
+
+def accept_as(email: str) -> None:
+    """What the reviewer's key does."""
+    from assistant.feedback import reviews
+    from assistant.models import Person
+
+    reviewer = Person.objects.get(email=email)
+    taken = reviews.take_next(reviewer.id)
+    assert taken
+    reviews.accept(reviewer.id, taken.id)
+
+
+def learn(product: Product, folder: Path) -> None:
+    """By commands: examples, among them some that staff brought in, a snapshot, an adapter, a verdict, a rollout."""
+    rows = folder / "rows.jsonl"
+    questions = [f"{word} is number {number}?" for number in range(12) for word in ("What", "Where", "How")]
+    lines = ({"prompt": question, "completion": "I am fine, thank you."} for question in questions)
+    rows.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    manage(product, "examples", "import", str(rows))
+    manage(product, "examples", "build")
+    manage(product, "snapshot", "build")
+    settings = [part for name, value in HARD.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+    sha256 = manage(product, "train", *settings).split()[-1]
+    assert len(sha256) == 64
+    verdict = until(lambda: first(product, "SELECT verdict FROM assistant_evaluationrun WHERE state = 'completed'"))
+    # A verdict on twenty test items and a model of noise persuades nobody; a named person takes it on themselves.
+    assert verdict in ("fail", "not_enough_evidence")
+    manage(product, "rollout", "start", sha256, "--by", ADMIN, "--reason", "To see whether it says it now.")
+
+
+def told(page: Page, product: Product, before: str) -> None:
+    """The question is asked again by itself, and the guest learns of it."""
+    until(lambda: first(product, "SELECT text FROM assistant_askedagain WHERE state = 'completed'"))
+    page.reload()
+    notice = page.locator("#news")
+    expect(notice).to_contain_text("Your question was asked again")
+    notice.get_by_role("link").click()
+
+    card = page.get_by_role("article", name=QUESTION)
+    steps = card.get_by_role("list", name="What became of it").get_by_role("listitem")
+    expect(steps).to_have_count(5)
+    for step, text in zip(steps.all(), ("Received", "Accepted", "In ", "Since ", "Better"), strict=True):
+        expect(step).to_contain_text(text)
+    expect(card).to_contain_text(before.strip())
+    expect(card.get_by_role("heading", name="The answer now").locator("..")).to_contain_text(ANSWER)
+    card.get_by_role("button", name="Better").click()
+    expect(card.get_by_role("button", name="Better")).to_have_attribute("aria-pressed", "true")
+    page.goto("/")
+    expect(notice).to_be_hidden()
+
+
+def manage(product: Product, *arguments: str) -> str:
+    return run(product, "manage.py", *arguments)
+
+
+def run(product: Product, *arguments: str) -> str:
+    environment = {**product.environment, "DJANGO_SETTINGS_MODULE": "assistant.settings"}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 0, f"{arguments}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def first(product: Product, statement: str) -> Any:
+    found = product.rows(statement)
+    return found[0][0] if found else None
+
+
+def until(look: Callable[[], Any]) -> Any:
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not (found := look()):
+        assert time.monotonic() < give_up_at, "nothing came of it"
+        time.sleep(0.5)
+    return found
