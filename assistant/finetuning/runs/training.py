@@ -25,7 +25,7 @@ from assistant.finetuning.runs.tasks import wake_workers
 # What a request may set of a training's spec (inference/training/spec.py checks the values).
 CHANGEABLE = (
     *("threads", "dtype", "epochs", "max_length"),
-    *("lora", "optimizer", "batch", "objectives", "replay", "stopping"),
+    *("lora", "optimizer", "batch", "objectives", "replay", "stopping", "augmentation"),
 )
 
 
