@@ -42,6 +42,18 @@ def integer(name: str, default: int, low: int, high: int) -> int:
     return number
 
 
+def share(name: str, default: float) -> float:
+    """A number from 0 to 1."""
+    value = text(name, str(default))
+    try:
+        number = float(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a number.") from None
+    if not 0 <= number <= 1:
+        raise ImproperlyConfigured(f"{name}={value} is out of range; use 0 to 1.")
+    return number
+
+
 def choice(name: str, default: Choice, choices: tuple[Choice, ...]) -> Choice:
     value = text(name, default)
     for known in choices:

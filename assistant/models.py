@@ -3,10 +3,11 @@
 from assistant.accounts.models import ConsentChange, Person
 from assistant.adapters.models import Adapter
 from assistant.audit.models import AuditEvent, AuditHead
-from assistant.chat.models import Conversation, Folder, Generation, Message, SearchText, Worker
+from assistant.chat.models import Conversation, Folder, Generation, Message, RetrievedPassage, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
 from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
+from assistant.knowledge.models import Passage
 from assistant.rollout.models import Rollout
 from assistant.sharing.models import ShareLink
 
@@ -26,7 +27,9 @@ __all__ = [
     "Folder",
     "Generation",
     "Message",
+    "Passage",
     "Person",
+    "RetrievedPassage",
     "Review",
     "Rollout",
     "SearchText",

@@ -310,6 +310,17 @@ CONTEXT_LENGTH = env.integer("CONTEXT_LENGTH", 0, 0, 10_000_000)
 MAX_REPLY_TOKENS = env.integer("MAX_REPLY_TOKENS", 512, 1, 1_000_000)
 SYSTEM_MESSAGE = env.text("SYSTEM_MESSAGE", "You are a helpful AI assistant.")
 
+# Approved answers: whether they are given, or only put before the model; what finds them; and from which score on
+# (docs/decisions/0011-approved-answers.md)
+APPROVED_ANSWERS: Literal["serve", "context", "off"] = env.choice(
+    "APPROVED_ANSWERS", "serve", ("serve", "context", "off")
+)
+APPROVED_ANSWER_SURE = env.share("APPROVED_ANSWER_SURE", 0.7)
+APPROVED_ANSWER_MAYBE = env.share("APPROVED_ANSWER_MAYBE", 0.4)
+EMBEDDER = env.text("EMBEDDER", "bundled")
+EMBEDDER_PATH = str(MODELS_DIR / "all-minilm-l6-v2") if EMBEDDER == "bundled" else EMBEDDER
+INFERENCE_RETRIEVER = "inference.serving.retrieval.LocalRetriever"
+
 # Limits: what one person may do; an address, behind which there may be many, may do it PEOPLE_PER_ADDRESS times
 MAX_MESSAGE_CHARS = 32_000
 LIMITS = env.boolean("LIMITS", True)

@@ -6,7 +6,7 @@ Values that travel between processes carry `v`; readers ignore fields they do no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -162,6 +162,57 @@ class Engine(Protocol):
     @property
     def idle_for_s(self) -> float:
         """Seconds since the last completed step while work is waiting; 0.0 when there is nothing to do."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderInfo:
+    """What turns texts into vectors. `sha256` is of its weights, and empty where words alone are compared. Vectors of
+    another embedder mean nothing to this one."""
+
+    name: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPassage:
+    """A question with its approved answer, as a retriever compares it: both as words with one space between them, and
+    the vector of both, empty where there is none."""
+
+    id: str
+    question: str
+    answer: str
+    vector: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageMatch:
+    """`score`: from 0 to 1, how well a passage answers a question; 1 only where the question has the same words."""
+
+    id: str
+    score: float
+
+
+class Retriever(Protocol):
+    """Finds passages that answer a question, in memory. Used from one thread at a time. Built as
+    `RetrieverClass(model)`, cheap until `start`; `model` is what its embedder loads, or "off"."""
+
+    def start(self) -> EmbedderInfo:
+        """Load the embedder. Where it cannot be had, words alone are compared, and the log says so."""
+        ...
+
+    def embed(self, passages: Sequence[tuple[str, str]]) -> list[bytes]:
+        """A vector for each question and answer; empty for what the embedder cannot read."""
+        ...
+
+    def put(self, passages: Sequence[IndexedPassage]) -> None:
+        """Take passages in, in the place of those with the same ids."""
+        ...
+
+    def remove(self, ids: Collection[str]) -> None: ...
+
+    def find(self, question: str, words: str, limit: int) -> list[PassageMatch]:
+        """The best matches, best first. `words` are the question's, in the form of IndexedPassage."""
         ...
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 BUNDLED = "bundled"
 BUNDLED_FOLDER = "smollm2-135m-instruct"
+BUNDLED_EMBEDDER_FOLDER = "all-minilm-l6-v2"
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 

@@ -23,6 +23,7 @@ os.environ.update(
     INFERENCE_ENGINE="inference.serving.scripted.ScriptedEngine",
     MODEL="scripted:tokens_per_second=0&tokens=20",
     ENGINE_MAX_RUNNING="4",
+    EMBEDDER="scripted:",
     # Tests ask more, and faster, than people do; those of the limits switch them on.
     LIMITS="0",
 )

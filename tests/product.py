@@ -52,7 +52,7 @@ class Product:
         # Load and faults come from one address, faster than people are.
         self.environment["LIMITS"] = "0"
         if script is not None:
-            self.environment |= {"INFERENCE_ENGINE": SCRIPTED, "MODEL": f"scripted:{script}"}
+            self.environment |= {"INFERENCE_ENGINE": SCRIPTED, "MODEL": f"scripted:{script}", "EMBEDDER": "scripted:"}
         if os.environ.get("TEST_DATABASE") == "postgresql" and "DATABASE_URL" not in environment:
             self.environment["DATABASE_URL"] = server_of_this_run().new_database()
         self.environment |= environment

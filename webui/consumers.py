@@ -105,7 +105,10 @@ class ChatConsumer(AsyncWebsocketConsumer):
             case protocol.Regenerate():
                 await database_sync_to_async(admit_question)(self.person_id, self.address)
                 accepted = await database_sync_to_async(actions.regenerate)(
-                    self.person_id, frame.message_id, frame.model_choice
+                    self.person_id,
+                    frame.message_id,
+                    frame.model_choice,
+                    uses_approved_answers=frame.uses_approved_answers,
                 )
                 await self._send(protocol.accepted(accepted))
                 self._follow(accepted.generation_id, 0)

@@ -54,6 +54,8 @@ class Regenerate(_Frame):
     type: Literal["generation.regenerate"]
     message_id: UUID
     model_choice: str | None = None
+    # False: what the model itself says, whatever has been approved.
+    uses_approved_answers: bool = True
 
 
 Frame = SendMessage | Follow | Stop | Regenerate

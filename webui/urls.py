@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from webui import data, health, sharing, views
+from webui import approved_answers, data, health, sharing, views
 from webui.api import api
 from webui.manifest import manifest
 
@@ -13,6 +13,8 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/export.md", data.export_markdown, name="export_markdown"),
     path("data/export.zip", data.export_all, name="export_all"),
     path("data/import/", data.import_page, name="import"),
+    path("approved-answers/", approved_answers.listed, name="approved_answers"),
+    path("approved-answers/<uuid:passage_id>/", approved_answers.one, name="approved_answer"),
     path("data/links/", sharing.links, name="share_links"),
     path("s/<slug:token>/", sharing.shared, name="shared"),
     path("s/<slug:token>/copy/", sharing.continue_as_copy, name="continue_as_copy"),

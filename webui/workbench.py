@@ -6,14 +6,15 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy as _
 
 from assistant.accounts.models import Person
 from assistant.errors import AssistantError
 from webui.assets import assets
 
 # Where the tabs lead, and what they are called.
-TABS: list[tuple[str, Any]] = []
+TABS: list[tuple[str, Any]] = [
+    ("approved_answers", _("Approved answers")),
+]
 
 
 def staff_of(request: HttpRequest) -> Person:

@@ -83,9 +83,12 @@ def send_message(
 
 
 @transaction.atomic
-def regenerate(person_id: UUID, message_id: UUID, model_choice: str | None = None) -> Accepted:
-    """Ask for another reply beside this one, which stays; `model_choice` None is the conversation's own. While one is
-    being written for the same turn, that one is returned, so that a double click asks once."""
+def regenerate(
+    person_id: UUID, message_id: UUID, model_choice: str | None = None, *, uses_approved_answers: bool = True
+) -> Accepted:
+    """Ask for another reply beside this one, which stays; `model_choice` None is the conversation's own. Beside an
+    approved answer the model writes, with that in view unless it shall not. While a reply is being written for the same
+    turn, that one is returned, so that a double click asks once."""
     person = _lock(person_id)
     reply = queries.message_of(person.id, message_id)
     if reply.role != Message.Role.ASSISTANT or reply.parent is None:
@@ -96,7 +99,14 @@ def regenerate(person_id: UUID, message_id: UUID, model_choice: str | None = Non
         return _accepted(reply.parent, running, client_message_id=None)
     _refuse_when_answering(conversation)
     _refuse_too_many_replies(person)
-    return _ask_for_reply(person, conversation, reply.parent, is_regenerated=True, model_choice=model_choice)
+    return _ask_for_reply(
+        person,
+        conversation,
+        reply.parent,
+        is_regenerated=True,
+        model_choice=model_choice,
+        uses_approved_answers=uses_approved_answers,
+    )
 
 
 @transaction.atomic
@@ -189,6 +199,7 @@ def _ask_for_reply(
     *,
     is_regenerated: bool = False,
     model_choice: str | None = None,
+    uses_approved_answers: bool = True,
 ) -> Accepted:
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
     choice = conversation.model_choice if model_choice is None else model_choice
@@ -197,6 +208,7 @@ def _ask_for_reply(
         conversation=conversation,
         sampling=asdict(sampling.with_changes(conversation.sampling)),
         adapter=adapter_for_new_reply(person, choice, queries.loaded_base_model()),
+        knowledge=Generation.Knowledge.UNSETTLED if uses_approved_answers else Generation.Knowledge.UNASKED,
     )
     conversation.head = reply
     conversation.save(update_fields=["head", "updated_at"])

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from assistant.chat.models import Conversation, Generation, Message
+from django.db.models import Prefetch
+
+from assistant.chat.models import Conversation, Generation, Message, RetrievedPassage
 from assistant.errors import AssistantError, failure_message
+from assistant.knowledge.models import Passage
 
 Children = dict[UUID | None, list[UUID]]
 
@@ -21,6 +24,16 @@ class ErrorView:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceView:
+    """An approved answer behind a reply: the question that it was approved for, by whom and when."""
+
+    id: UUID
+    question: str
+    approved_by: str
+    approved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationView:
     id: UUID
     state: str
@@ -28,6 +41,8 @@ class GenerationView:
     dropped_messages: int
     text_sha256: str
     error: ErrorView | None
+    knowledge: str
+    sources: list[SourceView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +162,12 @@ def path_to(message: Message) -> list[Message]:
 
 
 def _message_views(ids: list[UUID], children: Children, person_id: UUID) -> list[MessageView]:
-    rows = Message.objects.select_related("generation").prefetch_related("feedback").in_bulk(ids)
+    retrieved = RetrievedPassage.objects.select_related("passage__approved_by").defer("passage__vector")
+    rows = (
+        Message.objects.select_related("generation")
+        .prefetch_related("feedback", Prefetch("generation__sources", retrieved))
+        .in_bulk(ids)
+    )
     return [_message_view(rows[id_], children[rows[id_].parent_id], person_id) for id_ in ids]
 
 
@@ -180,7 +200,14 @@ def _generation_view(generation: Generation) -> GenerationView:
         dropped_messages=generation.dropped_messages,
         text_sha256=generation.text_sha256,
         error=error_of(generation),
+        knowledge=generation.knowledge,
+        sources=[_source_view(row.passage) for row in generation.sources.all()],
     )
+
+
+def _source_view(passage: Passage) -> SourceView:
+    approved_by = passage.approved_by.name if passage.approved_by else ""
+    return SourceView(passage.id, passage.question, approved_by, passage.created_at)
 
 
 def error_of(generation: Generation) -> ErrorView | None:

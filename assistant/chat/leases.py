@@ -231,7 +231,7 @@ def _commit_and_log(
 def _provenance(reply: LiveReply, engine: EngineInfo | None) -> dict[str, object]:
     """What wrote this reply, once known."""
     fields: dict[str, object] = {}
-    if engine:
+    if engine and not reply.is_served:
         fields |= {"base_model": engine.base_model, "base_model_sha256": engine.base_model_sha256}
     if reply.prompt:
         fields |= {

@@ -23,6 +23,8 @@ class LiveReply:
     fence: int
     # What earlier attempts left. It goes into the log again, as a snapshot, should Redis have lost it.
     base: LogEntry | None = None
+    # Given without a model, which then must not be named as its author.
+    is_served: bool = False
 
     # The writer's
     entries: list[LogEntry] = field(default_factory=list)

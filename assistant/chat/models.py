@@ -176,6 +176,15 @@ class Generation(models.Model):
         CANCELLED = "cancelled"
         FAILED = "failed"
 
+    class Knowledge(models.TextChoices):
+        """What approved answers had to do with a reply; settled when it is first claimed, for good."""
+
+        UNSETTLED = ""
+        UNASKED = "unasked"  # the person wants the model's own answer, or the installation does
+        NONE = "none"
+        CONTEXT = "context"  # the model had them before it
+        SERVED = "served"  # the reply is one of them: no model wrote it
+
     ACTIVE = (State.QUEUED, State.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -197,6 +206,7 @@ class Generation(models.Model):
     prompt_sha256 = models.CharField(max_length=64, blank=True)
     prompt_tokens = models.PositiveIntegerField(null=True)
     dropped_messages = models.PositiveIntegerField(default=0)
+    knowledge = models.CharField(max_length=8, choices=Knowledge.choices, blank=True, default="", db_default="")
 
     # Where it stands: what a worker needs when the token log is gone
     checkpoint_seq = models.PositiveIntegerField(default=0)
@@ -227,3 +237,20 @@ class Generation(models.Model):
     @property
     def is_active(self) -> bool:
         return self.state in self.ACTIVE
+
+
+class RetrievedPassage(models.Model):
+    """That a reply is an approved answer, or was written with it in view."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="sources")
+    passage = models.ForeignKey("assistant.Passage", on_delete=models.CASCADE, related_name="uses")
+    # The best first, from 0.
+    rank = models.PositiveSmallIntegerField()
+    score = models.FloatField()
+
+    class Meta:
+        ordering = ["rank"]
+        constraints = [models.UniqueConstraint(fields=["generation", "rank"], name="one_passage_per_rank")]
+
+    def __str__(self) -> str:
+        return f"{self.passage_id} for {self.generation_id}"

@@ -24,11 +24,12 @@ from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 from uuid_utils.compat import uuid7
 
-from assistant.chat import leases, organizing
+from assistant.chat import leases, organizing, sources
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Worker
 from assistant.chat.writer import LogWriter
-from inference.contract import Engine, EngineConfig, EngineInfo
+from assistant.knowledge.library import Library
+from inference.contract import Engine, EngineConfig, EngineInfo, Retriever
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,9 @@ EXIT_CONFIG = 78  # sysexits.h EX_CONFIG: starting again would not help
 class ReplyRunner:
     """One per worker process. `start` returns at once; the model is loaded while the worker already beats."""
 
-    def __init__(self, engine: Engine, max_running: int) -> None:
+    def __init__(self, engine: Engine, max_running: int, library: Library | None = None) -> None:
         self._engine = engine
+        self._library = library
         self._max_running = max_running
         self._info: EngineInfo | None = None
         self._worker_id: UUID = uuid7()
@@ -78,13 +80,16 @@ class ReplyRunner:
     def _load(self) -> None:
         began = time.monotonic()
         try:
-            self._info = self._engine.start(self._writer.emit)
+            info = self._engine.start(self._writer.emit)
         except Exception as error:
             log.critical("the model cannot be used: %s", error, exc_info=not isinstance(error, OSError | ValueError))
             logging.shutdown()
             os._exit(EXIT_CONFIG)
+        if self._library:
+            self._library.start()
+        self._info = info
         gc.freeze()  # the model lives as long as the process: no collection needs to walk through it
-        log.warning("%s is ready after %.1f s", self._info.base_model, time.monotonic() - began)
+        log.warning("%s is ready after %.1f s", info.base_model, time.monotonic() - began)
         self._is_beat_due = True
         self.wake()
 
@@ -131,6 +136,8 @@ class ReplyRunner:
             for generation_id in leases.cancelled(self._worker_id):
                 self._engine.cancel(str(generation_id))
         if self._info:
+            if self._library:
+                self._library.refresh()
             self._claim()
 
     def _beat(self) -> None:
@@ -172,9 +179,14 @@ class ReplyRunner:
             if claimed is None:
                 continue
             reply, request = claimed
+            found = sources.settle(generation, reply, request, self._library)
             self._replies[reply.generation_id] = reply
             self._writer.add(reply)
-            self._engine.submit(request)
+            if reply.is_served:
+                for event in sources.spoken(reply, found):
+                    self._writer.emit(event)
+            else:
+                self._engine.submit(sources.with_context(request, found, self._info.context_length))
 
     def _checkpoint(self) -> None:
         moved = []
@@ -215,7 +227,8 @@ def start() -> ReplyRunner:
     """Start this process's runner with the engine that the settings name."""
     global _runner
     engine_class: type[Engine] = import_string(settings.INFERENCE_ENGINE)
-    _runner = ReplyRunner(engine_class(_engine_config()), settings.ENGINE_MAX_RUNNING)  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
+    engine = engine_class(_engine_config())  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
+    _runner = ReplyRunner(engine, settings.ENGINE_MAX_RUNNING, _library())
     _runner.start()
     return _runner
 
@@ -223,6 +236,13 @@ def start() -> ReplyRunner:
 def wake() -> None:
     if _runner:
         _runner.wake()
+
+
+def _library() -> Library | None:
+    if settings.APPROVED_ANSWERS == "off":
+        return None
+    retriever_class: type[Retriever] = import_string(settings.INFERENCE_RETRIEVER)
+    return Library(retriever_class(settings.EMBEDDER_PATH))  # type: ignore[call-arg]  # as above
 
 
 def _engine_config() -> EngineConfig:

@@ -13,8 +13,8 @@ from assistant.chat.models import Conversation, Folder, Message, SearchText
 from assistant.chat.queries import Page
 from assistant.chat.search_query import Says, SearchQuery, parsed
 from assistant.chat.snippet import Part, snippet
-from assistant.chat.words import normalised
 from assistant.errors import AssistantError
+from assistant.words import normalised
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, Expression
 from django.db.models.sql.compiler import SQLCompiler
 
-from assistant.chat.words import normalised
 from assistant.errors import AssistantError
+from assistant.words import normalised
 
 MAX_CHARS = 200
 _PART = re.compile(r'(?:(?P<filter>is|in):)?(?:"(?P<quoted>[^"]*)"?|(?P<bare>[^\s"]+))', re.IGNORECASE)

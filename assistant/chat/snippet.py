@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from assistant.chat.search_query import Phrase
-from assistant.chat.words import FOLDING, folded
+from assistant.words import FOLDING, folded
 
 BEFORE, LENGTH = 40, 200
 # How far a cut may move to fall between words.

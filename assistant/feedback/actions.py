@@ -76,7 +76,8 @@ def _follow(
     if verb := events.verb_from(*corrections):
         events.record(Kind.CORRECTION, verb, person_id, message, text=corrections[1])
     picks.record_changes(person_id, picked, picks.of(person_id, message))
-    is_news = corrections[0] != corrections[1] or (before and before.reasons) != (after and after.reasons)
+    said = [feedback and (feedback.rating, feedback.reasons) for feedback in (before, after)]
+    is_news = corrections[0] != corrections[1] or said[0] != said[1]
     queue.look_at(person_id, message, is_news=is_news)
 
 

@@ -128,6 +128,8 @@ class Review(models.Model):
     # In the order of urgency.
     class Cause(models.TextChoices):
         UNSAFE = "1_unsafe", "unsafe"
+        # The thumb is down on an approved answer, which everybody is given who asks the same.
+        APPROVED_ANSWER = "2_approved", "approved answer"
         CORRECTION = "2_correction", "correction"
         INCORRECT = "3_incorrect", "incorrect"
         DISAGREEMENT = "4_disagreement", "disagreement"

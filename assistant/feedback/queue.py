@@ -1,5 +1,6 @@
-"""Which feedback a reviewer has to judge: corrections, replies that were called unsafe or incorrect, and verdicts of
-one person that contradict each other. Only what may be learned from; what was called unsafe is looked at anyway."""
+"""Which feedback a reviewer has to judge: corrections, replies that were called unsafe or incorrect, approved answers
+with a thumb down, and verdicts of one person that contradict each other. Only what may be learned from; what was called
+unsafe is looked at anyway."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from assistant.accounts.models import Person
 from assistant.chat.consent import training_use
-from assistant.chat.models import Message
+from assistant.chat.models import Generation, Message
 from assistant.feedback.models import Comparison, Feedback, Review
 
 Cause, State = Review.Cause, Review.State
@@ -48,11 +49,18 @@ def _cause(person_id: UUID, message: Message) -> Review.Cause | None:
         return Cause.UNSAFE
     if training_use(conversation, conversation.owner) != "allowed":
         return None
+    if feedback and feedback.rating == Feedback.Rating.DOWN and _is_approved_answer(message):
+        return Cause.APPROVED_ANSWER
     if feedback and feedback.correction:
         return Cause.CORRECTION
     if "incorrect" in reasons:
         return Cause.INCORRECT
     return Cause.DISAGREEMENT if feedback and _disagrees(feedback) else None
+
+
+def _is_approved_answer(message: Message) -> bool:
+    generation: Generation | None = getattr(message, "generation", None)
+    return bool(generation and generation.knowledge == Generation.Knowledge.SERVED)
 
 
 def _disagrees(feedback: Feedback) -> bool:

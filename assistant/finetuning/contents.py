@@ -36,11 +36,15 @@ def clean(example: Example) -> None:
         if turns is not None:
             setattr(example, name, [_clean_turn(turn, counts) for turn in turns])
     example.redactions = dict(counts)
-    if any(_TEMPLATE_TOKEN.search(turn["content"]) for turn in turns_of(example)):
+    if any(has_template_token(turn["content"]) for turn in turns_of(example)):
         example.status, example.why = Example.Status.REJECTED, "template_token"
     example.content_sha256 = sha256_of({name: getattr(example, name) for name in CONTENT})
     origin = [example.source, example.origin, str(example.message_id or ""), str(example.review_id or "")]
     example.key = sha256_of([*origin, example.content_sha256])
+
+
+def has_template_token(text: str) -> bool:
+    return _TEMPLATE_TOKEN.search(text) is not None
 
 
 def turns_of(example: Example) -> Turns:

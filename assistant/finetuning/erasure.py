@@ -17,6 +17,7 @@ from assistant.chat.signals import erasing
 from assistant.feedback.models import FeedbackEvent, Review
 from assistant.finetuning.files import folder_of
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, SnapshotItem
+from assistant.knowledge.models import Passage
 
 Scope = ErasureReceipt.Scope
 
@@ -52,6 +53,7 @@ def _receipt(scope: ErasureReceipt.Scope, subject_id: UUID, theirs: Q, by_them: 
             "events": FeedbackEvent.objects.filter(theirs).count(),
             "reviews": Review.objects.filter(theirs).count(),
             "examples": len(hashes),
+            "passages": Passage.objects.filter(theirs | by_them if by_them else theirs).count(),
         },
         snapshots=_erase_snapshots(examples.values("id")),
         content_sha256s=hashes,

@@ -74,9 +74,12 @@ class _Reply:
 
     @property
     def is_ours(self) -> bool:
-        """Written here, to its own end; what was imported or broken off teaches nothing about the model."""
+        """Written here by the model, to its own end; what was imported, broken off or given as an approved answer
+        teaches nothing about it."""
         generation: Generation | None = getattr(self.message, "generation", None)
-        return bool(generation and generation.finish_reason == "stop" and self.message.text.strip())
+        if generation is None or generation.knowledge == Generation.Knowledge.SERVED:
+            return False
+        return bool(generation.finish_reason == "stop" and self.message.text.strip())
 
     @property
     def prompt(self) -> Turns:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from assistant.chat.texts import storable
 from assistant.errors import AssistantError
+from assistant.finetuning import approved_answers
 from assistant.finetuning.contents import clean
 from assistant.finetuning.models import Example
 
@@ -87,9 +88,17 @@ class _Row(BaseModel):
         raise ValueError("it has none of: completion; chosen and rejected; completion and label")
 
 
-def import_lines(lines: Iterable[bytes], *, origin: str, licence: str = "", is_simulated: bool = False) -> Counter[str]:
-    """Store the rows as approved examples of this origin; returns how many are new, were here already, or are stored
-    as rejected, by reason. Raises examples.malformed with the line and the reason."""
+def import_lines(
+    lines: Iterable[bytes],
+    *,
+    origin: str,
+    licence: str = "",
+    is_simulated: bool = False,
+    as_approved_answers: bool = False,
+) -> Counter[str]:
+    """Store the rows as approved examples of this origin, and as approved answers where asked for; returns how many are
+    new, were here already, or are stored as rejected, by reason. Raises examples.malformed with the line and the
+    reason."""
     examples: dict[str, Example] = {}
     read = 0
     for row in _rows(lines):
@@ -101,8 +110,10 @@ def import_lines(lines: Iterable[bytes], *, origin: str, licence: str = "", is_s
         known = set(Example.objects.filter(origin=origin).values_list("key", flat=True))
         new = [example for key, example in examples.items() if key not in known]
         Example.objects.bulk_create(new, batch_size=500)
+        answers = approved_answers.store_examples(examples.values()) if as_approved_answers else 0
     outcome = Counter("new" if example.status == Example.Status.APPROVED else example.why for example in new)
     outcome["already_here"] = read - len(new)
+    outcome["approved_answers"] = answers
     return +outcome  # without what there is none of
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from rensa import RMinHash, RMinHashLSH
 
-from assistant.chat.words import normalised
+from assistant.words import normalised
 
 THRESHOLD = 0.8
 # 32 bands of 4: a pair at the threshold is missed once in 20 million times, (1 - 0.8^4)^32.

@@ -3,7 +3,7 @@ inside 0004 it would keep everybody from writing until the last message is done.
 
 from django.db import migrations
 
-from assistant.chat.words import normalised
+from assistant.words import normalised
 
 BATCH = 500
 

@@ -9,6 +9,7 @@ from assistant.accounts.models import Person
 from assistant.chat.models import Conversation, Folder, Generation, Message
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import Example
+from assistant.knowledge.models import Passage
 from assistant.sharing.models import ShareLink
 
 FORMAT = "parley.conversation"
@@ -16,7 +17,7 @@ VERSION = 1
 
 _PROVENANCE = (
     *("state", "finish_reason", "error_code", "base_model", "base_model_sha256", "sampling", "chat_template_sha256"),
-    *("prompt_sha256", "prompt_tokens", "dropped_messages", "completion_tokens", "text_sha256"),
+    *("prompt_sha256", "prompt_tokens", "dropped_messages", "knowledge", "completion_tokens", "text_sha256"),
     *("created_at", "started_at", "first_token_at", "finished_at"),
 )
 _EVENT = ("kind", "verb", "message_id", "other_id", "value", "reasons", "text_sha256", "training_use", "at")
@@ -86,6 +87,10 @@ def learning(person_id: UUID) -> dict[str, Any]:
         "v": VERSION,
         "events": [_fields(row, *_EVENT) for row in events],
         "reviews": [_fields(row, "message_id", "state", "answer", "created_at", "decided_at") for row in reviews],
+        "approved_answers": [
+            _fields(row, "question", "answer", "created_at", "retired_at")
+            for row in Passage.objects.filter(person_id=person_id, **kept).order_by("id")
+        ],
         "examples": [
             {**_fields(row, *_EXAMPLE), "snapshots": [item.snapshot_id for item in row.snapshot_items.all()]}
             for row in examples

@@ -34,6 +34,13 @@ def prepare_model() -> list[str] | None:
     return [sys.executable, "-m", "inference.serving.prepare", *arguments]
 
 
+def prepare_embedder() -> list[str] | None:
+    """What fetches the bundled embedder before the first start; None when another is used, or none."""
+    if settings.EMBEDDER != "bundled" or settings.APPROVED_ANSWERS == "off":
+        return None
+    return [sys.executable, "-m", "inference.serving.prepare_embedder", "--models-dir", str(settings.MODELS_DIR)]
+
+
 def _web() -> list[str]:
     options = {
         "--host": settings.HOST,

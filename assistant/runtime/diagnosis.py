@@ -49,6 +49,7 @@ def findings() -> Iterator[Finding]:
     yield from _database()
     yield from _workers()
     yield from _model()
+    yield from _embedder()
     yield from _machine()
     yield from _static_files()
 
@@ -151,11 +152,24 @@ def _model() -> Iterator[Finding]:
         return
     yield Finding("ok", "Model", settings.MODEL)
     weights = sorted(settings.MODELS_DIR.glob("*/*.safetensors"))
+    weights = [file for file in weights if str(file.parent) != settings.EMBEDDER_PATH]
     for file in weights:
         size, sha256 = _size(file.stat().st_size), _sha256_of_manifest(file)
         yield Finding("ok", "Model", f"prepared: {file.relative_to(settings.MODELS_DIR)}, {size}, sha256 {sha256}")
     if not weights and not Path(settings.MODEL).is_dir():
         yield Finding("warn", "Model", "is not prepared yet", "`manage.py up` fetches and converts it once.")
+
+
+def _embedder() -> Iterator[Finding]:
+    if settings.APPROVED_ANSWERS == "off":
+        yield Finding("ok", "Embedder", "not used: APPROVED_ANSWERS=off")
+    elif settings.EMBEDDER == "off":
+        yield Finding("ok", "Embedder", "off: approved answers are found by their words alone")
+    elif settings.EMBEDDER == "bundled" and not Path(settings.EMBEDDER_PATH).is_dir():
+        text = "is not prepared: approved answers are found by their words alone"
+        yield Finding("warn", "Embedder", text, "`manage.py prepare` fetches it once (84 MB).")
+    else:
+        yield Finding("ok", "Embedder", settings.EMBEDDER)
 
 
 def _sha256_of_manifest(weights: Path) -> str:

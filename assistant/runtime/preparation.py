@@ -39,6 +39,7 @@ def prepare(say: Callable[[str], None]) -> None:
         "Database": prepare_database,
         "Static files": lambda: "collected" if collect_static() else "unchanged",
         "Model": lambda: settings.MODEL + (" is prepared" if prepare_model() else ""),
+        "Embedder": prepare_embedder,
     }
     for subject, step in steps.items():
         began = time.monotonic()
@@ -124,7 +125,21 @@ def prepare_model() -> bool:
     argv = commands.prepare_model()
     if argv is None:
         return False
-    ended = subprocess.run(  # noqa: S603 - our own module
+    if not _succeeds(argv):
+        raise StartupError(f"The model {settings.MODEL} could not be prepared; the reason stands above.")
+    return True
+
+
+def prepare_embedder() -> str:
+    """Fetch the bundled embedder. Without it everything works, but approved answers are found by their words alone."""
+    argv = commands.prepare_embedder()
+    if argv is None:
+        return settings.EMBEDDER
+    return "bundled is prepared" if _succeeds(argv) else "not there, so approved answers are found by their words alone"
+
+
+def _succeeds(argv: list[str]) -> bool:
+    ended = subprocess.run(  # noqa: S603 - our own modules
         argv,
         cwd=settings.BASE_DIR,
         stdin=subprocess.DEVNULL,
@@ -133,9 +148,7 @@ def prepare_model() -> bool:
     )
     if ended.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
         raise KeyboardInterrupt
-    if ended.returncode:
-        raise StartupError(f"The model {settings.MODEL} could not be prepared; the reason stands above.")
-    return True
+    return ended.returncode == 0
 
 
 def redis_client() -> redis.Redis:

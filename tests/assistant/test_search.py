@@ -14,9 +14,9 @@ from assistant.chat import folders, organizing
 from assistant.chat.actions import Accepted
 from assistant.chat.search import index_messages, search
 from assistant.chat.search_query import MAX_CHARS
-from assistant.chat.words import normalised
 from assistant.errors import AssistantError
 from assistant.models import Conversation, Message, Person, SearchText
+from assistant.words import normalised
 from tests.assistant.rows import finish
 from tests.conftest import ask
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.chat.words import normalised
+from assistant.words import normalised
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 

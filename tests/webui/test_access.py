@@ -39,6 +39,7 @@ class Own:
 
     person: int = 200  # how anybody with a session is answered
     guest: int | None = None  # where that differs
+    bob: int | None = None  # who reviews
     nobody: int = 200
 
 
@@ -145,6 +146,11 @@ ADDRESSES: dict[str, Foreign | Own] = {
     # Whoever has the secret in the address may come in: tests/webui/test_share_links.py says who else may not.
     "GET /s/{token}/": Own(person=404, nobody=404),
     "POST /s/{token}/copy/": Own(),
+    # For reviewers and administrators, whatever is named; the forms: tests/webui/test_approved_answers.py.
+    "GET /approved-answers/": Own(person=403, bob=200, nobody=401),
+    "POST /approved-answers/": Own(),
+    "GET /approved-answers/{passage_id}/": Own(person=403, bob=404, nobody=401),
+    "POST /approved-answers/{passage_id}/": Own(),
     "GET /data/links/": Own(nobody=302),
     "GET /data/import/": Own(),
     "GET /data/export.zip": Own(nobody=302),
@@ -232,7 +238,9 @@ FOREIGN = [
 ]
 OWN = [
     pytest.param(
-        address.removeprefix("GET ").replace("{key}", "made-up").replace("{token}", "made-up"), line, id=address
+        re.sub(r"{\w+_id}", str(uuid4()), re.sub("{key}|{token}", "made-up", address.removeprefix("GET "))),
+        line,
+        id=address,
     )
     for address, line in ADDRESSES.items()
     if isinstance(line, Own) and address.startswith("GET ")
@@ -303,7 +311,8 @@ def test_a_page_elsewhere_sends_no_form_and_sets_nothing(enter: Callable[..., Cl
 @pytest.mark.parametrize("visitor", ["alice", *VISITORS])
 @pytest.mark.parametrize(("path", "line"), OWN)
 def test_what_names_nobody_is_answered_alike(path: str, line: Own, visitor: str, enter: Callable[..., Client]) -> None:
-    expected = {"nobody": line.nobody, "guest": line.guest or line.person}.get(visitor, line.person)
+    others = {"guest": line.guest or line.person, "bob": line.bob or line.person}
+    expected = {"nobody": line.nobody, **others}.get(visitor, line.person)
 
     assert enter(visitor).get(path).status_code == expected
 

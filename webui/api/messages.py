@@ -19,6 +19,15 @@ from webui.api.feedback import FeedbackOut
 router = Router()
 
 
+class SourceOut(Schema):
+    """An approved answer behind a reply."""
+
+    id: UUID
+    question: str
+    approved_by: str
+    approved_at: datetime
+
+
 class GenerationOut(Schema):
     id: UUID
     state: str
@@ -26,6 +35,9 @@ class GenerationOut(Schema):
     dropped_messages: int
     text_sha256: str
     error: Error | None
+    # "served": the reply is an approved answer; "context": the model had some before it.
+    knowledge: str
+    sources: list[SourceOut]
 
 
 class MessageOut(Schema):

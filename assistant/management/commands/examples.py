@@ -27,6 +27,7 @@ class Command(BaseCommand):
         import_.add_argument("--source", help="what it is called; by default the file's name")
         import_.add_argument("--licence", default="", help="under which it came, for example CC-BY-4.0")
         import_.add_argument("--simulated", action="store_true", help="no person has said this")
+        import_.add_argument("--approved-answers", action="store_true", help="give these answers at once, too")
         verbs.add_parser("build", help="bring the examples from feedback and reviews up to date")
         verbs.add_parser("list", help="count them by source, kind and status")
         release = verbs.add_parser("release", help="let held examples be learned from after all")
@@ -51,6 +52,7 @@ class Command(BaseCommand):
                     origin=origin,
                     licence=options["licence"],
                     is_simulated=options["simulated"],
+                    as_approved_answers=options["approved_answers"],
                 )
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from error

@@ -82,6 +82,7 @@ export class ChatMessage extends HTMLElement {
     this.#reveal("stopped", message.generation?.state === "cancelled");
     this.#reveal("edited", message.edited_at !== null);
     this.fail(message.generation?.error?.message ?? "");
+    this.#showSources(message.generation);
     /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.id, message.feedback);
     /** @type {BranchPicker} */ (this.querySelector("branch-picker")).set(message.id, message.sibling_ids);
   }
@@ -165,6 +166,16 @@ export class ChatMessage extends HTMLElement {
     }
   }
 
+  /** @param {import("texts").Generation | null} generation */
+  #showSources(generation) {
+    const part = /** @type {HTMLElement | null} */ (this.querySelector("[data-part=sources]"));
+    if (!part) return;
+    const knowledge = generation?.knowledge ?? "";
+    part.dataset.knowledge = knowledge;
+    part.hidden = knowledge !== "served" && knowledge !== "context";
+    part.querySelector("ul")?.replaceChildren(...(generation?.sources ?? []).map(sourceElement));
+  }
+
   /** @param {string} part @param {boolean} isShown */
   #reveal(part, isShown) {
     const element = /** @type {HTMLElement | null} */ (this.querySelector(`[data-part=${part}]`));
@@ -175,6 +186,19 @@ export class ChatMessage extends HTMLElement {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
   }
+}
+
+/** @param {import("texts").Source} source @returns {HTMLElement} the question that an answer was approved for, by whom and when */
+function sourceElement({ id, question, approved_at, approved_by }) {
+  const element = fromTemplate("source");
+  /** @param {string} name */
+  const part = (name) => /** @type {HTMLElement} */ (element.querySelector(`[data-part=${name}]`));
+  part("question").textContent = question;
+  if (part("question") instanceof HTMLAnchorElement) part("question").setAttribute("href", `/approved-answers/${id}/`);
+  part("approved-at").textContent = new Date(approved_at).toLocaleDateString();
+  part("approved-at").setAttribute("datetime", approved_at);
+  part("approved-by").textContent = approved_by && ` · ${approved_by}`;
+  return element;
 }
 
 customElements.define("chat-message", ChatMessage);

@@ -59,6 +59,7 @@ export class ConversationView extends EventTarget {
     transcript.addEventListener("rerun", (event) => this.#rerun(event));
     transcript.addEventListener("edited", () => this.#try(this.refresh()));
     transcript.addEventListener("regenerate", (event) => this.regenerate(/** @type {ChatMessage} */ (event.target)));
+    transcript.addEventListener("answer-alone", (event) => this.regenerate(/** @type {ChatMessage} */ (event.target), undefined, false));
     transcript.addEventListener("retry", (event) => this.#retry(/** @type {ChatMessage} */ (event.target)));
     transcript.addEventListener("look-at", (event) => {
       this.#try(this.#showVersion(/** @type {CustomEvent} */ (event).detail, /** @type {Element} */ (event.target)));
@@ -323,10 +324,13 @@ export class ConversationView extends EventTarget {
     this.#scroll.toEnd();
   }
 
-  /** @param {ChatMessage} reply @param {string} [modelChoice] who writes, if not whom the conversation chose */
-  regenerate(reply, modelChoice) {
+  /**
+   * @param {ChatMessage} reply @param {string} [modelChoice] who writes, if not whom the conversation chose
+   * @param {boolean} [usesApprovedAnswers] false: what the model itself says is wanted
+   */
+  regenerate(reply, modelChoice, usesApprovedAnswers = true) {
     if (this.isAnswering || !reply.dataset.messageId) return;
-    this.#client.regenerate(reply.dataset.messageId, modelChoice);
+    this.#client.regenerate(reply.dataset.messageId, modelChoice, usesApprovedAnswers);
     this.#transcript.cutFrom(reply);
     this.#changed();
     this.#scroll.toEnd();

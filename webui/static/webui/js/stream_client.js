@@ -109,9 +109,13 @@ export class StreamClient extends EventTarget {
     this.#send({ type: "generation.stop", v: 1, generation_id: generationId });
   }
 
-  /** @param {string} messageId @param {string} [modelChoice] who writes, if not whom the conversation chose */
-  regenerate(messageId, modelChoice) {
-    this.#send({ type: "generation.regenerate", v: 1, message_id: messageId, model_choice: modelChoice });
+  /**
+   * @param {string} messageId @param {string} [modelChoice] who writes, if not whom the conversation chose
+   * @param {boolean} [usesApprovedAnswers]
+   */
+  regenerate(messageId, modelChoice, usesApprovedAnswers = true) {
+    const what = { message_id: messageId, model_choice: modelChoice, uses_approved_answers: usesApprovedAnswers };
+    this.#send({ type: "generation.regenerate", v: 1, ...what });
   }
 
   /** @param {object} frame */

@@ -8,8 +8,9 @@ const block = (id) => JSON.parse(/** @type {HTMLElement} */ (document.getElement
 export const texts = block("page-texts");
 
 /**
+ * @typedef {{id: string, question: string, approved_by: string, approved_at: string}} Source
  * @typedef {{id: string, state: string, finish_reason: string, dropped_messages: number, text_sha256: string,
- *   error: null | {code: string, message: string, retryable: boolean}}} Generation
+ *   knowledge: string, sources: Source[], error: null | {code: string, message: string, retryable: boolean}}} Generation
  * @typedef {{id: string, parent_id: string | null, role: string, text: string, client_message_id: string | null,
  *   sibling_ids: string[], edited_at: string | null, feedback: null | Feedback, generation: null | Generation}} Message
  * @typedef {{rating: string, reasons: string[], comment: string, correction: string}} Feedback
