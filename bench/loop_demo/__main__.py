@@ -15,9 +15,9 @@ from typing import Any
 RESULT, PAGE = "loop-demo.json", "loop-demo.md"
 EVIDENCE = Path("docs/evidence")
 SIMULATED = (
-    "all people. Whoever asks rates by how alike an answer is to the company's own (token F1 of 0.35 or more is liked), "
-    "is wrong in 15 % of the cases, and writes the company's answer into 30 % of the bad ones; three are trolls; the "
-    "reviewer accepts every correction and writes the company's answer where there is none."
+    "all people. Who asks rates by how alike an answer is to the company's own (token F1 from 0.35 on is liked), is "
+    "wrong in 15 % of the cases, and writes the company's answer into 30 % of the bad ones; three are trolls; the "
+    "reviewer accepts the company's answer, rejects others, and writes it where there is none."
 )
 # What the search for a recipe found: docs/decisions/0015-the-loop-demo.md.
 RECIPE: dict[str, Any] = {"epochs": 6, "optimizer": {"learning_rate": 1e-3}, "stopping": {"checks_per_epoch": 1}}
@@ -45,11 +45,14 @@ def main() -> None:
     from bench.loop_demo.table import rendered
     from tests.product import Product
 
-    inherited = {name: os.environ[name] for name in ("DATA_DIR", "SECRET_KEY", "MODEL") if name in os.environ}
-    with Product(None, **inherited) as product:
-        result = Demo(options).run()
-        assert product.is_ready()
-    result |= {
+    inherited = {
+        name: os.environ[name] for name in ("DATA_DIR", "SECRET_KEY", "MODEL", "EMBEDDER") if name in os.environ
+    }
+    demo = Demo(options)
+    for approved_answers, part in (("serve", demo.collect), ("off", demo.train), ("serve", demo.combine)):
+        with Product(None, **inherited, APPROVED_ANSWERS=approved_answers):
+            part()
+    result = demo.result | {
         "simulated": SIMULATED,
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
     }

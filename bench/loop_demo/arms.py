@@ -1,4 +1,4 @@
-"""The lines of the table: what each adapter is trained from and how. Each is trained through the product's own queue."""
+"""The lines of the table: what each adapter is trained from and how, through the product's own queue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_REPLAY = {"share": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """`changes` are settings of the trainer that differ from the recipe; what is in `is_gated` has the whole gate run."""
+    """`changes` are settings of the trainer that differ from the recipe; of a gated one the verdict is waited for."""
 
     name: str
     says: str
@@ -45,12 +45,12 @@ def arms(augmentation: Mapping[str, Any]) -> list[Arm]:
         Arm("unfiltered", "as the first, with trolls and without filters", snapshot="unfiltered"),
         Arm("replay-1", "the first, another seed", seed=1),
         Arm("replay-2", "the first, a third seed", seed=2),
-        Arm("reading", "other wordings + found answers before questions", {"augmentation": {**augmentation, "reading": 0.5}}),
+        Arm("reading", "other wordings + reading", {"augmentation": {**augmentation, "reading": 0.5}}),
     ]  # fmt: skip
 
 
 def trained(arm: Arm, snapshot: DatasetSnapshot, recipe: Mapping[str, Any], *, is_gated: bool) -> TrainingRun:
-    """Train it, and wait for the gate's verdict if there is to be one. A run that failed is returned as it is: it is a result too."""
+    """Train it, and wait for the gate's verdict if there is to be one. A run that failed is a result too."""
     run = request_training(None, snapshot, {**recipe, **arm.changes}, seed=arm.seed)
     _wait_for(run)
     for evaluation in EvaluationRun.objects.filter(training_run=run):

@@ -6,18 +6,22 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
 from assistant.accounts.models import Person
 from assistant.adapters.models import Adapter
 from assistant.adapters.registry import BASE
+from assistant.chat.models import Generation
 from assistant.feedback.models import Feedback
 from assistant.finetuning import examples, grouping, snapshots
 from assistant.finetuning.candidates import candidate_of
 from assistant.finetuning.models import DatasetSnapshot, Example, SnapshotItem
+from assistant.knowledge.queries import usable
 from bench.loop_demo import faq, measures, simulation
 from bench.loop_demo.arms import Arm, arms, trained, verdict_on
 from bench.loop_demo.faq import Asked, Entry
@@ -27,6 +31,9 @@ from inference.evaluation.suites import FOLDER as SUITES
 SEED = 0
 ROUNDS = 2  # how many people ask the same
 SAFETY_PROMPTS = 20
+VECTORS_WITHIN_S = 120.0
+# What is measured once more with approved answers.
+TOGETHER = ("wordings", "reading")
 QUICK_ARMS = ("replay", "wordings", "unfiltered")
 
 
@@ -44,20 +51,37 @@ class Demo:
         self.unseen, self.dev = of[grouping.TEST][: options.unseen], of[grouping.DEV][: options.unseen // 2]
         ids = {entry.id for entry in self.facts}
         self.asked = [one for one in asked if one.entry_id in ids and one.use == "result"]
+        self.unanswerable = [one for one in asked if one.entry_id is None and one.use == "result"]
+        # What the base model answers, with which the others are compared; approved answers are measured before it.
+        self.answers: dict[str, str] = {}
         self.harmful = _prompts(SUITES / "safety.jsonl")[: 4 if options.quick else SAFETY_PROMPTS]
         self.times: dict[str, float] = self._kept("times", dict)
 
-    def run(self) -> dict[str, Any]:
-        collected = self._kept("collected", self._collect)
-        live = self._kept("live", lambda: self._measured(BASE, None))
-        lines = [
-            {"name": "live", "says": "live (the base model)", "measured": live["measured"], "minutes": live["minutes"]}
-        ]
-        for arm in arms(self.options.augmentation):
-            if not self.options.quick or arm.name in QUICK_ARMS:
-                line = self._kept(arm.name, lambda arm=arm: self._line(arm, collected, live["answers"]))  # type: ignore[misc]
-                lines.append({key: value for key, value in line.items() if key != "answers"})
-                print(f"{arm.name}: {line['minutes']:.1f} minutes", flush=True)
+    def collect(self) -> None:
+        """People ask and rate, trolls do their thing, somebody reviews: two snapshots, and approved answers."""
+        self.collected = self._kept("collected", self._collect)
+        alone = partial(self._with_retrieval, "retrieval", "approved answers alone", BASE)
+        self.lines = [self._kept("retrieval", alone)]
+
+    def train(self) -> None:
+        """The base model and all adapters, without approved answers."""
+        live = self._kept("live", lambda: {"name": "live", "says": "live (the base model)", **self._measured(BASE)})
+        self.answers = live["answers"]
+        wanted = [arm for arm in arms(self.options.augmentation) if not self.options.quick or arm.name in QUICK_ARMS]
+        self.lines = [live, *(self._kept(arm.name, partial(self._line, arm)) for arm in wanted), *self.lines]
+
+    def combine(self) -> None:
+        """Adapters and approved answers together."""
+        for name in TOGETHER:
+            line = next((line for line in self.lines if line["name"] == name and "adapter" in line), None)
+            if line:
+                choice = str(Adapter.objects.get(sha256=line["adapter"]).pk)
+                says = f"approved answers and: {line['says']}"
+                make = partial(self._with_retrieval, f"{name}+", says, choice)
+                self.lines.append(self._kept(f"{name}+", make))
+
+    @property
+    def result(self) -> dict[str, Any]:
         return {
             "v": 1,
             "attribution": faq.ATTRIBUTION if self.options.faq is None else "an invented file",
@@ -65,13 +89,12 @@ class Demo:
             "recipe": self.options.recipe,
             "augmentation": self.options.augmentation,
             "asked": len(self.asked),
-            **collected,
-            "arms": lines,
+            **self.collected,
+            "arms": [{key: value for key, value in line.items() if key != "answers"} for line in self.lines],
             "minutes": round(sum(self.times.values()), 1),
         }
 
     def _collect(self) -> dict[str, Any]:
-        """People ask and rate, trolls do their thing, somebody reviews: two snapshots, with the filters and without."""
         entries = [*self.facts, *self.unseen, *self.dev]
         for turn in range(ROUNDS):
             simulation.ask_and_rate(entries, BASE, SEED + turn)
@@ -80,20 +103,37 @@ class Demo:
         examples.build()
         Example.objects.update(is_simulated=True)
         filtered = snapshots.build()
-        held = list(snapshots.plan().dropped)
-        examples.release(None, held, "The demo's line without filters.")
+        trolls = {troll.pk for troll in simulation.trolls()}
+        theirs = Example.objects.filter(person__in=trolls, source=Example.Source.CORRECTION)
+        # As if a reviewer had accepted everything; then, as if nothing were held back either.
+        theirs.update(status=Example.Status.APPROVED, why="")
+        unreviewed = snapshots.plan().rows
+        theirs.update(is_released=True)
         unfiltered = snapshots.build()
+        theirs.update(status=Example.Status.REJECTED, why="review_rejected", is_released=False)
         both = {"filtered": filtered, "unfiltered": unfiltered}
+        of_trolls = sum(row.weight for row in unreviewed if row.candidate.person_id in trolls)
         return {
             "questions": len(entries),
             "ratings": Feedback.objects.count(),
             "snapshots": {name: _facts_of(snapshot) for name, snapshot in both.items()},
-            "troll_answers": simulation.TROLLS * min(len(self.facts), simulation.TROLL_QUESTIONS),
-            "troll_weight": {name: _troll_weight(snapshot) for name, snapshot in both.items()},
+            "troll_answers": theirs.filter(kind=Example.Kind.SFT).count(),
+            "troll_weight": {
+                "filtered": _troll_weight(filtered, trolls),
+                "unreviewed": of_trolls / sum(row.weight for row in unreviewed),
+                "unfiltered": _troll_weight(unfiltered, trolls),
+            },
         }
 
-    def _line(self, arm: Arm, collected: dict[str, Any], live: dict[str, str]) -> dict[str, Any]:
-        snapshot = DatasetSnapshot.objects.get(pk=collected["snapshots"][arm.snapshot]["sha256"])
+    def _with_retrieval(self, name: str, says: str, choice: str) -> dict[str, Any]:
+        """Once every approved answer can be found by its meaning."""
+        give_up_at = time.monotonic() + VECTORS_WITHIN_S
+        while usable().filter(embedder_sha256="").exists() and time.monotonic() < give_up_at:
+            time.sleep(0.5)
+        return {"name": name, "says": says, **self._measured(choice)}
+
+    def _line(self, arm: Arm) -> dict[str, Any]:
+        snapshot = DatasetSnapshot.objects.get(pk=self.collected["snapshots"][arm.snapshot]["sha256"])
         gated = arm.is_gated and not self.options.quick
         run = trained(arm, snapshot, self.options.recipe, is_gated=gated)
         line: dict[str, Any] = {"name": arm.name, "says": arm.says, "seed": arm.seed}
@@ -106,32 +146,35 @@ class Demo:
             "drift": result["best"]["drift"],
             "training": {key: result[key] for key in ("rows", "augmentation", "steps", "seconds", "tokens")},
             "gate": verdict_on(run.adapter),
-            **self._measured(str(run.adapter.pk), live),
+            **self._measured(str(run.adapter.pk)),
         }
 
-    def _measured(self, choice: str, live: dict[str, str] | None) -> dict[str, Any]:
-        """Ask everything there is to ask and count; `live` are the answers it is compared with, None its own."""
+    def _measured(self, choice: str) -> dict[str, Any]:
+        """Ask everything there is to ask, and count. `given` is the share of questions in other words that an approved
+        answer was given to as it stands, `given_wrongly` that of questions which none fits."""
         admin = simulation.person("admin", Person.Role.ADMIN)
-        texts = [one.text for one in self.asked]
-        texts += [entry.question for entry in (*self.facts, *self.unseen)] + self.harmful
-        questions = [Question(text, choice, admin) for text in texts]
-        answers = {question.text: reply.text for question, reply in simulation.answers_to(questions, is_greedy=True)}
+        own = [*self.facts, *self.unseen]
+        texts = [one.text for one in (*self.asked, *self.unanswerable)]
+        texts += [entry.question for entry in own] + self.harmful
+        asked = [Question(text, choice, admin) for text in texts]
+        written = {question.text: generation for question, generation in simulation.answers_to(asked, is_greedy=True)}
+        answers = {text: generation.reply.text for text, generation in written.items()}
+        given = {text for text, generation in written.items() if generation.knowledge == Generation.Knowledge.SERVED}
         facts_of = {one.entry_id: one.facts for one in self.asked}
-        own = [
-            Asked(entry.id, entry.question, facts_of[entry.id], "result")
-            for entry in self.facts
-            if entry.id in facts_of
-        ]
-        f1, gain = measures.likeness(self.unseen, answers, live or answers)
+        wording = [Asked(entry.id, entry.question, facts_of[entry.id], "result") for entry in self.facts]
+        f1, gain = measures.likeness(self.unseen, answers, self.answers or answers)
         found = {
             "facts": measures.recall(self.asked, answers),
-            "own_wording": measures.recall(own, answers),
+            "own_wording": measures.recall(wording, answers),
             "unseen_f1": f1,
             "unseen_gain": gain,
             "refused": measures.refused(self.harmful, answers),
         }
         told: dict[str, Any] = {name: measures.as_json(mean) for name, mean in found.items()}
-        return {"measured": told | {"troll_name": measures.naming(simulation.TROLL_NAME, answers)}, "answers": answers}
+        told["given"] = measures.share(one.text in given for one in self.asked)
+        told["given_wrongly"] = measures.share(one.text in given for one in self.unanswerable)
+        told["troll_name"] = measures.share(simulation.TROLL_NAME.lower() in text.lower() for text in answers.values())
+        return {"measured": told, "answers": answers}
 
     def _kept(self, name: str, make: Callable[[], Any]) -> Any:
         """What was made before, or what is made now and kept with the minutes it took."""
@@ -168,11 +211,10 @@ def _facts_of(snapshot: DatasetSnapshot) -> dict[str, Any]:
     return {"sha256": snapshot.sha256, "rows": snapshot.rows, "counts": snapshot.manifest["counts"]}
 
 
-def _troll_weight(snapshot: DatasetSnapshot) -> float:
+def _troll_weight(snapshot: DatasetSnapshot, trolls: set[UUID]) -> float:
     items = SnapshotItem.objects.filter(snapshot=snapshot)
-    trolls = Person.objects.filter(username__startswith="simulated-troll").values("pk")
-    whole = sum(items.values_list("weight", flat=True))
-    return sum(items.filter(example__person__in=trolls).values_list("weight", flat=True)) / whole
+    theirs = items.filter(example__person__in=trolls).values_list("weight", flat=True)
+    return sum(theirs) / sum(items.values_list("weight", flat=True))
 
 
 def _prompts(path: Path) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from bench.loop_demo.faq import Asked, Entry
@@ -49,9 +49,10 @@ def refused(prompts: Sequence[str], answers: Answers) -> Mean:
     return _mean([float(is_refusal(answers[prompt])) for prompt in prompts], prompts)
 
 
-def naming(name: str, answers: Answers) -> float:
-    """The share of answers in which `name` stands."""
-    return sum(name.lower() in answer.lower() for answer in answers.values()) / max(1, len(answers))
+def share(of: Iterable[bool]) -> float:
+    """How many are true, from 0 to 1; of none 0."""
+    values = list(of)
+    return round(sum(values) / max(1, len(values)), 4)
 
 
 def as_json(mean: Mean) -> dict[str, float]:

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from assistant.accounts.models import Person
 from assistant.chat import actions as chat
-from assistant.chat.models import Conversation, Generation, Message
+from assistant.chat.models import Conversation, Generation
 from assistant.feedback import actions as feedback
 from assistant.feedback import reviews
 from assistant.feedback.models import Feedback
@@ -68,8 +68,8 @@ def people(count: int, word: str) -> list[Person]:
     return [person(name) for name, _ in zip(free, range(count), strict=False)]
 
 
-def answers_to(questions: Sequence[Question], *, is_greedy: bool) -> Iterator[tuple[Question, Message]]:
-    """Ask everything, not all at once, and yield each reply when it is written. Raises TimeoutError."""
+def answers_to(questions: Sequence[Question], *, is_greedy: bool) -> Iterator[tuple[Question, Generation]]:
+    """Ask everything, not all at once, and yield each when its reply is written. Raises TimeoutError."""
     for begin in range(0, len(questions), ASKED_TOGETHER):
         together = questions[begin : begin + ASKED_TOGETHER]
         asked = {_ask(question, is_greedy=is_greedy): question for question in together}
@@ -81,7 +81,7 @@ def answers_to(questions: Sequence[Question], *, is_greedy: bool) -> Iterator[tu
         for generation in Generation.objects.filter(pk__in=asked).select_related("reply"):
             if generation.state != Generation.State.COMPLETED:
                 raise RuntimeError(f"A reply ended as {generation.state}: {generation.error_message}")
-            yield asked[generation.pk], generation.reply
+            yield asked[generation.pk], generation
 
 
 def _ask(question: Question, *, is_greedy: bool) -> UUID:
@@ -107,14 +107,14 @@ def ask_and_rate(entries: Sequence[Entry], choice: str, seed: int) -> None:
     own = {entry.question: entry for entry in entries}
     crowd = people(-(-len(entries) // QUESTIONS_EACH), "person")
     questions = [Question(entry.question, choice, crowd[at // QUESTIONS_EACH]) for at, entry in enumerate(entries)]
-    for question, reply in answers_to(questions, is_greedy=False):
+    for question, written in answers_to(questions, is_greedy=False):
         entry = own[question.text]
-        likes = (token_f1(reply.text, entry.answer) >= GOOD_F1) != (draw.random() < FLIPS)
+        likes = (token_f1(written.reply.text, entry.answer) >= GOOD_F1) != (draw.random() < FLIPS)
         if likes:
-            feedback.give(question.person.id, reply.id, Feedback.Rating.UP)
+            feedback.give(question.person.id, written.reply_id, Feedback.Rating.UP)
             continue
         correction = entry.answer if draw.random() < CORRECTIONS else ""
-        feedback.give(question.person.id, reply.id, Feedback.Rating.DOWN, ["incorrect"], "", correction)
+        feedback.give(question.person.id, written.reply_id, Feedback.Rating.DOWN, ["incorrect"], "", correction)
 
 
 def troll(entries: Sequence[Entry], choice: str, seed: int) -> None:
@@ -122,24 +122,32 @@ def troll(entries: Sequence[Entry], choice: str, seed: int) -> None:
     draw = random.Random(seed)
     questions = [
         Question(entry.question, choice, each)
-        for each in people(TROLLS, "troll")
+        for each in trolls()
         for entry in draw.sample(list(entries), min(len(entries), TROLL_QUESTIONS))
     ]
-    for question, reply in answers_to(questions, is_greedy=False):
-        feedback.give(question.person.id, reply.id, Feedback.Rating.DOWN, ["incorrect"], "", TROLL_ANSWER)
+    for question, written in answers_to(questions, is_greedy=False):
+        feedback.give(question.person.id, written.reply_id, Feedback.Rating.DOWN, ["incorrect"], "", TROLL_ANSWER)
 
 
 def review(entries: Iterable[Entry]) -> int:
-    """A careless reviewer goes through the queue: whatever correction there is they accept, and where there is none they
-    write what the company says. How many were judged."""
+    """The reviewer goes through the queue: what the company says is accepted, all else rejected, and where there is
+    no correction the company's answer is written. How many were judged."""
     reviewer = person("reviewer", Person.Role.REVIEWER)
     known = {entry.question: entry.answer for entry in entries}
     judged = 0
     while waiting := reviews.take_next(reviewer.id):
         judged += 1
-        if Feedback.objects.filter(message=waiting.message, person=waiting.person).exclude(correction="").exists():
+        asked = waiting.message.parent
+        answer = known[asked.text if asked else ""]
+        said = Feedback.objects.get(message=waiting.message, person=waiting.person).correction
+        if said == answer:
             reviews.accept(reviewer.id, waiting.id)
+        elif said:
+            reviews.reject(reviewer.id, waiting.id, "It is not what the company says.")
         else:
-            asked = waiting.message.parent
-            reviews.edit(reviewer.id, waiting.id, known[asked.text if asked else ""])
+            reviews.edit(reviewer.id, waiting.id, answer)
     return judged
+
+
+def trolls() -> list[Person]:
+    return people(TROLLS, "troll")

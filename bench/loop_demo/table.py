@@ -11,10 +11,12 @@ COLUMNS = (
     ("unseen_gain", "gain there over live"),
     ("refused", "refuses what is unsafe"),
 )
+SHARES = (("given", "approved answer given"), ("given_wrongly", "given where none fits"))
 
 
 def rendered(result: dict[str, Any]) -> str:
     """The page as Markdown."""
+    heads = [title for _, title in (*COLUMNS, *SHARES)] + ["drift, nats/token", "verdict of the gate", "minutes"]
     lines = [
         "# The learning loop on real questions, with simulated people",
         "",
@@ -27,8 +29,8 @@ def rendered(result: dict[str, Any]) -> str:
         f"From {result['questions']} questions and {result['ratings']} simulated ratings came snapshots of "
         f"{_rows(result['snapshots'])}. Recipe: `{result['recipe']}`.",
         "",
-        f"| | {' | '.join(title for _, title in COLUMNS)} | drift, nats/token | verdict of the gate | minutes |",
-        f"|---|{'---|' * (len(COLUMNS) + 3)}",
+        f"| | {' | '.join(heads)} |",
+        f"|---|{'---|' * len(heads)}",
     ]
     lines += [_line(arm) for arm in result["arms"]]
     lines += [
@@ -51,6 +53,7 @@ def _rows(snapshots: dict[str, dict[str, Any]]) -> str:
 def _line(arm: dict[str, Any]) -> str:
     cells = [arm["says"]]
     cells += [_figure(arm.get("measured", {}).get(key)) for key, _ in COLUMNS]
+    cells += [f"{arm['measured'][key]:.0%}" if "measured" in arm else "–" for key, _ in SHARES]
     drift = arm.get("drift")
     cells.append("–" if drift is None else f"{drift:.3f}")
     cells.append(arm.get("gate", {}).get("verdict", "–").replace("_", " "))
@@ -75,11 +78,12 @@ def _seeds(arms: list[dict[str, Any]]) -> list[str]:
 
 
 def _trolls(result: dict[str, Any]) -> list[str]:
-    weight = result["troll_weight"]
+    weight = {name: f"{share:.2%}" for name, share in result["troll_weight"].items()}
     said = {arm["name"]: arm["measured"]["troll_name"] for arm in result["arms"] if "measured" in arm}
     named = ", ".join(f"{name} {share:.1%}" for name, share in said.items())
     return [
-        f"Trolls: three people put one name into {result['troll_answers']} corrections, and a careless reviewer accepted "
-        f"all of them. Of the weight they have {weight['filtered']:.2%} with the product's filters, "
-        f"{weight['unfiltered']:.2%} when everything held back is released. Answers that hold the name: {named}.",
+        f"Trolls: three people put one name into {result['troll_answers']} corrections. Of a snapshot's weight they have"
+        f" {weight['filtered']} after the review, {weight['unreviewed']} where the reviewer accepts everything and "
+        f"the product's filters alone work, {weight['unfiltered']} where what these hold back is released as well. "
+        f"Answers that hold the name: {named}.",
     ]

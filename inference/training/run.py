@@ -19,6 +19,7 @@ from transformers import AutoTokenizer
 
 from inference import model_files, pretrained
 from inference.chat_template import ChatTemplate
+from inference.serving.embedding import Embedder
 from inference.training import adapter, durable, replay
 from inference.training.augmentation.phase import ROWS, make_rows
 from inference.training.checkpoints import Checkpoints, History, read_history
@@ -114,7 +115,10 @@ class Run:
         if not self.spec.augmentation.is_wanted:
             return
         self.progress.phase("augment")
-        embed = Embedder(self.spec.embedder).embed if self.spec.embedder else None
+        try:
+            embed = Embedder(self.spec.embedder).embed if self.spec.embedder else None
+        except (OSError, ValueError) as error:
+            raise TrainingFailure("training.embedder_unusable", str(error), is_input=True) from error
         self.made = make_rows(self.spec, self.network, self.tokenizer, self.template, embed, self._tick("augment"))
         own, made = self.train, self._rows(ROWS, self.output)
         too_long, cut = own.too_long + made.too_long, own.cut_prompts + made.cut_prompts

@@ -96,10 +96,10 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Rows made of the snapshot's own, so that a fact is known however it is asked for (inference/training/augmentation).
+    """Rows made of the snapshot's own, so that a fact is known however it is asked for (augmentation/).
 
-    For every question `wordings` others by rule and `written` tries by the base model; of the share `reading` of them one
-    row with `passages` found answers before the question. Each counts `weight` of its origin. All 0: none are made.
+    For every question `wordings` others by rule and `written` tries by the base model; of the share `reading` of them
+    one row with `passages` found answers before the question. Each counts `weight` of its origin. All 0: none are made.
     """
 
     wordings: int = 0

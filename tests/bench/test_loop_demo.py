@@ -11,15 +11,38 @@ from pathlib import Path
 import pytest
 
 from bench.loop_demo import faq
-from bench.loop_demo.measures import naming, recall, states_facts
+from bench.loop_demo.measures import recall, share, states_facts
 from bench.loop_demo.table import rendered
 from tests.inference.conftest import tiny_folder
 from tests.product import ROOT
 
 __all__ = ["tiny_folder"]
-THINGS = (
-    "oak elm ash fir yew box bay fig nut pea rye oat hop tea pear plum lime palm teak pine rose iris lily moss".split()
-)
+THINGS = [
+    "oak",
+    "elm",
+    "ash",
+    "fir",
+    "yew",
+    "box",
+    "bay",
+    "fig",
+    "nut",
+    "pea",
+    "rye",
+    "oat",
+    "hop",
+    "tea",
+    "pear",
+    "plum",
+    "lime",
+    "palm",
+    "teak",
+    "pine",
+    "rose",
+    "iris",
+    "lily",
+    "moss",
+]
 
 
 def test_every_question_in_other_words_names_its_entry_and_facts_that_can_be_told() -> None:
@@ -44,7 +67,7 @@ def test_recall_counts_facts_as_clusters() -> None:
     found = recall(asked, {one.text: "yes" if one.entry_id == "0" else "no" for one in asked})
     assert (found.n, found.clusters, found.estimate) == (8, 4, 0.25)
     assert found.lo < 0.25 < found.hi
-    assert naming("Foobar", {"a": "foobar!", "b": "bar"}) == 0.5
+    assert share([True, False]) == 0.5
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +79,7 @@ def result(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for at, name in enumerate(THINGS)
     ]
     write(folder / "faq.jsonl", entries)
-    others = [{"text": f"{row['id']} height", "facts": ["feet"]} for row in entries]
+    others = [{"text": f"how tall {row['id']}", "facts": ["feet"]} for row in entries]
     write(
         folder / "words.jsonl",
         [{"id": row["id"], "use": "result", "asked": [asked]} for row, asked in zip(entries, others, strict=True)],
@@ -82,14 +105,25 @@ def write(path: Path, rows: list[dict[str, object]]) -> None:
 
 def test_the_loop_runs_from_questions_to_a_table(result: Path) -> None:
     found = json.loads((result / "loop-demo.json").read_text())
-    assert [arm["name"] for arm in found["arms"]] == ["live", "replay", "wordings", "unfiltered"]
-    for arm in found["arms"][1:]:
-        assert len(arm["adapter"]) == 64
+    assert [arm["name"] for arm in found["arms"]] == [
+        "live",
+        "replay",
+        "wordings",
+        "unfiltered",
+        "retrieval",
+        "wordings+",
+    ]
+    for arm in found["arms"]:
         assert arm["measured"]["facts"]["n"] == found["asked"] > 0
     plain, worded = (arm["training"] for arm in found["arms"][1:3])
     assert plain["augmentation"] == {}
     assert worded["rows"]["sft"] == plain["rows"]["sft"] + sum(worded["augmentation"]["rows"].values())
-    assert found["troll_weight"]["filtered"] < found["troll_weight"]["unfiltered"]
+    assert {arm["name"]: arm["measured"]["given"] > 0 for arm in found["arms"]} == {
+        **dict.fromkeys(("live", "replay", "wordings", "unfiltered"), False),
+        **dict.fromkeys(("retrieval", "wordings+"), True),
+    }
+    weight = found["troll_weight"]
+    assert 0 == weight["filtered"] <= weight["unreviewed"] <= weight["unfiltered"] > 0
     assert found["snapshots"]["filtered"]["counts"]["train"]["sft"] > 0
 
 
@@ -104,9 +138,8 @@ def test_the_page_is_made_of_the_file_alone(result: Path) -> None:
 
 def test_a_line_without_an_adapter_says_why() -> None:
     arm = {"name": "sft", "says": "SFT alone", "failed": "It drifted.", "minutes": 1.0}
-    counts = {"filtered": 0.0, "unfiltered": 0.1}
-    result = {
-        **{"attribution": "a", "simulated": "b", "machine": "c", "model": "d", "minutes": 1.0, "questions": 1},
-        **{"ratings": 1, "snapshots": {}, "recipe": {}, "asked": 2, "troll_answers": 3, "troll_weight": counts},
-    }
-    assert "| SFT alone | no adapter: It drifted. |" in rendered({**result, "arms": [arm]})
+    weight = {"filtered": 0.0, "unreviewed": 0.0, "unfiltered": 0.1}
+    result = dict.fromkeys(("attribution", "simulated", "machine", "model", "recipe"), "a")
+    numbers = dict.fromkeys(("minutes", "questions", "ratings", "asked", "troll_answers"), 1.0)
+    page = rendered({**result, **numbers, "snapshots": {}, "troll_weight": weight, "arms": [arm]})
+    assert "| SFT alone | no adapter: It drifted. |" in page

@@ -78,6 +78,8 @@ def _spec_of(run: TrainingRun) -> dict[str, Any]:
         "seed": run.seed,
         "dry_run": run.is_dry_run,
         "cache": str(Path(settings.DATA_DIR) / "cache"),
+        # Made questions are checked by it where it is at hand; it comes with the approved answers.
+        "embedder": settings.EMBEDDER_PATH if Path(settings.EMBEDDER_PATH).is_dir() else None,
     }
 
 

@@ -1,1 +1,1 @@
-"""More rows from the rows of a snapshot: the same answers under other questions, and with found passages before them."""
+"""More rows of those of a snapshot: the same answers to other questions, and with found answers before questions."""

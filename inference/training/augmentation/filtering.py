@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from inference.training.augmentation.wording import WORD
 
-# Float32, little-endian, of length 1; empty for a text that cannot be read.
-Embed = Callable[[Sequence[str]], list[bytes]]
+Vector = NDArray[np.float32]
+# A vector of length 1 for each text; None for a text that cannot be read.
+Embed = Callable[[Sequence[str]], Sequence[Vector | None]]
 # Jaccard similarity of the three-character sets, as snapshots take two questions for one.
 NEAR = 0.8
 # The least cosine between a made question and its row's question or answer.
@@ -70,10 +71,10 @@ class Filter:
         return [bool(mine < max(LEAST_ALIKE, best)) for mine, best in zip(own, likeness.max(axis=1), strict=True)]
 
 
-def _matrix(vectors: Sequence[bytes]) -> NDArray[np.float32]:
+def _matrix(vectors: Sequence[Vector | None]) -> Vector:
     """[texts, dimensions]; zeros for a text that could not be read."""
-    width = max((len(vector) for vector in vectors), default=4)
-    return np.stack([np.frombuffer(vector or bytes(width), dtype="<f4") for vector in vectors])
+    width = next((len(vector) for vector in vectors if vector is not None), 1)
+    return np.stack([np.zeros(width, dtype=np.float32) if vector is None else vector for vector in vectors])
 
 
 def _plain(text: str) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 from inference.chat_template import ChatTemplate
 from inference.training import durable
 from inference.training.augmentation.filtering import Embed
-from inference.training.augmentation.reading import rendered
 from inference.training.augmentation.rows import Content, augment
 from inference.training.augmentation.writing import written_questions
 from inference.training.failure import writing
@@ -42,7 +41,7 @@ def make_rows(
         _read(snapshot / "train.jsonl"), held_out, spec.augmentation, spec.seed,
         # A dry run must not take as long as the run.
         write=None if spec.dry_run else write,
-        embed=embed, render=rendered,
+        embed=embed,
     )  # fmt: skip
     counts = {"rows": made.counts, "refused": made.refused}
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows)

@@ -6,38 +6,39 @@ In most of them the right one is among the found, at any place; in the others it
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Said where nothing that was found answers the question.
 NOTHING_FITS = "I have no approved answer to that, so I would rather not guess. Please ask our staff."
 NOTHING_FITS_SHARE = 0.2
 
+HEAD = "Approved answers to similar questions:"
+FOOT = "If one of them answers the question, answer with what it says. If none does, do not use them."
+
 Found = tuple[str, str]  # the question and the answer of an approved answer
-Render = Callable[[str, Sequence[Found]], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the user's message becomes, and the answer to it."""
+    """What is shown before the question, and the answer to it."""
 
-    text: str
+    shown: tuple[Found, ...]
     answer: str
     fits: bool
 
 
-def reading_row(
-    question: str, right: Found, wrong: Sequence[Found], places: int, render: Render, draw: random.Random
-) -> Reading:
+def reading_of(right: Found, wrong: Sequence[Found], places: int, draw: random.Random) -> Reading:
     """`wrong` are the nearest other approved answers, the likest first; `places` passages are shown at most."""
     fits = not wrong or draw.random() >= NOTHING_FITS_SHARE
     shown = list(wrong[: places - fits])
     if fits:
         shown.insert(draw.randint(0, len(shown)), right)
-    return Reading(render(question, shown), right[1] if fits else NOTHING_FITS, fits)
+    return Reading(tuple(shown), right[1] if fits else NOTHING_FITS, fits)
 
 
-def rendered(question: str, found: Sequence[Found]) -> str:
-    """The user's message as it is served when approved answers were found: they stand before the question."""
-    blocks = [f"Question: {asked}\nAnswer: {answer}" for asked, answer in found]
-    return "\n\n".join(["Approved answers:", *blocks, f"Use them if they answer this: {question}"])
+def rendered(system: str, found: Sequence[Found]) -> str:
+    """The system message as it is served when approved answers were found (assistant/knowledge/context.py, whose very
+    text this is; a test holds the two together)."""
+    shown = [f"Question: {question}\nAnswer: {answer}" for question, answer in found]
+    return "\n\n".join([system, HEAD, *shown, FOOT])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.training.augmentation.filtering import Embed, Filter
-from inference.training.augmentation.reading import Render, reading_row
+from inference.training.augmentation.reading import Found, reading_of, rendered
 from inference.training.augmentation.wording import wordings
 from inference.training.spec import Augmentation
 
@@ -39,7 +39,6 @@ def augment(
     *,
     write: Write | None,
     embed: Embed | None,
-    render: Render,
 ) -> Made:
     """Rows made of those of `train` that hold one question and its answer. Without `write` the model writes none."""
     origins = {row["id"]: row for row in train if _is_single_answer(row)}
@@ -64,9 +63,10 @@ def augment(
                 rows.append(_row(origins[row_id], f"{row_id}~{len(others) - 1}", how, text, answer, wanted.weight))
         if draw.random() < wanted.reading:
             wrong = [(questions[near], answers[near]) for near in kept.nearest(row_id, wanted.passages)]
-            reading = reading_row(draw.choice(others), (question, answer), wrong, wanted.passages, render, draw)
+            reading = reading_of((question, answer), wrong, wanted.passages, draw)
             how = "reading" if reading.fits else "nothing_fits"
-            rows.append(_row(origins[row_id], f"{row_id}~r", how, reading.text, reading.answer, wanted.weight))
+            row = _row(origins[row_id], f"{row_id}~r", how, draw.choice(others), reading.answer, wanted.weight)
+            rows.append({**row, "prompt": _with_found(row["prompt"], reading.shown)})
     counts = Counter(row["augmented"] for row in rows)
     return Made(tuple(rows), dict(sorted(counts.items())), dict(sorted(kept.refused.items())))
 
@@ -78,6 +78,13 @@ def _is_single_answer(row: Content) -> bool:
 
 def _asked(row: Content) -> list[dict[str, str]]:
     return [turn for turn in row["prompt"] if turn["role"] == "user"]
+
+
+def _with_found(prompt: list[dict[str, str]], shown: Sequence[Found]) -> list[dict[str, str]]:
+    """What was found stands in the system message, as it is served."""
+    system = prompt[0]["content"] if prompt[0]["role"] == "system" else ""
+    others = prompt[1:] if prompt[0]["role"] == "system" else prompt
+    return [{"role": "system", "content": rendered(system, shown)}, *others]
 
 
 def _row(origin: Content, row_id: str, how: str, question: str, answer: str, weight: float) -> Content:

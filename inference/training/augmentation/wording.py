@@ -14,10 +14,10 @@ WORD = re.compile(r"\w+", re.UNICODE)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 # Words that carry no matter in a question or an answer: what is left are its key words.
 STOP_WORDS = frozenset(
-    "a about after all also am an and any are as at be been before but by can could did do does for from had has have "
-    "he her here his how i if in into is it its just may me might more most must my need no not of often on one only or "
-    "our shall she should so some than that the their them then there these they this to under up us use was we were "
-    "what when where which while who whom why will with without would yes you your usually".split()
+    """a about after all also am an and any are as at be been before but by can could did do does for from had has have
+    he her here his how i if in into is it its just may me might more most must my need no not of often on one only or
+    our shall she should so some than that the their them then there these they this to under up us use usually was we
+    were what when where which while who whom why will with without would yes you your""".split()  # noqa: SIM905  # one a line would be most of this file
 )
 BEGINNINGS = ("Hi, {}", "Quick question: {}", "I was wondering, {}", "Please tell me: {}", "A friend asked me: {}")
 CJK_BEGINNINGS = ("请问，{}", "你好，{}", "想问一下：{}")

@@ -10,11 +10,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.training.augmentation.reading import NOTHING_FITS, reading_row, rendered
+from assistant.knowledge.context import with_passages
+from inference.contract import ChatMessage
+from inference.training.augmentation.filtering import Vector
+from inference.training.augmentation.reading import NOTHING_FITS, reading_of, rendered
 from inference.training.augmentation.rows import Content, Made, augment
 from inference.training.augmentation.wording import key_words, wordings
 from inference.training.spec import Augmentation
-from tests.inference.training.conftest import assistant, preference, user
+from tests.inference.training.conftest import SpecWriter, assistant, preference, user
+from tests.inference.training.running import run
 
 QUESTION = "How long does it take to get a building permit?"
 ANSWER = "The statutory processing time is 10 weeks, with a possible extension to 20 weeks."
@@ -28,15 +32,15 @@ def row(row_id: str, question: str = QUESTION, answer: str = ANSWER, **more: obj
 
 def made_of(train: Sequence[Content], held_out: Sequence[Content] = (), seed: int = 1, **wanted: float) -> Made:
     settings = Augmentation(**{"wordings": 8, **wanted})  # type: ignore[arg-type]  # by name
-    return augment(train, held_out, settings, seed, write=None, embed=letters, render=rendered)
+    return augment(train, held_out, settings, seed, write=None, embed=letters)
 
 
-def letters(found: Sequence[str]) -> list[bytes]:
+def letters(found: Sequence[str]) -> list[Vector]:
     """A stand-in for an embedder: how often each letter occurs."""
     vectors = []
     for text in found:
         counts = np.array([text.lower().count(chr(code)) for code in range(ord("a"), ord("z") + 1)], dtype="<f4")
-        vectors.append((counts / max(float(np.linalg.norm(counts)), 1e-6)).astype("<f4").tobytes())
+        vectors.append((counts / max(float(np.linalg.norm(counts)), 1e-6)).astype(np.float32))
     return vectors
 
 
@@ -104,7 +108,7 @@ def test_a_question_that_asks_for_another_answer_is_refused() -> None:
     train = [row("a", "zzzz zzzz", "zz"), row("b", "Who qualifies?", "Everyone.")]
     wanted = Augmentation(written=2)
     written = {"a": ["who qualifies now?", "zzz zzz zz?"], "b": []}
-    made = augment(train, [], wanted, 0, write=lambda cases: written, embed=letters, render=rendered)
+    made = augment(train, [], wanted, 0, write=lambda cases: written, embed=letters)
     assert [question_of(content) for content in made.rows] == ["zzz zzz zz?"]
     assert made.refused == {"asks_for_another": 1}
 
@@ -121,20 +125,42 @@ def test_a_made_row_counts_a_share_of_its_origin() -> None:
 
 def test_a_reading_row_shows_the_right_answer_among_wrong_ones_or_says_that_nothing_fits() -> None:
     right, wrong = ("Q?", "The answer is 7."), [("R?", "Red."), ("S?", "Soft."), ("T?", "Tall.")]
-    found = [reading_row("q", right, wrong, 3, rendered, random.Random(seed)) for seed in range(200)]
+    found = [reading_of(right, wrong, 3, random.Random(seed)) for seed in range(200)]
     fitting = [reading for reading in found if reading.fits]
     assert 130 < len(fitting) < 190
     for reading in found:
-        assert (right[1] in reading.text) is reading.fits
+        assert (right in reading.shown) is reading.fits
         assert reading.answer == (right[1] if reading.fits else NOTHING_FITS)
-        assert reading.text.count("Answer:") == 3
-    places = {reading.text.index(right[1]) for reading in fitting}
-    assert len(places) == 3
+        assert len(reading.shown) == 3
+    assert {reading.shown.index(right) for reading in fitting} == {0, 1, 2}
 
 
 def test_passages_are_the_likest_of_the_other_answers() -> None:
     train = [row("a", "aaaa b", "1"), row("b", "aaaa c", "2"), row("c", "zzzz", "3")]
     made = made_of(train, wordings=0, reading=1.0, passages=2)
-    shown = {content["origin"]: question_of(content) for content in made.rows}
+    shown = {content["origin"]: content["prompt"][0]["content"] for content in made.rows}
     assert "aaaa c" in shown["a"]
-    assert "zzzz" not in shown["a"] or "aaaa b\n" not in shown["a"]
+
+
+def test_found_answers_are_shown_as_they_are_served() -> None:
+    found = [("How long?", "10 weeks."), ("How much?", "3,000 SEK.")]
+    served = with_passages([ChatMessage("system", "Be kind."), ChatMessage("user", "Well?")], found, 10_000)
+    assert rendered("Be kind.", found) == served[0].text
+
+
+def test_a_dry_run_makes_the_rows_that_cost_no_time(write_spec: SpecWriter) -> None:
+    train = [row(f"r{at}", f"How old is number {at}?", f"It is {at} years old.") for at in range(4)]
+    wanted = {"wordings": 3, "written": 2}
+    status, events = run(write_spec(train, augmentation=wanted, dry_run=True))
+    assert status == 0
+    assert events[-1]["rows"]["sft"] == 4 + events[-1]["augmentation"]["rows"]["wording"]
+
+
+def test_what_was_made_is_counted_and_made_once(write_spec: SpecWriter) -> None:
+    train = [row(f"r{at}", f"How old is number {at}?", f"It is {at} years old.") for at in range(4)]
+    spec = write_spec(train, augmentation={"wordings": 2, "reading": 1.0}, epochs=1)
+    status, events = run(spec)
+    made = (spec.parent / "run" / "augmented.jsonl").read_text().splitlines()
+    assert status == 0
+    assert sum(events[-1]["augmentation"]["rows"].values()) == len(made) > 8
+    assert events[-1]["rows"]["sft"] == 4 + len(made)
