@@ -82,7 +82,7 @@ def _trolls(result: dict[str, Any]) -> list[str]:
     said = {arm["name"]: arm["measured"]["troll_name"] for arm in result["arms"] if "measured" in arm}
     named = ", ".join(f"{name} {share:.1%}" for name, share in said.items())
     return [
-        f"Trolls: three people put one name into {result['troll_answers']} corrections. Of a snapshot's weight they have"
+        f"Trolls: three people put one name into {result['troll_answers']} corrections. Of the weight they have"
         f" {weight['filtered']} after the review, {weight['unreviewed']} where the reviewer accepts everything and "
         f"the product's filters alone work, {weight['unfiltered']} where what these hold back is released as well. "
         f"Answers that hold the name: {named}.",

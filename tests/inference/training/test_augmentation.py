@@ -85,7 +85,7 @@ def test_made_rows_belong_to_their_origin_and_are_the_same_for_the_same_seed(
     for content in made.rows:
         origin = origins[content["origin"]]
         assert (content["group"], content["split"]) == (origin["group"], origin["split"])
-        assert content["prompt"][0] == origin["prompt"][0]
+        assert content["prompt"][0]["content"].startswith(origin["prompt"][0]["content"])
         assert content["augmented"] in ("wording", "reading", "nothing_fits")
         if content["augmented"] != "nothing_fits":
             assert content["completion"] == origin["completion"]
