@@ -26,5 +26,6 @@ class Standing:
 def standings_of(passage_ids: Sequence[UUID]) -> dict[UUID, Standing]:
     """How often each was given, and how often the thumb was put down on it; without those that nobody was given."""
     rows = RetrievedPassage.objects.filter(_GIVEN, passage__in=passage_ids).order_by().values_list("passage")
-    counted = rows.annotate(Count("generation", distinct=True), Count("generation__reply__feedback", filter=_DOWN))
+    given = Count("generation", distinct=True)
+    counted = rows.annotate(given=given, down=Count("generation__reply__feedback", filter=_DOWN))
     return {id_: Standing(given, down) for id_, given, down in counted}

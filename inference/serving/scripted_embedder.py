@@ -25,8 +25,8 @@ class ScriptedEmbedder:
         return [self._vector(text) for text in texts]
 
     def _vector(self, text: str) -> NDArray[np.float32] | None:
-        words = "".join(c if c.isalnum() else " " for c in text.casefold()).split()[:WORDS]
-        if not text.isascii() or not words:
+        words = "".join(c if c.isalnum() and c.isascii() else " " for c in text.casefold()).split()[:WORDS]
+        if not words:
             return None
         vector = np.zeros(DIMENSIONS, dtype=np.float32)
         for word in words:
