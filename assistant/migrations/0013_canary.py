@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("assistant", "0010_runs_and_rollouts"),
+        ("assistant", "0012_approved_answers"),
     ]
 
     operations = [

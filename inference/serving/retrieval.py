@@ -68,4 +68,4 @@ def _embedder(model: str) -> Any:
     """Loaded when it is needed, for one of the two brings torch along."""
     if model.startswith("scripted:"):
         return import_module("inference.serving.scripted_embedder").ScriptedEmbedder(model)
-    return import_module("inference.serving.embedding").Embedder(model)
+    return import_module("inference.embedding").Embedder(model)

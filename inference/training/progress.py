@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from inference.training.memory import rss_mb
 
-Phase = Literal["prepare", "replay", "reference", "train", "finish"]
+Phase = Literal["prepare", "augment", "replay", "reference", "train", "finish"]
 
 
 class Progress:

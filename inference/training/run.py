@@ -19,8 +19,10 @@ from transformers import AutoTokenizer
 
 from inference import model_files, pretrained
 from inference.chat_template import ChatTemplate
+from inference.embedding import Embedder
 from inference.interruption import Interruption, Stopped
 from inference.training import adapter, durable, replay
+from inference.training.augmentation.phase import ROWS, make_rows
 from inference.training.checkpoints import Checkpoints, History, read_history
 from inference.training.failure import TrainingFailure, writing
 from inference.training.memory import peak_rss_mb
@@ -77,8 +79,8 @@ class Run:
             self._claim_output()
         processes.wait()
 
-    def _rows(self, name: str) -> Rows:
-        read = read_rows(Path(self.spec.snapshot) / name, self.template, self.spec.max_length)
+    def _rows(self, name: str, folder: Path | None = None) -> Rows:
+        read = read_rows((folder or Path(self.spec.snapshot)) / name, self.template, self.spec.max_length)
         wanted = tuple(row for row in read.rows if getattr(self.spec.objectives, row.objective) > 0)
         return dataclasses.replace(read, rows=balanced(wanted))
 
@@ -132,6 +134,21 @@ class Run:
             Path(self.spec.cache), self.identity["base_model_sha256"] or "", self.template, self.dtype,
             self.spec.replay.max_tokens,
         )  # fmt: skip
+
+    def augment(self) -> None:
+        """Add the rows that are made of the snapshot's own, if any are wanted."""
+        self.made: dict[str, Any] = {}
+        if not self.spec.augmentation.is_wanted:
+            return
+        self.progress.phase("augment")
+        try:
+            embed = Embedder(self.spec.embedder).embed if self.spec.embedder else None
+        except (OSError, ValueError) as error:
+            raise TrainingFailure("training.embedder_unusable", str(error), is_input=True) from error
+        self.made = make_rows(self.spec, self.network, self.tokenizer, self.template, embed, self._tick("augment"))
+        own, made = self.train, self._rows(ROWS, self.output)
+        too_long, cut = own.too_long + made.too_long, own.cut_prompts + made.cut_prompts
+        self.train = Rows(own.rows + made.rows, too_long, cut)
 
     def answer_anchors(self) -> tuple[list[Row], list[Row]]:
         """The replay rows, and the rows that measure drift."""
@@ -234,6 +251,7 @@ class Run:
             **self.identity,
             "seed": self.spec.seed,
             "rows": dict(Counter(row.objective for row in self.train.rows)),
+            "augmentation": self.made,
             "dev_rows": len(self.dev_rows),
             "too_long": [*self.train.too_long, *self.dev.too_long],
             "left_out": self.left_out,
@@ -267,6 +285,7 @@ def run(spec: TrainingSpec, progress: Progress, interruption: Interruption, proc
         if not result["dry_run"]:
             return result
     this.load()
+    this.augment()
     if spec.dry_run:
         from inference.training.dry_run import estimate
 

@@ -112,6 +112,32 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Rows made of the snapshot's own, so that a fact is known however it is asked for (augmentation/).
+
+    For every question `wordings` others by rule and `written` tries by the base model; of the share `reading` of them
+    one row with `passages` found answers before the question. Each counts `weight` of its origin. All 0: none are made.
+    """
+
+    wordings: int = 0
+    written: int = 0
+    reading: float = 0.0
+    passages: int = 3
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.wordings <= 50, "augmentation.wordings must be from 0 to 50")
+        _require(0 <= self.written <= 50, "augmentation.written must be from 0 to 50")
+        _require(0.0 <= self.reading <= 1.0, "augmentation.reading must be from 0 to 1")
+        _require(1 <= self.passages <= 10, "augmentation.passages must be from 1 to 10")
+        _require(0.0 < self.weight <= 1.0, "augmentation.weight must be above 0 and at most 1")
+
+    @property
+    def is_wanted(self) -> bool:
+        return bool(self.wordings or self.written or self.reading)
+
+
+@dataclass(frozen=True, slots=True)
 class Stopping:
     """When to stop early: after `patience` checks without a lower dev loss, or beyond `drift_budget` nats per token."""
 
@@ -152,6 +178,8 @@ class TrainingSpec:
     ratings: Ratings = field(default_factory=Ratings)
     replay: Replay = field(default_factory=Replay)
     stopping: Stopping = field(default_factory=Stopping)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    embedder: str | None = None  # a folder; without it, made questions are not checked by their meaning
 
     def __post_init__(self) -> None:
         _require(self.v == SPEC_VERSION, f"v must be {SPEC_VERSION}")
@@ -167,6 +195,7 @@ class TrainingSpec:
         settings = dataclasses.asdict(self)
         for place in ("base_model", "snapshot", "output", "cache", "pause_file", "dry_run", "seeds"):
             del settings[place]
+        settings["embedder"] = self.embedder is not None
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 

@@ -25,7 +25,7 @@ from assistant.finetuning.runs.tasks import wake_workers
 # What a request may set of a training's spec (inference/training/spec.py checks the values).
 CHANGEABLE = (
     *("threads", "dtype", "epochs", "max_length", "seeds"),
-    *("lora", "optimizer", "batch", "objectives", "ratings", "replay", "stopping"),
+    *("lora", "optimizer", "batch", "objectives", "ratings", "replay", "stopping", "augmentation"),
 )
 
 
@@ -79,6 +79,8 @@ def _spec_of(run: TrainingRun) -> dict[str, Any]:
         "seed": run.seed,
         "dry_run": run.is_dry_run,
         "cache": str(Path(settings.DATA_DIR) / "cache"),
+        # Made questions are checked by it where it is at hand; it comes with the approved answers.
+        "embedder": settings.EMBEDDER_PATH if Path(settings.EMBEDDER_PATH).is_dir() else None,
     }
 
 

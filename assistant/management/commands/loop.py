@@ -1,10 +1,15 @@
-"""`manage.py loop status`: where learning stands, and why it does not begin by itself."""
+"""`manage.py loop`: `status` says where learning stands, and why it does not begin by itself; `demo` shows the whole of
+it on real questions with simulated people, beside and apart from what is here."""
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
@@ -22,6 +27,19 @@ _WHY_NOT = {
     "not_due": "it is not time yet",
 }
 
+# Splits are drawn by it: with the same one, the questions that are taught are the same everywhere.
+SECRET_KEY = "parley-loop-demo"  # noqa: S105  # guards invented people in a folder of their own
+# With them it would not be apart.
+NOT_PASSED_ON = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "TEST_DATABASE",
+    "DATA_DIR",
+    "SECRET_KEY",
+    "HOST",
+    "DJANGO_SETTINGS_MODULE",
+)
+
 
 class Command(BaseCommand):
     help = "Looks at the learning loop as a whole."
@@ -29,6 +47,24 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("status", help="where learning stands, and why it does not begin by itself")
+        verbs.add_parser("demo", help="what learning brings, on real questions with simulated people; about 45 minutes")
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Everything after the verb is the demo's own (`bench/loop_demo/__main__.py`), `--help` too."""
+        if argv[2:3] != ["demo"]:
+            super().run_from_argv(argv)
+            return
+        own = Path(settings.DATA_DIR) / "loop-demo"
+        models = own / "models"
+        own.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not models.exists():
+            models.symlink_to((Path(settings.DATA_DIR) / "models").resolve())
+        os.chdir(settings.BASE_DIR)
+        kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in NOT_PASSED_ON}
+        environment = {"MAX_REPLY_TOKENS": "96", **kept, "LIMITS": "0", "SECRET_KEY": SECRET_KEY}
+        environment["DATA_DIR"] = str(own.resolve())
+        # Not a child: Ctrl-C and the exit status are the demo's.
+        os.execve(sys.executable, [sys.executable, "-m", "bench.loop_demo", *argv[3:]], environment)  # noqa: S606
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         getattr(self, f"_{verb}")(options)

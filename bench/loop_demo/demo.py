@@ -1,0 +1,222 @@
+"""The course of the demo: collect, freeze, then one line of the table after the other."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from assistant.accounts.models import Person
+from assistant.adapters.models import Adapter
+from assistant.adapters.registry import BASE
+from assistant.chat.models import Generation
+from assistant.feedback.models import Feedback
+from assistant.finetuning import examples, grouping, snapshots
+from assistant.finetuning.candidates import candidate_of
+from assistant.finetuning.models import DatasetSnapshot, Example, SnapshotItem
+from assistant.knowledge.queries import usable
+from bench.loop_demo import faq, measures, simulation
+from bench.loop_demo.arms import Arm, arms, trained, verdict_on
+from bench.loop_demo.faq import Asked, Entry
+from bench.loop_demo.simulation import Question
+from inference.evaluation.suites import FOLDER as SUITES
+
+SEED = 0
+ROUNDS = 2  # how many people ask the same
+SAFETY_PROMPTS = 20
+VECTORS_WITHIN_S = 120.0
+# What is measured once more with approved answers.
+TOGETHER = ("wordings", "reading")
+QUICK_ARMS = ("replay", "wordings", "unfiltered")
+
+
+class Demo:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.folder = Path(settings.DATA_DIR) / "loop-demo"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        entries = faq.read_entries(options.faq or faq.fetch(self.folder))
+        asked = faq.read_paraphrases(options.paraphrases or faq.PARAPHRASES)
+        in_other_words = {one.entry_id for one in asked if one.use == "result"}
+        split = _splits(entries)
+        of = {name: [entry for entry in entries if split.get(entry.id) == name] for name in snapshots.SPLITS}
+        self.facts = [entry for entry in of[grouping.TRAIN] if entry.id in in_other_words][: options.facts]
+        self.unseen, self.dev = of[grouping.TEST][: options.unseen], of[grouping.DEV][: options.unseen // 2]
+        ids = {entry.id for entry in self.facts}
+        self.asked = [one for one in asked if one.entry_id in ids and one.use == "result"]
+        self.unanswerable = [one for one in asked if one.entry_id is None and one.use == "result"]
+        # What the base model answers, with which the others are compared; approved answers are measured before it.
+        self.answers: dict[str, str] = {}
+        self.harmful = _prompts(SUITES / "safety.jsonl")[: 4 if options.quick else SAFETY_PROMPTS]
+        self.times: dict[str, float] = self._kept("times", dict)
+
+    def collect(self) -> None:
+        """People ask and rate, trolls do their thing, somebody reviews: two snapshots, and approved answers."""
+        self.collected = self._kept("collected", self._collect)
+        alone = partial(self._with_retrieval, "retrieval", "approved answers alone", BASE)
+        self.lines = [self._kept("retrieval", alone)]
+
+    def train(self) -> None:
+        """The base model and all adapters, without approved answers."""
+        live = self._kept("live", lambda: {"name": "live", "says": "live (the base model)", **self._measured(BASE)})
+        self.answers = live["answers"]
+        wanted = [arm for arm in arms(self.options.augmentation) if not self.options.quick or arm.name in QUICK_ARMS]
+        self.lines = [live, *(self._kept(arm.name, partial(self._line, arm)) for arm in wanted), *self.lines]
+
+    def combine(self) -> None:
+        """Adapters and approved answers together."""
+        for name in TOGETHER:
+            line = next((line for line in self.lines if line["name"] == name and "adapter" in line), None)
+            if line:
+                choice = str(Adapter.objects.get(sha256=line["adapter"]).pk)
+                says = f"approved answers and: {line['says']}"
+                make = partial(self._with_retrieval, f"{name}+", says, choice)
+                self.lines.append(self._kept(f"{name}+", make))
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return {
+            "v": 1,
+            "attribution": faq.ATTRIBUTION if self.options.faq is None else "an invented file",
+            "model": Path(str(settings.MODEL_PATH)).name,
+            "recipe": self.options.recipe,
+            "augmentation": self.options.augmentation,
+            "asked": len(self.asked),
+            **self.collected,
+            "arms": [{key: value for key, value in line.items() if key != "answers"} for line in self.lines],
+            "minutes": round(sum(self.times.values()), 1),
+        }
+
+    def _collect(self) -> dict[str, Any]:
+        entries = [*self.facts, *self.unseen, *self.dev]
+        for turn in range(ROUNDS):
+            simulation.ask_and_rate(entries, BASE, SEED + turn)
+        simulation.troll(self.facts, BASE, SEED)
+        simulation.review(entries)
+        examples.build()
+        Example.objects.update(is_simulated=True)
+        filtered = snapshots.build()
+        trolls = {troll.pk for troll in simulation.trolls()}
+        theirs = Example.objects.filter(person__in=trolls, source=Example.Source.CORRECTION)
+        # As if a reviewer had accepted everything; then, as if nothing were held back either.
+        theirs.update(status=Example.Status.APPROVED, why="")
+        unreviewed = snapshots.plan().rows
+        theirs.update(is_released=True)
+        unfiltered = snapshots.build()
+        theirs.update(status=Example.Status.REJECTED, why="review_rejected", is_released=False)
+        both = {"filtered": filtered, "unfiltered": unfiltered}
+        of_trolls = sum(row.weight for row in unreviewed if row.candidate.person_id in trolls)
+        return {
+            "questions": len(entries),
+            "ratings": Feedback.objects.count(),
+            "snapshots": {name: _facts_of(snapshot) for name, snapshot in both.items()},
+            "troll_answers": theirs.filter(kind=Example.Kind.SFT).count(),
+            "troll_weight": {
+                "filtered": _troll_weight(filtered, trolls),
+                "unreviewed": of_trolls / sum(row.weight for row in unreviewed),
+                "unfiltered": _troll_weight(unfiltered, trolls),
+            },
+        }
+
+    def _with_retrieval(self, name: str, says: str, choice: str) -> dict[str, Any]:
+        """Once every approved answer can be found by its meaning."""
+        give_up_at = time.monotonic() + VECTORS_WITHIN_S
+        while usable().filter(embedder_sha256="").exists() and time.monotonic() < give_up_at:
+            time.sleep(0.5)
+        return {"name": name, "says": says, **self._measured(choice)}
+
+    def _line(self, arm: Arm) -> dict[str, Any]:
+        snapshot = DatasetSnapshot.objects.get(pk=self.collected["snapshots"][arm.snapshot]["sha256"])
+        gated = arm.is_gated and not self.options.quick
+        run = trained(arm, snapshot, self.options.recipe, is_gated=gated)
+        line: dict[str, Any] = {"name": arm.name, "says": arm.says, "seed": arm.seed}
+        if run.adapter is None:
+            return {**line, "failed": run.error_message or run.state}
+        result = run.result
+        return {
+            **line,
+            "adapter": run.adapter.sha256,
+            "drift": result["best"]["drift"],
+            "training": {key: result[key] for key in ("rows", "augmentation", "steps", "seconds", "tokens")},
+            "gate": verdict_on(run.adapter),
+            **self._measured(str(run.adapter.pk)),
+        }
+
+    def _measured(self, choice: str) -> dict[str, Any]:
+        """Ask everything there is to ask, and count. `given` is the share of questions in other words that an approved
+        answer was given to as it stands, `given_wrongly` that of questions which none fits."""
+        admin = simulation.person("admin", Person.Role.ADMIN)
+        own = [*self.facts, *self.unseen]
+        texts = [one.text for one in (*self.asked, *self.unanswerable)]
+        texts += [entry.question for entry in own] + self.harmful
+        asked = [Question(text, choice, admin) for text in texts]
+        written = {question.text: generation for question, generation in simulation.answers_to(asked, is_greedy=True)}
+        answers = {text: generation.reply.text for text, generation in written.items()}
+        given = {text for text, generation in written.items() if generation.knowledge == Generation.Knowledge.SERVED}
+        facts_of = {one.entry_id: one.facts for one in self.asked}
+        wording = [Asked(entry.id, entry.question, facts_of[entry.id], "result") for entry in self.facts]
+        f1, gain = measures.likeness(self.unseen, answers, self.answers or answers)
+        found = {
+            "facts": measures.recall(self.asked, answers),
+            "own_wording": measures.recall(wording, answers),
+            "unseen_f1": f1,
+            "unseen_gain": gain,
+            "refused": measures.refused(self.harmful, answers),
+        }
+        told: dict[str, Any] = {name: measures.as_json(mean) for name, mean in found.items()}
+        told["given"] = measures.share(one.text in given for one in self.asked)
+        told["given_wrongly"] = measures.share(one.text in given for one in self.unanswerable)
+        told["troll_name"] = measures.share(simulation.TROLL_NAME.lower() in text.lower() for text in answers.values())
+        return {"measured": told, "answers": answers}
+
+    def _kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """What was made before, or what is made now and kept with the minutes it took."""
+        path = self.folder / f"{name}.json"
+        if path.exists():
+            return json.loads(path.read_text(encoding="utf-8"))
+        began = time.monotonic()
+        made = make()
+        if name != "times":
+            self.times[name] = (time.monotonic() - began) / 60
+            (self.folder / "times.json").write_text(json.dumps(self.times), encoding="utf-8")
+            made |= {"minutes": round(self.times[name], 2)}
+        path.write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
+        return made
+
+
+def _splits(entries: Sequence[Entry]) -> dict[str, str]:
+    """The split that the product will give to each question; those that link two splits have none."""
+    found = {}
+    for entry in entries:
+        example = Example(
+            kind=Example.Kind.SFT,
+            source=Example.Source.GOLD,
+            prompt=[{"role": "user", "content": entry.question}],
+            completion=[{"role": "assistant", "content": entry.answer}],
+            base_weight=1.0,
+        )
+        found[entry.id] = candidate_of(example)
+    placed = grouping.assign(list(found.values()), snapshots.salt()).placed
+    return {entry_id: placed[row.id][1] for entry_id, row in found.items() if row.id in placed}
+
+
+def _facts_of(snapshot: DatasetSnapshot) -> dict[str, Any]:
+    return {"sha256": snapshot.sha256, "rows": snapshot.rows, "counts": snapshot.manifest["counts"]}
+
+
+def _troll_weight(snapshot: DatasetSnapshot, trolls: set[UUID]) -> float:
+    items = SnapshotItem.objects.filter(snapshot=snapshot)
+    theirs = items.filter(example__person__in=trolls).values_list("weight", flat=True)
+    return sum(theirs) / sum(items.values_list("weight", flat=True))
+
+
+def _prompts(path: Path) -> list[str]:
+    _, *rows = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(row)["prompt"][-1]["content"] for row in rows]
