@@ -7,6 +7,8 @@ class AssistantConfig(AppConfig):
 
     def ready(self) -> None:
         from assistant import celery, checks  # noqa: F401 - the app tasks are sent by, and the system checks
-        from assistant.finetuning import approved_answers  # noqa: F401 - hears when a review is decided
-        from assistant.finetuning import regression  # noqa: F401 - hears when somebody is erased
+        from assistant.finetuning import (
+            approved_answers,  # noqa: F401 - hears when a review is decided
+            regression,  # noqa: F401 - hears when somebody is erased
+        )
         from assistant.finetuning.runs import erasure  # noqa: F401 - so does this, and what it imports

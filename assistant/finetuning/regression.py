@@ -26,7 +26,6 @@ from assistant.chat.context import prompt_of
 from assistant.chat.models import Message
 from assistant.chat.queries import Page
 from assistant.chat.signals import erasing
-from assistant.chat.words import normalised
 from assistant.errors import AssistantError
 from assistant.feedback import reviews
 from assistant.feedback.models import Review
@@ -34,6 +33,7 @@ from assistant.finetuning.candidates import question_of
 from assistant.finetuning.contents import canonical, has_template_token
 from assistant.finetuning.models import RegressionCase
 from assistant.finetuning.redaction import redacted
+from assistant.words import normalised
 
 MAX_PHRASES = 10
 MAX_PHRASE_CHARS = 200

@@ -10,6 +10,7 @@ from assistant.feedback.models import Review
 CAUSES: dict[str, str | Promise] = {
     Review.Cause.UNSAFE: _("Called unsafe"),
     Review.Cause.CORRECTION: _("Corrected"),
+    Review.Cause.APPROVED_ANSWER: _("Approved answer called bad"),
     Review.Cause.INCORRECT: _("Called wrong"),
     Review.Cause.DISAGREEMENT: _("Contradicts their vote"),
 }
