@@ -48,6 +48,8 @@ class Command(BaseCommand):
     def _show(self, options: dict[str, Any]) -> None:
         adapter = adapter_named(options["sha256"])
         self.stdout.write(f"{adapter.name} ({adapter.state})\n{adapter.sha256}\nbase model {adapter.base_model_sha256}")
+        for name, sha256 in sorted(adapter.files.items()):
+            self.stdout.write(f"  {name} {sha256}")
         if adapter.erased_share:
             self.stdout.write(f"tainted: {adapter.erased_share:.1%} of what it learned from was erased since")
         for run in adapter.training_runs.order_by("created_at"):
