@@ -30,6 +30,8 @@ from inference.contract import EngineFailure, EngineInfo, GenerationRequest, Str
 log = logging.getLogger(__name__)
 
 DEAD_AFTER_S = 4.0
+# The engine's word for an adapter that it cannot write with.
+UNUSABLE = "adapter.unusable"
 MAX_ATTEMPTS = 3
 # Further than a log can be ahead of its checkpoint, so that a snapshot written after Redis lost the log
 # comes after everything a browser may have seen.
@@ -80,7 +82,7 @@ def claim(
         if generation.fence:
             raise
         logged = LogState(0, "", ())
-    begun = bool(logged.seq or generation.checkpoint_seq)
+    begun = bool(logged.token_ids or bytes(generation.checkpoint_token_ids))
     if generation.adapter and generation.adapter_id in unusable and not begun:
         generation.adapter = instead_of(generation.adapter, unusable, engine.base_model_sha256)
     # An own claim of which this worker was never told was no attempt.
@@ -137,7 +139,9 @@ def end(reply: LiveReply, ending: StreamEvent, engine: EngineInfo | None) -> Out
     if ending.failure is None:
         state = Generation.State.CANCELLED if ending.finish_reason == "cancelled" else Generation.State.COMPLETED
         return _commit(reply, state, ending.finish_reason or "", engine=engine)
-    if ending.failure.retryable and _own(reply).filter(attempts__lt=MAX_ATTEMPTS).update(
+    # Of a reply without a word, `claim` takes another adapter at the next attempt.
+    may_change = ending.failure.code == UNUSABLE and not reply.token_ids
+    if (ending.failure.retryable or may_change) and _own(reply).filter(attempts__lt=MAX_ATTEMPTS).update(
         state=Generation.State.QUEUED, worker=None
     ):
         log.warning("generation %s failed and is tried again: %s", reply.generation_id, ending.failure.message)

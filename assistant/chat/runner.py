@@ -26,12 +26,11 @@ from django.utils.module_loading import import_string
 from uuid_utils.compat import uuid7
 
 from assistant.chat import leases, organizing, sources
-from assistant.chat.asides import Asides, Source
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Worker
 from assistant.chat.writer import LogWriter
 from assistant.knowledge.library import Library
-from inference.contract import Engine, EngineConfig, EngineInfo, Retriever, StreamEvent
+from inference.contract import Emit, Engine, EngineConfig, EngineInfo, GenerationRequest, Retriever, StreamEvent
 
 log = logging.getLogger(__name__)
 
@@ -49,21 +48,15 @@ class ReplyRunner:
     """One per worker process. `start` returns at once; the model is loaded while the worker already beats.
 
     `duties` are what layers above have a worker do besides: called after each round once the model is loaded, in the
-    same thread, with this runner; one that fails holds up no reply. `source` has what it asks when it is idle.
+    same thread, with this runner; one that fails holds up no reply.
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        max_running: int,
-        library: Library | None = None,
-        duties: Sequence[Duty] = (),
-        source: Source | None = None,
+        self, engine: Engine, max_running: int, duties: Sequence[Duty] = (), library: Library | None = None
     ) -> None:
         self._engine = engine
-        self._library = library
         self._duties = duties
-        self._asides = Asides(source, engine) if source else None
+        self._library = library
         self.unusable_adapters: set[UUID] = set()  # which a duty has found that this engine cannot use
         self._max_running = max_running
         self._info: EngineInfo | None = None
@@ -72,6 +65,7 @@ class ReplyRunner:
         self._work = threading.Event()
         self._draining = threading.Event()
         self._writer = LogWriter(on_change=self.wake)
+        self._aside: dict[str, Emit] = {}
         self._thread = threading.Thread(target=self._run, name="reply-runner")
         self._beating_since: float | None = None
         self._is_beat_due = True
@@ -93,6 +87,11 @@ class ReplyRunner:
     @property
     def is_writing(self) -> bool:
         return bool(self._replies)
+
+    def ask_aside(self, request: GenerationRequest, listen: Emit) -> None:
+        """Have the engine answer what is nobody's reply; `listen` gets the events, in the engine's thread."""
+        self._aside[request.generation_id] = listen
+        self._engine.submit(request)
 
     def start(self) -> None:
         self._writer.start()
@@ -127,8 +126,9 @@ class ReplyRunner:
         self.wake()
 
     def _emit(self, event: StreamEvent) -> None:
-        if not (self._asides and self._asides.take(event)):
-            self._writer.emit(event)
+        (self._aside.get(event.generation_id) or self._writer.emit)(event)
+        if event.kind in ("finished", "failed"):
+            self._aside.pop(event.generation_id, None)
 
     def _run(self) -> None:
         while not self._draining.is_set():
@@ -179,8 +179,6 @@ class ReplyRunner:
             if self._library:
                 self._library.refresh()
             self._claim()
-            if self._asides:
-                self._asides.round(self._worker_id, self._info, are_people_here=bool(self._replies))
 
     def _beat(self) -> None:
         self._is_beat_due = False
@@ -259,8 +257,6 @@ class ReplyRunner:
     def _hand_back(self) -> None:
         self._checkpoint()
         leases.release([reply for reply in self._replies.values() if not reply.is_fenced_out])
-        if self._asides:
-            self._asides.hand_back()
         Worker.objects.filter(pk=self._worker_id).delete()
 
 
@@ -268,12 +264,12 @@ Duty = Callable[[ReplyRunner], None]
 _runner: ReplyRunner | None = None
 
 
-def start(duties: Sequence[Duty] = (), source: Source | None = None) -> ReplyRunner:
+def start(duties: Sequence[Duty] = ()) -> ReplyRunner:
     """Start this process's runner with the engine that the settings name."""
     global _runner
     engine_class: type[Engine] = import_string(settings.INFERENCE_ENGINE)
     engine = engine_class(_engine_config())  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
-    _runner = ReplyRunner(engine, settings.ENGINE_MAX_RUNNING, _library(), duties, source)
+    _runner = ReplyRunner(engine, settings.ENGINE_MAX_RUNNING, duties, _library())
     _runner.start()
     return _runner
 

@@ -32,6 +32,7 @@ class Loaded:
     """How an adapter stands with this worker's engine: `is_ready` None while it is being loaded."""
 
     is_ready: bool | None = None
+    is_retry: bool = False
     reason: str = ""
     ended_at: float = 0.0
     told: tuple[bool, str, int] | None = None  # what was last written of it
@@ -56,9 +57,15 @@ class AdapterKeeper:
             state = self._kept.get(adapter.pk)
             if state is None or (state.is_ready is False and now - state.ended_at > RETRY_S):
                 self._load(runner.engine, adapter)
-        runner.unusable_adapters = {pk for pk, state in self._kept.items() if state.is_ready is False}
+        unusable = set()
         for adapter_id, state in self._kept.items():
-            self._tell(runner.worker_id, adapter_id, state, number)
+            # Read once: the thread that loads may end at any moment, and what is told must be what is done.
+            is_ready = state.is_ready
+            if is_ready is False or (is_ready is None and state.is_retry):
+                unusable.add(adapter_id)
+            if is_ready is not None:
+                self._tell(runner.worker_id, adapter_id, state, number)
+        runner.unusable_adapters = unusable
 
     def _let_go(self, runner: ReplyRunner, wanted: dict[UUID, Adapter]) -> None:
         gone = self._kept.keys() - wanted.keys()
@@ -71,14 +78,13 @@ class AdapterKeeper:
             runner.engine.keep_adapters([adapter.sha256 for adapter in wanted.values()])
 
     def _load(self, engine: Engine, adapter: Adapter) -> None:
-        state = self._kept[adapter.pk] = Loaded(told=self._kept[adapter.pk].told if adapter.pk in self._kept else None)
+        before = self._kept.get(adapter.pk)
+        state = self._kept[adapter.pk] = Loaded(is_retry=before is not None, told=before.told if before else None)
         reference = reference_to(adapter)
         assert reference is not None
         threading.Thread(target=_load, args=(engine, reference, state), name="adapter-load", daemon=True).start()
 
     def _tell(self, worker_id: UUID, adapter_id: UUID, state: Loaded, number: int) -> None:
-        if state.is_ready is None:
-            return
         news = (state.is_ready, state.reason, number)
         if news != state.told:
             said = {"ok": state.is_ready, "reason": state.reason[:500], "number": number}

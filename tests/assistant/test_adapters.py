@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from io import StringIO
 from pathlib import Path
@@ -37,6 +38,28 @@ def test_the_same_weights_are_one_adapter(db: None, folder: Path) -> None:
         "adapter_config.json",
         "adapter_model.safetensors",
     ]
+
+
+def test_each_file_is_kept_with_its_hash_and_the_engine_is_told_of_the_config(db: None, folder: Path) -> None:
+    (folder / "self_check.json").write_text("{}")
+    (folder / "README.md").write_text("Not for the store")
+    adapter = actions.import_adapter(folder, name="one", base_model_sha256=BASE)
+
+    stored = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder_of(adapter).iterdir()}
+    assert set(stored) == {"adapter_model.safetensors", "adapter_config.json", "self_check.json"}
+    assert Adapter.objects.get().files == stored
+    reference = reference_to(Adapter.objects.get())
+    assert reference is not None
+    assert reference.config_sha256 == stored["adapter_config.json"]
+
+
+def test_a_self_check_made_here_goes_before_one_that_came_along(db: None, folder: Path) -> None:
+    (folder / "self_check.json").write_text("{}")
+    adapter = actions.import_adapter(folder, name="one", base_model_sha256=BASE, self_check=b'{"v": 1}')
+
+    assert (folder_of(adapter) / "self_check.json").read_bytes() == b'{"v": 1}'
+    assert adapter.files["self_check.json"] == hashlib.sha256(b'{"v": 1}').hexdigest()
+    assert Adapter.objects.get().files == adapter.files
 
 
 @pytest.mark.parametrize(

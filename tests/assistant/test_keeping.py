@@ -51,7 +51,7 @@ def start_worker() -> Iterator[Start]:
 
     def start(script: str = "tokens_per_second=0&tokens=20") -> Engine:
         engine = Engine(script)
-        runners.append(ReplyRunner(engine, 4, duties=duties()))
+        runners.append(ReplyRunner(engine, 4, duties()))
         runners[-1].start()
         before = len(runners)
         until(lambda: Worker.objects.filter(state="ready").count() >= before)
@@ -130,6 +130,19 @@ def test_a_worker_that_cannot_load_it_says_why_and_answers_with_what_is_live(
         Generation.objects.filter(pk=again.generation_id).update(adapter=candidate)
     until(lambda: ended(again))
     assert adapter_of(again) == live
+
+
+def test_a_reply_that_is_the_first_to_find_an_adapter_unusable_is_written_all_the_same(
+    alice: Person, start_worker: Start
+) -> None:
+    start_worker("tokens_per_second=0&tokens=20&refuse=cccc")
+    with transaction.atomic():
+        asked = ask(alice)
+        Generation.objects.filter(pk=asked.generation_id).update(adapter=trained("c"))
+    until(lambda: ended(asked))
+
+    generation = Generation.objects.get()
+    assert (generation.state, generation.adapter, generation.attempts) == ("completed", None, 2)
 
 
 def test_one_that_has_it_answers_beside_one_that_has_not(alice: Person, start_worker: Start) -> None:
