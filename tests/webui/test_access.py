@@ -39,6 +39,7 @@ class Own:
 
     person: int = 200  # how anybody with a session is answered
     guest: int | None = None  # where that differs
+    reviewer: int | None = None  # likewise
     nobody: int = 200
 
 
@@ -169,6 +170,28 @@ ADDRESSES: dict[str, Foreign | Own] = {
     "GET /settings/security/": Own(guest=302, nobody=302),
     # Names a device in its form: test_charlie_signs_no_device_of_alice_out.
     "POST /settings/security/devices/": Own(),
+    # Of the learning loop: reviewers may look, and only administrators act (tests/webui/test_learning_access.py).
+    **{
+        f"GET /learning/{page}": Own(person=403, reviewer=200, nobody=401)
+        for page in (
+            *("runs/", "runs/start/", "adapters/", "data/", "data/examples/", "data/preview/"),
+            *("data/preview/{why}/", "data/receipts/"),
+        )
+    },
+    **{
+        f"GET /learning/{page}": Own(person=403, reviewer=404, nobody=401)
+        for page in (
+            *("runs/{run_id}/", "adapters/{sha256}/", "adapters/{sha256}/cases/", "adapters/{sha256}/card/"),
+            *("adapters/{sha256}/card.md", "data/snapshots/{sha256}/"),
+        )
+    },
+    **{
+        f"POST /learning/{page}": Own()
+        for page in (
+            *("runs/start/", "runs/{run_id}/cancel/", "runs/{run_id}/train/", "data/release/", "data/build/"),
+            *(f"adapters/{{sha256}}/{verb}/" for verb in ("try", "advance", "promote", "back", "evaluate", "retrain")),
+        )
+    },
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
 }
@@ -232,7 +255,9 @@ FOREIGN = [
 ]
 OWN = [
     pytest.param(
-        address.removeprefix("GET ").replace("{key}", "made-up").replace("{token}", "made-up"), line, id=address
+        re.sub(r"{\w+_id}", str(uuid4()), re.sub(r"{(key|token|sha256|why)}", "made-up", address.removeprefix("GET "))),
+        line,
+        id=address,
     )
     for address, line in ADDRESSES.items()
     if isinstance(line, Own) and address.startswith("GET ")
@@ -303,7 +328,8 @@ def test_a_page_elsewhere_sends_no_form_and_sets_nothing(enter: Callable[..., Cl
 @pytest.mark.parametrize("visitor", ["alice", *VISITORS])
 @pytest.mark.parametrize(("path", "line"), OWN)
 def test_what_names_nobody_is_answered_alike(path: str, line: Own, visitor: str, enter: Callable[..., Client]) -> None:
-    expected = {"nobody": line.nobody, "guest": line.guest or line.person}.get(visitor, line.person)
+    differing = {"nobody": line.nobody, "guest": line.guest or line.person, "bob": line.reviewer or line.person}
+    expected = differing.get(visitor, line.person)
 
     assert enter(visitor).get(path).status_code == expected
 
