@@ -192,6 +192,10 @@ ADDRESSES: dict[str, Foreign | Own] = {
             *(f"adapters/{{sha256}}/{verb}/" for verb in ("try", "advance", "promote", "back", "evaluate", "retrain")),
         )
     },
+    "POST /api/learning/runs": Own(),
+    "GET /api/learning/runs/{run_id}": Own(person=403, reviewer=404, nobody=401),
+    "DELETE /api/learning/runs/{run_id}": Own(),
+    "GET /api/learning/adapters/{sha256}/evidence": Own(person=403, reviewer=404, nobody=401),
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
 }

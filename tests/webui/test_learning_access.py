@@ -81,3 +81,15 @@ def test_a_run_that_is_not_there_is_not_found(path: str, enter: Callable[..., Cl
     answer = client.get(address) if path == "runs/{}/" else client.post(address, follow=True)
 
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("visitor", ["alice", *VISITORS])
+def test_over_json_it_is_the_same(visitor: str, enter: Callable[..., Client], of_the_loop: dict[str, object]) -> None:
+    client, before = enter(visitor), everything()
+    expected = 401 if visitor == "nobody" else 403
+
+    begun = client.post("/api/learning/runs", {"snapshot": "a" * 12}, "application/json")
+    ended = client.delete(f"/api/learning/runs/{of_the_loop['run']}")
+
+    assert (begun.status_code, ended.status_code) == (expected, expected)
+    assert everything() == before

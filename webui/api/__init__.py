@@ -6,6 +6,7 @@ from webui.api import (
     feedback,
     folders,
     imports,
+    learning,
     me,
     messages,
     search,
@@ -14,7 +15,7 @@ from webui.api import (
 from webui.api.core import api
 
 for subject in (
-    *(conversations, conversation_settings, feedback, folders, imports),
+    *(conversations, conversation_settings, feedback, folders, imports, learning),
     *(me, messages, search, sharing),
 ):
     api.add_router("", subject.router)
