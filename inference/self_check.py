@@ -24,7 +24,7 @@ TOP = 64
 MAX_PROMPT_TOKENS = 256
 MAX_BYTES = 1 << 16
 # In nats, root mean square over the TOP most likely tokens. docs/decisions/0012-rollout.md has what was measured.
-ALWAYS_ALLOWED = 0.05
+ALWAYS_ALLOWED = 0.1
 TIMES_THE_BASE = 2.0
 BASE_ALLOWED = 1.0
 

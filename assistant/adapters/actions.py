@@ -20,11 +20,12 @@ SELF_CHECK = "self_check.json"
 MAX_BYTES = 4 * 1024**3
 
 
-def import_adapter(source: Path, *, name: str, base_model_sha256: str) -> Adapter:
-    """Copy a PEFT adapter's two files, and its self-check where there is one, into the store and register it as a
-    candidate; the same weights twice are one adapter. Only safetensors are taken. Raises adapter.invalid."""
-    weights, config, self_check = source / WEIGHTS, source / CONFIG, source / SELF_CHECK
-    files = [weights, config, *([self_check] if self_check.exists() else [])]
+def import_adapter(source: Path, *, name: str, base_model_sha256: str, self_check: bytes = b"") -> Adapter:
+    """Copy a PEFT adapter's two files into the store and register it as a candidate; the same weights twice are one
+    adapter. What workers compare with (inference/self_check.py) is `self_check`, else the file beside the others, if
+    there is one. Only safetensors are taken. Raises adapter.invalid."""
+    weights, config, stored_check = source / WEIGHTS, source / CONFIG, source / SELF_CHECK
+    files = [weights, config, *([stored_check] if stored_check.exists() and not self_check else [])]
     for file in files:
         if file.is_symlink() or not file.is_file():
             raise AssistantError("adapter.invalid", reason=f"{file.name} is missing from {source}")
@@ -46,6 +47,9 @@ def import_adapter(source: Path, *, name: str, base_model_sha256: str) -> Adapte
     folder.mkdir(parents=True, mode=0o700)
     for file in files:
         shutil.copyfile(file, folder / file.name)
+    if self_check:
+        (folder / SELF_CHECK).write_bytes(self_check)
+        adapter.files[SELF_CHECK] = _sha256_of(folder / SELF_CHECK)
     adapter.save(force_insert=True)
     return adapter
 

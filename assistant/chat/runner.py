@@ -29,7 +29,7 @@ from assistant.chat import leases, organizing
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Worker
 from assistant.chat.writer import LogWriter
-from inference.contract import Engine, EngineConfig, EngineInfo
+from inference.contract import Emit, Engine, EngineConfig, EngineInfo, GenerationRequest, StreamEvent
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ class ReplyRunner:
         self._work = threading.Event()
         self._draining = threading.Event()
         self._writer = LogWriter(on_change=self.wake)
+        self._aside: dict[str, Emit] = {}
         self._thread = threading.Thread(target=self._run, name="reply-runner")
         self._beating_since: float | None = None
         self._is_beat_due = True
@@ -83,6 +84,11 @@ class ReplyRunner:
     def is_writing(self) -> bool:
         return bool(self._replies)
 
+    def ask_aside(self, request: GenerationRequest, listen: Emit) -> None:
+        """Have the engine answer what is nobody's reply; `listen` gets the events, in the engine's thread."""
+        self._aside[request.generation_id] = listen
+        self._engine.submit(request)
+
     def start(self) -> None:
         self._writer.start()
         self._thread.start()
@@ -102,7 +108,7 @@ class ReplyRunner:
     def _load(self) -> None:
         began = time.monotonic()
         try:
-            self._info = self._engine.start(self._writer.emit)
+            self._info = self._engine.start(self._emit)
         except Exception as error:
             log.critical("the model cannot be used: %s", error, exc_info=not isinstance(error, OSError | ValueError))
             logging.shutdown()
@@ -111,6 +117,11 @@ class ReplyRunner:
         log.warning("%s is ready after %.1f s", self._info.base_model, time.monotonic() - began)
         self._is_beat_due = True
         self.wake()
+
+    def _emit(self, event: StreamEvent) -> None:
+        (self._aside.get(event.generation_id) or self._writer.emit)(event)
+        if event.kind in ("finished", "failed"):
+            self._aside.pop(event.generation_id, None)
 
     def _run(self) -> None:
         while not self._draining.is_set():

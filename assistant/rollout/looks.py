@@ -99,10 +99,7 @@ def look(rollout: Rollout) -> RolloutLook:
     if found.decision == Decision.HARM:
         actions.roll_back_by_itself(rollout, Rollout.Cause.HARM, f"harm: e-value {found.e_value:.1f}")
     elif found.decision == Decision.SAMPLE_RATIO:
-        counts = f"{found.candidate_people} of {found.candidate_people + found.live_people} people at {found.percent} %"
-        actions.roll_back_by_itself(
-            rollout, Rollout.Cause.SAMPLE_RATIO, f"people are not shared out as planned: {counts}"
-        )
+        actions.roll_back_by_itself(rollout, Rollout.Cause.SAMPLE_RATIO, "people are not shared out as planned")
     return found
 
 
@@ -145,9 +142,9 @@ def _pairs(raters: list[Rater], before: datetime) -> list[tuple[Rater, Rater]]:
     return pairs
 
 
-def _people(rollout: Rollout) -> dict[Arm, int]:
-    """Who began a conversation since the share was last changed, by arm."""
-    begun = Conversation.objects.filter(rollout=rollout, created_at__gte=F("rollout__stage_at"))
+def _people(rollout: Rollout, **since: object) -> dict[Arm, int]:
+    """How many there are in each arm."""
+    begun = Conversation.objects.filter(rollout=rollout, **since)
     return {arm: begun.filter(arm=arm).values("owner").distinct().count() for arm in Arm}
 
 
@@ -163,15 +160,18 @@ def _planned_look(rollout: Rollout, pairs: int) -> int | None:
 def _decision(rollout: Rollout, found: RolloutLook) -> RolloutLook.Decision:
     if found.e_value >= sequential.HARM_THRESHOLD:
         return Decision.HARM
-    if _ratio_e_value(rollout, found) >= RATIO_THRESHOLD:
+    if _is_split_broken(rollout):
         return Decision.SAMPLE_RATIO
     if found.z is not None and found.boundary is not None and found.z >= found.boundary:
         return Decision.BENEFIT
     return Decision.GO_ON
 
 
-def _ratio_e_value(rollout: Rollout, found: RolloutLook) -> float:
-    return sequential.ratio_e_value(found.candidate_people, found.live_people, rollout.percent / 100)
+def _is_split_broken(rollout: Rollout) -> bool:
+    """Whether those who came since the share was last changed are not shared out by it."""
+    came = _people(rollout, created_at__gte=F("rollout__stage_at"))
+    share = rollout.percent / 100
+    return sequential.ratio_e_value(came[Arm.CANDIDATE], came[Arm.LIVE], share) >= RATIO_THRESHOLD
 
 
 def _is_known(found: RolloutLook) -> bool:
