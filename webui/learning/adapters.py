@@ -51,6 +51,7 @@ def evidence(request: HttpRequest, sha256: str) -> HttpResponse:
     adapter = adapter_named(sha256)
     training, evaluation = queries.training_of(adapter), queries.evaluation_of(adapter)
     on_its_way = rollout_queries.candidate()
+    siblings = queries.adapters_from(training.snapshot) if training else []
     context: dict[str, Any] = {
         "adapter": adapter,
         "short": adapter.sha256[:12],
@@ -59,9 +60,7 @@ def evidence(request: HttpRequest, sha256: str) -> HttpResponse:
         "evaluating": queries.active_evaluation_of(adapter),
         "curves": curves_of(training) if training else [],
         "ingredients": ingredients_of(training) if training else None,
-        "siblings": [other for other in queries.adapters_from(training.snapshot) if other != adapter]
-        if training
-        else [],
+        "siblings": [other for other in siblings if other != adapter],
         "rollouts": rollouts_of(adapter),
         "is_on_its_way": on_its_way is not None and on_its_way.adapter == adapter,
         "workers": rollout_queries.workers_with(adapter),

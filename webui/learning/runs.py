@@ -103,6 +103,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     this = queries.run_of(run_id)
     context: dict[str, Any] = {
         "run": this,
+        "page_state": {},
         "is_training": isinstance(this, TrainingRun),
         "phases": phases_of(this),
         "ahead": queries.ahead_of(this) if this.state == this.State.QUEUED else 0,
