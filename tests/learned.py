@@ -57,7 +57,12 @@ def examples(of: Person | None = None) -> list[Example]:
             for frame in FRAMES:
                 own = of if split == "train" and len(rows) < 5 else None
                 source = Example.Source.CORRECTION if own else Example.Source.IMPORT
-                more: dict[str, Any] = {"person": own, "source": source, "split": split, "licence": "CC0-1.0"}
+                more: dict[str, Any] = {
+                    "person": own,
+                    "source": source,
+                    "split": split,
+                    "licence": "" if own else "CC0-1.0",
+                }
                 number = len(rows) + 1
                 rows.append(example(frame.format(topic), ANSWER, id=UUID(int=number), group=f"g{number}", **more))
     Example.objects.bulk_create(rows)

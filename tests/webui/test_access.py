@@ -228,6 +228,32 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
         lambda c, of: c.post(f"/api/reviews/{_review(of)}/regression-case", {"refuses": True}, "application/json"),
         reviewer=409,
     ),
+    # Of the learning loop: reviewers may look, and only administrators act (tests/webui/test_learning_access.py).
+    **{
+        f"GET /learning/{page}": Own(person=403, reviewer=200, nobody=401)
+        for page in (
+            *("runs/", "runs/start/", "adapters/", "data/", "data/examples/", "data/preview/"),
+            *("data/preview/{why}/", "data/receipts/"),
+        )
+    },
+    **{
+        f"GET /learning/{page}": Own(person=403, reviewer=404, nobody=401)
+        for page in (
+            *("runs/{run_id}/", "adapters/{sha256}/", "adapters/{sha256}/cases/", "adapters/{sha256}/card/"),
+            *("adapters/{sha256}/card.md", "data/snapshots/{sha256}/"),
+        )
+    },
+    **{
+        f"POST /learning/{page}": Own()
+        for page in (
+            *("runs/start/", "runs/{run_id}/cancel/", "runs/{run_id}/train/", "data/release/", "data/build/"),
+            *(f"adapters/{{sha256}}/{verb}/" for verb in ("try", "advance", "promote", "back", "evaluate", "retrain")),
+        )
+    },
+    "POST /api/learning/runs": Own(),
+    "GET /api/learning/runs/{run_id}": Own(person=403, reviewer=404, nobody=401),
+    "DELETE /api/learning/runs/{run_id}": Own(),
+    "GET /api/learning/adapters/{sha256}/evidence": Own(person=403, reviewer=404, nobody=401),
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
 }
@@ -292,7 +318,7 @@ FOREIGN = [
 ]
 OWN = [
     pytest.param(
-        re.sub(r"{\w+_id}", str(uuid4()), re.sub("{key}|{token}", "made-up", address.removeprefix("GET "))),
+        re.sub(r"{\w+_id}", str(uuid4()), re.sub(r"{(key|token|sha256|why)}", "made-up", address.removeprefix("GET "))),
         line,
         id=address,
     )

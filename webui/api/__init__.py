@@ -6,6 +6,7 @@ from webui.api import (
     feedback,
     folders,
     imports,
+    learning,
     me,
     messages,
     outcomes,
@@ -16,7 +17,7 @@ from webui.api import (
 from webui.api.core import api
 
 for subject in (
-    *(conversations, conversation_settings, feedback, folders, imports),
+    *(conversations, conversation_settings, feedback, folders, imports, learning),
     *(me, messages, outcomes, reviews, search, sharing),
 ):
     api.add_router("", subject.router)

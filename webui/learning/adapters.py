@@ -26,7 +26,7 @@ from webui.learning.charts import stacked
 from webui.learning.courses import curves_of
 from webui.learning.findings import checks, panels, verdict_sentence
 from webui.learning.names import OUTCOMES, name_of
-from webui.learning.pages import done
+from webui.learning.pages import admin_of, done
 from webui.learning.rollouts import rollouts_of
 from webui.workbench import show, staff_of
 
@@ -51,6 +51,7 @@ def evidence(request: HttpRequest, sha256: str) -> HttpResponse:
     adapter = adapter_named(sha256)
     training, evaluation = queries.training_of(adapter), queries.evaluation_of(adapter)
     on_its_way = rollout_queries.candidate()
+    siblings = queries.adapters_from(training.snapshot) if training else []
     context: dict[str, Any] = {
         "adapter": adapter,
         "short": adapter.sha256[:12],
@@ -59,9 +60,7 @@ def evidence(request: HttpRequest, sha256: str) -> HttpResponse:
         "evaluating": queries.active_evaluation_of(adapter),
         "curves": curves_of(training) if training else [],
         "ingredients": ingredients_of(training) if training else None,
-        "siblings": [other for other in queries.adapters_from(training.snapshot) if other != adapter]
-        if training
-        else [],
+        "siblings": [other for other in siblings if other != adapter],
         "rollouts": rollouts_of(adapter),
         "is_on_its_way": on_its_way is not None and on_its_way.adapter == adapter,
         "workers": rollout_queries.workers_with(adapter),
@@ -108,7 +107,7 @@ def card_markdown(request: HttpRequest, sha256: str) -> HttpResponse:
 def decide(request: HttpRequest, sha256: str, step: str) -> HttpResponse:
     """One step of a rollout, with its reason. What is taken back or led on must be this adapter, not whatever is on its
     way by now."""
-    person, adapter = staff_of(request), adapter_named(sha256)
+    person, adapter = admin_of(request), adapter_named(sha256)
     reason = request.POST.get("reason", "")
     on_its_way = rollout_queries.candidate()
     is_this = on_its_way is not None and on_its_way.adapter == adapter
@@ -138,13 +137,13 @@ def decide(request: HttpRequest, sha256: str, step: str) -> HttpResponse:
 
 @require_POST
 def evaluate(request: HttpRequest, sha256: str) -> HttpResponse:
-    person, adapter = staff_of(request), adapter_named(sha256)
+    person, adapter = admin_of(request), adapter_named(sha256)
     return redirect("learning_run", request_evaluation(person, adapter).pk)
 
 
 @require_POST
 def retrain(request: HttpRequest, sha256: str) -> HttpResponse:
-    person, adapter = staff_of(request), adapter_named(sha256)
+    person, adapter = admin_of(request), adapter_named(sha256)
     message = _("It is being trained again without what was erased; the run is under Runs.")
     return done(request, lambda: retrain_without(person, adapter), message, *_page(adapter))
 

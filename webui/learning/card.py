@@ -15,7 +15,7 @@ from assistant.adapters.models import Adapter
 from assistant.finetuning.runs import queries
 from assistant.finetuning.runs.models import TrainingRun
 from webui.learning.charts import Bar, bars
-from webui.learning.findings import checks, panels, verdict_sentence
+from webui.learning.findings import Row, checks, panels, verdict_sentence
 from webui.learning.names import OBJECTIVES, SLICES, SOURCES, SPLITS, name_of
 
 
@@ -92,7 +92,7 @@ def card_of(adapter: Adapter) -> Card:
     if evaluation:
         baseline = evaluation.baseline.name if evaluation.baseline else _("the base model")
         rows = [row for panel in panels(evaluation.result) for row in panel.rows] + checks(evaluation.result)
-        found = [(f"{row.question} ({row.suite})" if row.suite else row.question, _result(row)) for row in rows]
+        found = [(row.question, _result(row)) for row in rows]
         sentence = verdict_sentence(adapter.name, baseline, evaluation.result)
         sections.append(Section(_("What was found"), [sentence], found))
     else:
@@ -100,8 +100,8 @@ def card_of(adapter: Adapter) -> Card:
     return Card(adapter.name, sections)
 
 
-def _result(row: Any) -> str:
-    return ", ".join(part for part in (row.figures, row.verdict) if part)
+def _result(row: Row) -> str:
+    return ", ".join(part for part in (row.figures, row.verdict, row.suite) if part)
 
 
 def _facts(run: TrainingRun, manifest: dict[str, Any]) -> list[tuple[str, str]]:

@@ -15,8 +15,7 @@ from webui.learning.words import Piece, marked
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    prompt: list[dict[str, str]]
-    gold: str
+    asked: items.Asked
     candidate: list[Piece]
     baseline: list[Piece]
 
@@ -24,7 +23,7 @@ class SideBySide:
 @dataclass(frozen=True, slots=True)
 class CaseView:
     case: items.Case
-    asked: list[SideBySide]
+    answers: list[SideBySide]
     scores: list[tuple[str, str, str]]
 
 
@@ -51,12 +50,12 @@ def page_of(evaluation: EvaluationRun, query: QueryDict) -> dict[str, Any]:
 
 
 def _view(case: items.Case) -> CaseView:
-    asked = []
+    answers = []
     for each in case.asked:
         candidate, baseline = marked(each.candidate, each.baseline)
-        asked.append(SideBySide(each.prompt, each.gold, candidate, baseline))
+        answers.append(SideBySide(each, candidate, baseline))
     scores = [(name, _figure(ours), _figure(theirs)) for name, (ours, theirs) in case.scores.items()]
-    return CaseView(case, asked, scores)
+    return CaseView(case, answers, scores)
 
 
 def _figure(value: float | None) -> str:

@@ -10,14 +10,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from assistant.accounts.models import Person
 from assistant.errors import AssistantError
 from assistant.finetuning import examples, holding, listing, snapshots
 from assistant.finetuning.models import Example
 from assistant.finetuning.runs import queries
 from webui.learning.charts import bars
 from webui.learning.names import REASONS, SLICES, SOURCES, SPLITS, STATUSES, name_of
-from webui.learning.pages import done
+from webui.learning.pages import admin_of, done
 from webui.workbench import show, staff_of
 
 TAB = "learning_data"
@@ -78,7 +77,7 @@ def dropped(request: HttpRequest, why: str) -> HttpResponse:
 
 @require_POST
 def release(request: HttpRequest) -> HttpResponse:
-    person = _admin(request)
+    person = admin_of(request)
     reason = request.POST.get("reason", "").strip()
     try:
         ids = [UUID(value) for value in request.POST.getlist("example")[:HELD_AT_ONCE]]
@@ -95,7 +94,7 @@ def release(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def build(request: HttpRequest) -> HttpResponse:
-    person = _admin(request)
+    person = admin_of(request)
     return done(request, lambda: snapshots.build(person.id), _("The snapshot is built."), "learning_data")
 
 
@@ -140,10 +139,3 @@ def _readable(manifest: dict[str, Any]) -> dict[str, Any]:
         "scripts": bars(scripts),
         "dropped": list(zip(left_out, reasons, strict=True)),
     }
-
-
-def _admin(request: HttpRequest) -> Person:
-    person = staff_of(request)
-    if person.role != Person.Role.ADMIN:
-        raise AssistantError("request.not_allowed")
-    return person

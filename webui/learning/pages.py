@@ -1,4 +1,4 @@
-"""What the pages of the learning loop have in common: an action that says on its page what came of it."""
+"""What the pages of the learning loop have in common: who acts, and an action that says on its page what came of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from assistant.accounts.models import Person
 from assistant.errors import AssistantError
+from webui.workbench import staff_of
+
+
+def admin_of(request: HttpRequest) -> Person:
+    """Raises person.not_signed_in, request.not_allowed."""
+    person = staff_of(request)
+    if person.role != Person.Role.ADMIN:
+        raise AssistantError("request.not_allowed")
+    return person
 
 
 def done(request: HttpRequest, work: Callable[[], object], message: str, *page: str) -> HttpResponse:

@@ -22,7 +22,7 @@ from assistant.finetuning.runs.training import cancel, request_training
 from webui.learning.charts import bars
 from webui.learning.courses import curves_of, phases_of
 from webui.learning.names import OBJECTIVES, name_of
-from webui.learning.pages import done
+from webui.learning.pages import admin_of, done
 from webui.workbench import show, staff_of
 
 TAB = "learning_runs"
@@ -103,6 +103,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     this = queries.run_of(run_id)
     context: dict[str, Any] = {
         "run": this,
+        "page_state": {},
         "is_training": isinstance(this, TrainingRun),
         "phases": phases_of(this),
         "ahead": queries.ahead_of(this) if this.state == this.State.QUEUED else 0,
@@ -114,14 +115,14 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 @require_POST
 def cancel_run(request: HttpRequest, run_id: UUID) -> HttpResponse:
-    person = staff_of(request)
+    person = admin_of(request)
     return done(request, lambda: cancel(person, run_id), _("It ends at its next step."), "learning_run", str(run_id))
 
 
 @require_POST
 def train(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """Train what an estimate was made for, with its very settings."""
-    person = staff_of(request)
+    person = admin_of(request)
     estimated = queries.run_of(run_id)
     if not isinstance(estimated, TrainingRun):
         raise AssistantError("run.not_found")

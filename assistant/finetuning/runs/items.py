@@ -31,10 +31,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One prompt of a case, the right answer where there is one, and what both answered."""
+    """One prompt of a case, the right answer where there is one, and what both answered; of a preference, which is
+    only held for more or less likely, `rejected` stands in the place of their answers."""
 
     prompt: list[dict[str, str]]
     gold: str
+    rejected: str
     candidate: str
     baseline: str
 
@@ -140,6 +142,7 @@ def _case(row: dict[str, Any], outcome: Outcome) -> Case:
             Asked(
                 prompt=questions.get(id_, {}).get("prompt", []),
                 gold=questions.get(id_, {}).get("gold", ""),
+                rejected=questions.get(id_, {}).get("rejected", ""),
                 candidate=row["answers"].get(id_, {}).get("candidate", ""),
                 baseline=row["answers"].get(id_, {}).get("baseline", ""),
             )

@@ -10,7 +10,7 @@ import pytest
 from inference.evaluation.errors import InputError
 from inference.evaluation.evidence import Evidence
 from inference.interruption import Stopped
-from tests.inference.evaluation.conftest import ANSWER, Evaluate, Spec, adapter_spec
+from tests.inference.evaluation.conftest import ANSWER, TESTED, Evaluate, Spec, adapter_spec
 from tests.inference.evaluation.rows import correction, snapshot
 
 
@@ -38,6 +38,12 @@ def test_an_adapter_that_learned_passes(spec: Spec, evaluate: Evaluate) -> None:
     assert mean == pytest.approx(primary["estimate"])
     assert sum(item["answers"][item["id"]]["candidate"] == ANSWER for item in tested) > 20
     assert all(item["answers"][item["id"]]["baseline"] != ANSWER for item in tested)
+    # And read without the snapshot: what was asked, what was wanted, and of two answers which was not.
+    asked = [item["questions"][item["id"]] for item in tested]
+    assert {question["prompt"][-1]["content"] for question in asked} == set(TESTED)
+    assert all(question["gold"] == ANSWER for question in asked)
+    preferred = [item["questions"][item["id"]] for item in items if item["suite"] == "preferences"]
+    assert {question["rejected"] for question in preferred} == {"The dog is lazy."}
 
 
 def test_an_adapter_is_not_better_than_itself(spec: Spec, evaluate: Evaluate) -> None:

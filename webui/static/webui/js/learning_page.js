@@ -7,21 +7,24 @@ const EVERY_MS = 1500;
 const live = document.getElementById("live");
 
 localTimes();
-if (live?.dataset.active !== undefined) setTimeout(follow, EVERY_MS);
+if (live?.dataset.active !== undefined) {
+  const { morph } = await import("morph"); // with all that it brings along, for the pages that move alone
+  setTimeout(follow, EVERY_MS, morph);
+}
 
-async function follow() {
+/** @param {typeof import("morph").morph} morph */
+async function follow(morph) {
   const page = document.hidden ? null : await readAgain();
   const wanted = page?.getElementById("live");
   if (page && !wanted) return location.reload(); // signed out meanwhile, or no longer staff
   if (live && page && wanted) {
-    const { morph } = await import("morph");
     localTimes(page);
     const opened = [...live.querySelectorAll("details")].map((details) => details.open);
     wanted.querySelectorAll("details").forEach((details, at) => (details.open ||= opened[at] ?? false));
     morph(live, wanted);
     if (wanted.dataset.active === undefined) return tellOfTheEnd();
   }
-  setTimeout(follow, EVERY_MS);
+  setTimeout(follow, EVERY_MS, morph);
 }
 
 /** @returns {Promise<Document | null>} null while the server cannot be reached */
