@@ -41,7 +41,8 @@ def _is_character(word: str) -> bool:
 class PassageIndex:
     """Rows are only added; those of removed passages are dead until half of all are."""
 
-    def __init__(self) -> None:
+    def __init__(self, words_share: float = WORDS_SHARE) -> None:
+        self._words_share = words_share
         self._begin()
 
     def _begin(self) -> None:
@@ -90,7 +91,7 @@ class PassageIndex:
         for row in candidates:
             score = self._likeness_in_words(row, terms, weight, float(shared[row]))
             if likeness is not None and self._has_vector[row]:
-                score = WORDS_SHARE * score + (1 - WORDS_SHARE) * max(0.0, float(likeness[row]))
+                score = self._words_share * score + (1 - self._words_share) * max(0.0, float(likeness[row]))
             passage = self._passages[row]
             matches.append(PassageMatch(passage.id, 1.0 if passage.question == words else min(score, 0.999)))
         return sorted(matches, key=lambda match: -match.score)[:limit]
