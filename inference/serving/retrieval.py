@@ -40,7 +40,7 @@ class LocalRetriever:
         return EmbedderInfo(self._embedder.name, self._embedder.sha256)
 
     def embed(self, passages: Sequence[tuple[str, str]]) -> list[bytes]:
-        """Of question and answer together: alone, a question of few words is like many that are about something else."""
+        """Of question and answer together: alone, a short question is like many that are about something else."""
         if self._embedder is None:
             return [b""] * len(passages)
         texts = [f"{question} {answer[:ANSWER_CHARS]}" for question, answer in passages]
