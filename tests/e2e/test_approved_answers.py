@@ -1,5 +1,5 @@
-"""A correction, once accepted, answers whoever asks the same in other words: marked, with its source, and the model's own
-answer one click away."""
+"""A correction, once accepted, answers whoever asks the same in other words: marked, with its source, and the model's
+own answer one click away."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_an_accepted_correction_answers_somebody_else_who_asks_in_other_words(
     expect(sources(charlie)).to_contain_text("Approved answer")
 
     sources(charlie).get_by_role("button", name="Ask the model alone").click()
+    expect(sources(charlie)).to_be_hidden()
     until_state(replies(charlie).last, "completed")
     assert "Ten weeks" not in text_of(replies(charlie).last)
-    expect(sources(charlie)).to_be_hidden()
     replies(charlie).last.get_by_role("button", name="Previous version").click()
     expect_text(replies(charlie).last, ANSWER)
     expect(sources(charlie)).to_be_visible()
