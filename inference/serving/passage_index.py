@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from inference.contract import IndexedPassage, PassageMatch
 
 Vector = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 # How much words count beside vectors: docs/decisions/0011-approved-answers.md has what was tried.
 WORDS_SHARE = 0.1
@@ -153,5 +155,5 @@ def _best(scores: NDArray[np.float64], limit: int) -> list[int]:
     return [int(row) for row in rows if scores[row] > 0]
 
 
-def _grown(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def _grown(values: NDArray[Scalar]) -> NDArray[Scalar]:
     return np.concatenate([values, np.zeros_like(values)])

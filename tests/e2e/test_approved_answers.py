@@ -85,8 +85,8 @@ def test_where_it_is_not_sure_the_reply_says_what_it_was_given(
     manage(product, "manage.py", "role", "bob-two@example.org", "reviewer")
     bob.goto("/approved-answers/")
     bob.get_by_text("Add an answer").click()
-    bob.get_by_label("Question").fill("Who repairs a wet wall in the cellar of the house?")
-    bob.get_by_label("Answer").fill("A drying company.")
+    bob.get_by_role("textbox", name="Question As people").fill("Who repairs a wet wall in the cellar of the house?")
+    bob.get_by_role("textbox", name="Answer It is given").fill("A drying company.")
     bob.get_by_role("button", name="Save", exact=True).click()
     expect(bob.get_by_text("Saved. It is given from now on.")).to_be_visible()
     assert serious(bob) == []
