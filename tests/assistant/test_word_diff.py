@@ -27,8 +27,9 @@ def shown(before: str, after: str) -> str:
         ("Old", "", "[-Old-]"),
         ("退货期限是三十天。", "退货期限是十四天。", "退货期限是[-三十-]{+十四+}天。"),
         ("One\nTwo", "One\nThree", "One\n[-Two-]{+Three+}"),
+        ("Send it back today", "Send it today", "Send it [-back -]today"),
         # A word that stayed by chance between two that did not is shown with them.
-        ("red cat runs home", "blue cat sleeps home", "[-red cat runs -]{+blue cat sleeps +}home"),
+        ("red cat runs home", "blue cat sleeps home", "[-red cat runs-]{+blue cat sleeps+} home"),
     ],
 )
 def test_changes_are_shown_word_by_word(before: str, after: str, expected: str) -> None:
