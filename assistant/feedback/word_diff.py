@@ -16,8 +16,9 @@ Kind = Literal["equal", "delete", "insert"]
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 # A word or a sign with the spaces behind it, which are compared with it: counted alone they would be half of all.
 _TOKEN = re.compile(rf"(?:[{_CJK}]|[^\W_{_CJK}]+|[^\S\n]+|[\W_])[^\S\n]*")
-# How many pairs of equal words may be looked at: a text of one word ten thousand times would take hours.
-_MOST_PAIRS = 500_000
+# How many pairs of equal words difflib may look at, again for each change: texts made for it take half a second then,
+# and would take hours. Prose has so many with 1,700 words between its first and its last change.
+_MOST_PAIRS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
