@@ -24,7 +24,8 @@ Holder = Literal["anybody", "nobody", "me"]
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """`holder` is who has taken it, until `held_until`; `reviewer` who decided, or of two approved first."""
+    """`holder` is who has taken it, until `held_until`, and `is_mine` whether that is who asks; `reviewer` is who
+    decided, or of two approved first."""
 
     id: UUID
     cause: str
@@ -33,6 +34,7 @@ class ReviewRow:
     decided_at: datetime | None
     holder: str
     held_until: datetime | None
+    is_mine: bool
     reviewer: str
     second_reviewer: str
 
@@ -65,7 +67,7 @@ def waiting(
     if cursor:
         after, id_ = [*cursor.split("."), ""][:2]
         rows = rows.filter(Q(cause__gt=after) | Q(cause=after, id__gt=_id(id_)))
-    return _page(rows, limit, lambda last: f"{last.cause}.{last.id}", now)
+    return _page(reviewer, rows, limit, lambda last: f"{last.cause}.{last.id}")
 
 
 def decided(reviewer: Person, *, cursor: str | None = None, limit: int = 50) -> Page[ReviewRow]:
@@ -76,17 +78,19 @@ def decided(reviewer: Person, *, cursor: str | None = None, limit: int = 50) -> 
         rows = rows.filter(Q(reviewer=reviewer) | Q(second_reviewer=reviewer))
     if cursor:
         rows = rows.filter(id__lt=_id(cursor))
-    return _page(rows.order_by("-id"), limit, lambda last: str(last.id), timezone.now())
+    return _page(reviewer, rows.order_by("-id"), limit, lambda last: str(last.id))
 
 
-def _page(rows: QuerySet[Review], limit: int, cursor_of: Callable[[Review], str], now: datetime) -> Page[ReviewRow]:
+def _page(reviewer: Person, rows: QuerySet[Review], limit: int, cursor_of: Callable[[Review], str]) -> Page[ReviewRow]:
     found = list(rows.select_related("assigned_to", "reviewer", "second_reviewer")[: limit + 1])
-    items = [_row(review, now) for review in found[:limit]]
+    items = [_row(reviewer, review) for review in found[:limit]]
     return Page(items, cursor_of(found[limit - 1]) if len(found) > limit else None)
 
 
-def _row(review: Review, now: datetime) -> ReviewRow:
-    is_held = review.assigned_until is not None and review.assigned_until >= now and review.decided_at is None
+def _row(reviewer: Person, review: Review) -> ReviewRow:
+    is_held = (
+        review.assigned_until is not None and review.assigned_until >= timezone.now() and review.decided_at is None
+    )
     return ReviewRow(
         id=review.id,
         cause=review.cause,
@@ -95,6 +99,7 @@ def _row(review: Review, now: datetime) -> ReviewRow:
         decided_at=review.decided_at,
         holder=str(review.assigned_to or "") if is_held else "",
         held_until=review.assigned_until if is_held else None,
+        is_mine=is_held and review.assigned_to_id == reviewer.id,
         reviewer=str(review.reviewer or ""),
         second_reviewer=str(review.second_reviewer or ""),
     )

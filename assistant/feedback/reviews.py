@@ -52,7 +52,7 @@ def take_next(person_id: UUID, *, cause: Review.Cause | None = None, without: Co
     """Assign the most urgent review that nobody holds, for ASSIGNED_FOR; one that this person holds comes first. Of
     `cause` alone, if it is given: whoever wants those gives the others back. `without` are those they have before them
     or passed over. None: there is nothing to do, or they hold MAX_HELD already. Raises request.not_allowed."""
-    reviewer, now = _reviewer(person_id), timezone.now()
+    reviewer, now = reviewer_of(person_id), timezone.now()
     mine = Q(assigned_to=reviewer, assigned_until__gte=now)
     waiting = waiting_for(reviewer)
     wanted = waiting.exclude(pk__in=without)
@@ -71,7 +71,7 @@ def take_next(person_id: UUID, *, cause: Review.Cause | None = None, without: Co
 def take(person_id: UUID, review_id: UUID) -> Review:
     """Assign this very review, beside what else they hold: it was chosen, or its time ran out while it was edited.
     Raises request.not_allowed, review.taken."""
-    reviewer = _reviewer(person_id)
+    reviewer = reviewer_of(person_id)
     row = waiting_for(reviewer).filter(pk=review_id).first()
     if row is None or not _assign(row, reviewer):
         raise AssistantError("review.taken")
@@ -107,7 +107,7 @@ def read_transcript(person_id: UUID, review_id: UUID, reason: str) -> Transcript
 def accept(person_id: UUID, review_id: UUID) -> Review:
     """The person is right: their correction, if there is one, is what the reply should have been. Of two reviewers the
     second approves what the first did. Raises request.not_allowed, review.not_held."""
-    reviewer = _reviewer(person_id)
+    reviewer = reviewer_of(person_id)
     review = _held(reviewer, review_id)
     if review.reviewer_id:
         return _decide(reviewer, review, _approved(review), second_reviewer=reviewer)
@@ -119,14 +119,14 @@ def accept(person_id: UUID, review_id: UUID) -> Review:
 def edit(person_id: UUID, review_id: UUID, answer: str) -> Review:
     """Write what the reply should have been. It is another text than a first reviewer approved, so it counts as the
     first approval. Raises request.not_allowed, review.not_held, message.*"""
-    reviewer = _reviewer(person_id)
+    reviewer = reviewer_of(person_id)
     return _approve(reviewer, _held(reviewer, review_id), answer=checked(answer), is_edited=True)
 
 
 @transaction.atomic
 def reject(person_id: UUID, review_id: UUID, reason: str) -> Review:
     """Nothing is learned from it. Raises request.not_allowed, review.not_held, review.reason_missing."""
-    reviewer = _reviewer(person_id)
+    reviewer = reviewer_of(person_id)
     review = _held(reviewer, review_id)
     return _decide(reviewer, review, State.REJECTED, reviewer=reviewer, reason=checked_reason(reason))
 
@@ -134,7 +134,7 @@ def reject(person_id: UUID, review_id: UUID, reason: str) -> Review:
 @transaction.atomic
 def skip(person_id: UUID, review_id: UUID) -> Review:
     """Leave it undecided for good. Raises request.not_allowed, review.not_held."""
-    reviewer = _reviewer(person_id)
+    reviewer = reviewer_of(person_id)
     return _decide(reviewer, _held(reviewer, review_id), State.SKIPPED, reviewer=reviewer)
 
 
@@ -142,7 +142,7 @@ def skip(person_id: UUID, review_id: UUID) -> Review:
 def undo(person_id: UUID, review_id: UUID) -> Review:
     """Put a review back into the queue, into the hands of who undoes it: whoever decided, or an administrator, but not
     whose words they are. Raises request.not_allowed, review.not_found, review.superseded."""
-    reviewer = _reviewer(person_id)
+    reviewer = reviewer_of(person_id)
     review = Review.objects.select_for_update().filter(pk=review_id, reviewer__isnull=False).first()
     if review is None:
         raise AssistantError("review.not_found")
@@ -159,7 +159,7 @@ def undo(person_id: UUID, review_id: UUID) -> Review:
 
 def held(person_id: UUID, review_id: UUID) -> Review:
     """A review that one has taken, locked. Raises request.not_allowed, review.not_held."""
-    return _held(_reviewer(person_id), review_id)
+    return _held(reviewer_of(person_id), review_id)
 
 
 def _not_held(now: datetime) -> Q:
@@ -179,7 +179,8 @@ def _free(rows: QuerySet[Review]) -> None:
     Review.objects.filter(pk__in=ids).update(assigned_to=None, assigned_until=None)
 
 
-def _reviewer(person_id: UUID) -> Person:
+def reviewer_of(person_id: UUID) -> Person:
+    """Whoever may judge. Raises request.not_allowed."""
     may = (Person.Role.REVIEWER, Person.Role.ADMIN)
     person = Person.objects.filter(pk=person_id, is_active=True, role__in=may).first()
     if person is None:

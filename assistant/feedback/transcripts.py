@@ -88,8 +88,8 @@ def _about(what: str) -> Q:
 
 def _rows(found: list[Conversation]) -> list[ConversationRow]:
     ids = [conversation.id for conversation in found]
-    messages = Counter(dict(_counted(Message.objects.filter(conversation__in=ids), "conversation")))
-    reviews = Counter(dict(_counted(Review.objects.filter(conversation__in=ids), "conversation")))
+    messages = _counted(Message.objects.filter(conversation__in=ids))
+    reviews = _counted(Review.objects.filter(conversation__in=ids))
     thumbs = Counter(
         {
             (id_, rating): count
@@ -112,5 +112,5 @@ def _rows(found: list[Conversation]) -> list[ConversationRow]:
     ]
 
 
-def _counted(rows: QuerySet, field: str) -> QuerySet:  # type: ignore[type-arg]  # of whatever hangs on a conversation
-    return rows.order_by().values_list(field).annotate(Count("id"))
+def _counted(rows: QuerySet) -> Counter[UUID]:  # type: ignore[type-arg]  # of whatever hangs on a conversation
+    return Counter(dict(rows.order_by().values_list("conversation").annotate(Count("id"))))

@@ -16,8 +16,9 @@ Kind = Literal["equal", "delete", "insert"]
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 # A word or a sign with the spaces behind it, which are compared with it: counted alone they would be half of all.
 _TOKEN = re.compile(rf"(?:[{_CJK}]|[^\W_{_CJK}]+|[^\S\n]+|[\W_])[^\S\n]*")
-# How many pairs of equal words may be looked at: a text of one word ten thousand times would take hours.
-_MOST_PAIRS = 500_000
+# How many pairs of equal words difflib may look at, again for each change: texts made for it take half a second then,
+# and would take hours. Prose has so many with 1,700 words between its first and its last change.
+_MOST_PAIRS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,16 @@ class Segment:
 
 def segments(before: str, after: str) -> list[Segment]:
     """The changes from `before` to `after`; what was deleted stands before what was put in its place."""
-    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
+    old, new = words_of(before), words_of(after)
     begin = _common(old, new)
     end = _common(old[begin:][::-1], new[begin:][::-1])
     middle = _changes(old[begin : len(old) - end], new[begin : len(new) - end])
     return list(_joined([("equal", old[:begin]), *middle, ("equal", old[len(old) - end :])]))
+
+
+def words_of(text: str) -> list[str]:
+    """The words and signs of a text, each with the space behind it."""
+    return _TOKEN.findall(text)
 
 
 def _changes(old: list[str], new: list[str]) -> Iterator[tuple[Kind, list[str]]]:
@@ -53,13 +59,23 @@ def _changes(old: list[str], new: list[str]) -> Iterator[tuple[Kind, list[str]]]
 
 
 def _joined(parts: Sequence[tuple[Kind, list[str]]]) -> Iterator[Segment]:
-    """What follows one another of changes as one deletion and one insertion."""
+    """What follows one another of changes as one deletion and one insertion, without the space behind both."""
+    space = ""
     for is_equal, run in groupby((part for part in parts if part[1]), key=lambda part: part[0] == "equal"):
-        together = list(run)
-        kinds: tuple[Kind, ...] = ("equal",) if is_equal else ("delete", "insert")
-        for kind in kinds:
-            if text := "".join(word for each, words in together if each == kind for word in words):
-                yield Segment(kind, text)
+        texts: dict[Kind, str] = {"equal": space, "delete": "", "insert": ""}
+        for kind, words in run:
+            texts[kind] += "".join(words)
+        space = "" if is_equal else _common_space(texts["delete"], texts["insert"])
+        for kind in ("delete", "insert"):
+            texts[kind] = texts[kind].removesuffix(space)
+        yield from (Segment(kind, text) for kind, text in texts.items() if text)
+    if space:
+        yield Segment("equal", space)
+
+
+def _common_space(one: str, other: str) -> str:
+    ends = [text[len(text.rstrip()) :] for text in (one, other)]
+    return ends[0] if ends[0] == ends[1] else ""
 
 
 def _common(old: Sequence[str], new: Sequence[str]) -> int:

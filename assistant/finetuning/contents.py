@@ -44,7 +44,7 @@ def clean(example: Example) -> None:
 
 
 def has_template_token(text: str) -> bool:
-    return bool(_TEMPLATE_TOKEN.search(text))
+    return _TEMPLATE_TOKEN.search(text) is not None
 
 
 def turns_of(example: Example) -> Turns:

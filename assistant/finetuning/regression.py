@@ -18,7 +18,6 @@ from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.utils import timezone
 
-from assistant.accounts.models import Person
 from assistant.audit import chain
 from assistant.chat.branches import path_to
 from assistant.chat.consent import training_use
@@ -90,9 +89,7 @@ def make(
 @transaction.atomic
 def retire(person_id: UUID, case_id: UUID) -> None:
     """Ask it no more; who asks and learns elsewhere is free again. Raises request.not_allowed, regression.not_found."""
-    may = (Person.Role.REVIEWER, Person.Role.ADMIN)
-    if not Person.objects.filter(pk=person_id, is_active=True, role__in=may).exists():
-        raise AssistantError("request.not_allowed")
+    reviews.reviewer_of(person_id)
     if not RegressionCase.objects.filter(pk=case_id, retired_at=None).update(retired_at=timezone.now()):
         raise AssistantError("regression.not_found")
     chain.record(person_id, "regression.retire", "regression_case", case_id)

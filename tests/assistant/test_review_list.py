@@ -60,7 +60,7 @@ def test_it_is_filtered_by_who_holds_it(
 
     assert len(rows) == expected
     if holder == "me":
-        assert rows[0].holder == str(bob)
+        assert (rows[0].holder, rows[0].is_mine) == (str(bob), True)
     if holder == "nobody":
         assert {row.holder for row in rows} == {""}
 

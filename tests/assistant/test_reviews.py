@@ -8,6 +8,9 @@ from uuid import UUID
 
 import pytest
 from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from pytest_django import Settings
 
 from assistant.accounts import actions as accounts
@@ -371,3 +374,43 @@ def test_what_the_first_approved_is_void_when_the_person_says_something_else(
 
     assert (Review.objects.get().reviewer, Review.objects.get().answer) == (None, "")
     assert take(bob) == correction.id
+
+
+# Any number of reviewers at once
+
+
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from(["next", "give_back", "skip", "undo", "expire"])), max_size=15)
+)
+def test_whatever_they_do_no_review_is_in_two_hands_and_nobody_holds_three(
+    alice: Person, bob: Person, carol: Person, steps: list[tuple[bool, str]]
+) -> None:
+    Review.objects.all().delete()
+    for number in range(4):
+        corrected(consenting(alice), f"Question {number}?", "No.", "Yes.")
+    holds: dict[UUID, set[UUID]] = {bob.id: set(), carol.id: set()}
+
+    def skipped_by(person: Person) -> UUID | None:
+        rows = Review.objects.filter(state=State.SKIPPED, reviewer=person)
+        return rows.values_list("id", flat=True).first()
+
+    for is_bob, act in steps:
+        person = bob if is_bob else carol
+        mine = holds[person.id]
+        if act == "next":
+            taken = reviews.take_next(person.id, without=mine)
+            mine |= {taken.id} if taken else set()
+        elif act == "expire":
+            Review.objects.filter(pk__in=mine).update(assigned_until=timezone.now() - timedelta(seconds=1))
+            mine.clear()
+        elif act == "undo" and len(mine) < reviews.MAX_HELD and (undone := skipped_by(person)):
+            mine.add(reviews.undo(person.id, undone).id)
+        elif act in ("give_back", "skip") and mine:
+            {"give_back": reviews.give_back, "skip": reviews.skip}[act](person.id, mine.pop())
+
+        assert not holds[bob.id] & holds[carol.id]
+        assert all(len(held) <= reviews.MAX_HELD for held in holds.values())
+        for owner, held in holds.items():
+            for id_ in held:
+                assert reviews.held(owner, id_)

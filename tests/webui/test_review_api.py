@@ -12,8 +12,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from assistant.feedback import actions
-from assistant.models import AuditEvent, Person, RegressionCase, Review
+from assistant.models import AuditEvent, Conversation, Person, RegressionCase, Review
 from tests.assistant.learning import DOWN, answered, consenting, corrected
+from tests.seeding import write
 from tests.webui.test_api import is_error, put
 from webui.review import sitting
 
@@ -173,6 +174,17 @@ def test_a_test_is_made_of_what_one_holds(client: Client, waiting: list[Review])
     assert str(RegressionCase.objects.get().id) == made.json()["id"]
     assert RegressionCase.objects.get().wanted == {"must_contain": ["the sea"], "must_not_contain": ["a lake"]}
     assert is_error(client.post(path, {}, "application/json"), 400, "regression.no_rule")
+
+
+def test_of_a_long_conversation_the_end_is_shown(client: Client, alice: Person) -> None:
+    conversation_id = write(alice.id, 60)
+    reply_id = Conversation.objects.get(pk=conversation_id).head_id
+    actions.give(alice.id, reply_id, DOWN, ["unsafe"])
+
+    item = put(client, f"/api/reviews/{Review.objects.get(message=reply_id).id}/assignment", {}).json()
+
+    assert (len(item["messages"]), item["earlier_count"]) == (40, 20)
+    assert item["messages"][-1]["text"] == item["answer"]
 
 
 def test_the_answer_of_a_reply_without_a_word_is_empty(client: Client, alice: Person) -> None:

@@ -22,6 +22,9 @@ from webui.review.suggestion import suggested_phrases
 
 router = Router()
 
+# The newest of a conversation, up to the reply that is judged: what led there is seldom further up.
+MOST_MESSAGES = 40
+
 
 class ReasonIn(Schema):
     reason: str
@@ -44,14 +47,15 @@ class SegmentOut(Schema):
 
 
 class ItemOut(Schema):
-    """`answer` is the reply that is judged, the last of `messages`; `proposal` what a first reviewer approved, else the
-    person's correction, and `changes` the way from the one to the other."""
+    """`answer` is the reply that is judged, the last of `messages`, above which stand `earlier_count` more; `proposal`
+    what a first reviewer approved, else the person's correction, and `changes` the way from the one to the other."""
 
     id: UUID
     cause: str
     created_at: datetime
     assigned_until: datetime
     messages: list[MessageOut]
+    earlier_count: int
     rating: str
     reasons: list[str]
     comment: str
@@ -156,7 +160,8 @@ def _item(person_id: UUID, review: Review, reason: str) -> dict[str, Any]:
         "cause": Review.Cause(review.cause).label,
         "created_at": review.created_at,
         "assigned_until": review.assigned_until,
-        "messages": [{"role": role, "text": text} for role, text in transcript.messages],
+        "messages": [{"role": role, "text": text} for role, text in transcript.messages[-MOST_MESSAGES:]],
+        "earlier_count": max(0, len(transcript.messages) - MOST_MESSAGES),
         "rating": transcript.rating,
         "reasons": transcript.reasons,
         "comment": transcript.comment,

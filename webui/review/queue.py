@@ -29,7 +29,8 @@ def queue(request: HttpRequest) -> HttpResponse:
     """?cause= &holder= &days= filter; what none of them knows is as if it were not there."""
     reviewer = staff_of(request)
     cause = cause_of(request)
-    holder = next((each for each in get_args(review_list.Holder) if each == request.GET.get("holder")), "anybody")
+    wanted = request.GET.get("holder")
+    holder: review_list.Holder = next((each for each in get_args(review_list.Holder) if each == wanted), "anybody")
     days = next((each for each in AGES if str(each) == request.GET.get("days")), 0)
     page = review_list.waiting(
         reviewer, cause=cause, holder=holder, min_age=timedelta(days=days), cursor=request.GET.get("cursor")

@@ -55,6 +55,7 @@ WORK_TEXTS: dict[str, str | Promise] = {
     "undone": _("Undone. Decide again."),
     "nothing_to_undo": _("There is nothing to undo in this sitting."),
     "test_made": _("A test was made. Its question is asked of every new adapter and no longer learned from."),
+    "earlier_count": _("Earlier messages that are not shown: {count}"),
     "is_judged": _("this reply is judged"),
     "removed": _("removed:"),
     "added": _("added:"),

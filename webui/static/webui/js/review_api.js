@@ -4,9 +4,10 @@ import { request } from "api";
 
 /**
  * @typedef {{kind: "equal" | "delete" | "insert", text: string}} Segment
- * @typedef {{id: string, cause: string, created_at: string, assigned_until: string, messages: {role: string, text: string}[],
- *   rating: string, reasons: string[], comment: string, correction: string, approved_by: string, answer: string,
- *   proposal: string, changes: Segment[], suggested: {must_contain: string[], must_not_contain: string[]}}} Item
+ * @typedef {{id: string, cause: string, created_at: string, assigned_until: string,
+ *   messages: {role: string, text: string}[], earlier_count: number, rating: string, reasons: string[], comment: string,
+ *   correction: string, approved_by: string, answer: string, proposal: string, changes: Segment[],
+ *   suggested: {must_contain: string[], must_not_contain: string[]}}} Item
  * @typedef {{decision: "accept" | "edit" | "reject" | "skip", answer?: string, reason?: string}} Decision
  * @typedef {{must_contain: string[], must_not_contain: string[], refuses: boolean | null}} Rules
  */

@@ -26,6 +26,7 @@ export function showItem(place, item) {
   part("change").hidden = !item.proposal;
   part("no_proposal").hidden = item.proposal !== "";
   part("changes").replaceChildren(...item.changes.map(changed));
+  say("earlier", item.earlier_count ? texts.earlier_count.replace("{count}", String(item.earlier_count)) : "");
   part("transcript").replaceChildren(...item.messages.map((message, index) => shown(message, index === item.messages.length - 1)));
   const transcript = /** @type {HTMLElement} */ (place.querySelector(".review__transcript"));
   // The end of it is what is judged; above it is what led there.

@@ -132,6 +132,8 @@ on("undone", () => say(texts.undone));
 on("nothing_to_undo", () => say(texts.nothing_to_undo));
 on("problem", ({ error, again }) => fail(error, again));
 
+// Before, a press would only have put the reason into the address.
+/** @type {HTMLButtonElement} */ (reasonForm.querySelector("[type=submit]")).disabled = false;
 if (state.reason) begin();
 
 function begin() {
