@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from time import monotonic
+from typing import TypeVar
 
 from inference.chat_template import ChatTemplate, PromptError
 from inference.contract import AdapterRef, ChatMessage, EngineConfig, GenerationRequest, SamplingParams
@@ -15,13 +16,14 @@ from inference.evaluation.asking import Answer, Asker
 from inference.evaluation.journal import Journal
 from inference.evaluation.scorer import Scorer
 from inference.evaluation.scoring import Likelihood
-from inference.evaluation.suites import Suite
+from inference.evaluation.suites import Item, Suite
 from inference.interruption import Interruption
 from inference.serving.engine import TransformersEngine
 
 Emit = Callable[[dict[str, object]], None]
 EVENT_EVERY_S = 1.0
 GREEDY = SamplingParams(seed=0, temperature=0.0)
+Name = TypeVar("Name", bound=str)  # of an arm
 
 
 class Evidence:
@@ -46,17 +48,27 @@ class Evidence:
         self._interruption = interruption
 
     def answers(
-        self, suite: Suite, arms: Sequence[str], sampling: SamplingParams = GREEDY
-    ) -> dict[str, dict[str, Answer]]:
+        self, suite: Suite, arms: Sequence[Name], sampling: SamplingParams = GREEDY
+    ) -> dict[Name, dict[str, Answer]]:
         """The answers to all items of `suite`, by arm and item id. Raises Stopped and EngineFailed."""
+        return self._answers(suite, arms, [sampling])[0]
+
+    def answers_again(self, suite: Suite, arms: Sequence[Name], times: int) -> list[dict[Name, dict[str, Answer]]]:
+        """So many answers to each item, drawn as people are answered. Raises Stopped and EngineFailed."""
+        return self._answers(suite, arms, [SamplingParams(seed=seed) for seed in range(1, times + 1)])
+
+    def _answers(
+        self, suite: Suite, arms: Sequence[Name], draws: Sequence[SamplingParams]
+    ) -> list[dict[Name, dict[str, Answer]]]:
         requests = {
-            (arm, item.id): GenerationRequest(
-                f"{suite.name}/{item.id}/{arm}",
+            (draw.seed, arm, item.id): GenerationRequest(
+                f"{suite.name}/{item.id}/{arm}" + (f"/{draw.seed}" if draw.seed else ""),
                 item.prompt,
-                replace(sampling, max_tokens=suite.max_tokens),
+                replace(draw, max_tokens=suite.max_tokens),
                 self._adapters[arm],
                 self._template.encode_beginning(item.begun) if item.begun else (),
             )
+            for draw in draws
             for item in suite.items
             for arm in arms
         }
@@ -66,10 +78,11 @@ class Evidence:
             for key, answer in self._loaded_asker().answers(missing):
                 self._journal.put(key, asdict(answer))
                 steps.took_one()
-        found: dict[str, dict[str, Answer]] = {arm: {} for arm in arms}
-        for (arm, item_id), request in requests.items():
-            found[arm][item_id] = Answer(**self._journal[request.generation_id])
-        return found
+
+        def kept(draw: SamplingParams, arm: Name, item: Item) -> Answer:
+            return Answer(**self._journal[requests[draw.seed, arm, item.id].generation_id])
+
+        return [{arm: {item.id: kept(draw, arm, item) for item in suite.items} for arm in arms} for draw in draws]
 
     def likelihoods(
         self, name: str, cases: Mapping[str, tuple[Sequence[ChatMessage], str | list[int]]], arms: Sequence[str]

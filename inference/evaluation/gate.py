@@ -39,12 +39,15 @@ class GateRules:
     min_length_ratio: float = 0.5
     max_length_ratio: float = 2.0
     max_adapter_norm: float = 1.0
+    again: int = 8  # how often an item is asked once more, of either arm, when only one of them kept its rule
 
     def __post_init__(self) -> None:
         for name, holds in {
             "primary": self.primary in ("chrf", "token_f1", "rouge_l"),
             "alpha": 0 < self.alpha <= 0.2,
             "min_clusters": self.min_clusters >= 2,
+            # Fewer could not tell a certain change from chance.
+            "again": 4 <= self.again <= 100,
             "min_length_ratio": 0 < self.min_length_ratio < 1 < self.max_length_ratio,
         }.items():
             if not holds:

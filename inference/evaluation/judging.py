@@ -99,18 +99,20 @@ def slices(scored: Sequence[Scored], metric: str, stage: Stage, rules: GateRules
 
 def rule_kept(suite: Suite, scored: Sequence[Scored], stage: Stage, rules: GateRules) -> Finding:
     """A suite whose items pass or not, by the suite's own rule."""
-    passes = {arm: [bool(one.scores[arm]["pass"]) for one in scored] for arm in ARMS}
-    lost = sum(b and not c for c, b in zip(passes["candidate"], passes["baseline"], strict=True))
-    won = sum(c and not b for c, b in zip(passes["candidate"], passes["baseline"], strict=True))
+    passed = {arm: sum(bool(one.scores[arm]["pass"]) for one in scored) for arm in ARMS}
+    differing = [one for one in scored if differs(one)]
+    changed = [one for one in differing if _is_confirmed(one, rules)]
+    lost = sum(not one.scores["candidate"]["pass"] for one in changed)
+    won = len(changed) - lost
     n, net = len(scored), lost - won
     found = _difference(scored, "pass", rules)
     # Differences of rare events are mostly all zero, and their bootstrap knows no doubt: the share that may have
     # been lost is bounded by Wilson's interval, or by the rule of three.
     most = statistics.wilson_interval(lost, n, 2 * rules.alpha)[1] if lost else statistics.rule_of_three(n, rules.alpha)
     reason = (
-        f"{suite.name}: of {n}, the candidate passes {sum(passes['candidate'])} and the baseline "
-        f"{sum(passes['baseline'])}; {lost} newly failed, which may be up to {most:.1%} of such "
-        f"prompts, and {won} newly passed."
+        f"{suite.name}: of {n}, the candidate passes {passed['candidate']} and the baseline {passed['baseline']}; "
+        f"{lost} newly failed, which may be up to {most:.1%} of such prompts, and {won} newly passed. "
+        f"{len(differing) - len(changed)} that differ come out alike when they are asked {rules.again} times again."
     )
     fails = False
     if "failures" in suite.rule:
@@ -121,6 +123,22 @@ def rule_kept(suite: Suite, scored: Sequence[Scored], stage: Stage, rules: GateR
         fails = net > suite.rule["net_loss"] or (net > 0 and statistics.sign_test(lost, won) < rules.alpha)
     verdict: Verdict = "fail" if fails else "pass"
     return _finding(suite.metric, stage, "hard", verdict, reason, found, scored, statistics.mcnemar(lost, won))
+
+
+def differs(one: Scored) -> bool:
+    """Whether only one of the arms kept the rule of this item."""
+    return one.scores["candidate"]["pass"] != one.scores["baseline"]["pass"]
+
+
+def _is_confirmed(one: Scored, rules: GateRules) -> bool:
+    """Whether the arm that kept the rule also keeps it more often in fresh draws.
+
+    Any adapter turns some greedy answers that could as well have been others. One that is right in half of all draws
+    is no better than one that is wrong in half of them, and the draws by which it was noticed prove nothing.
+    """
+    kept, broke = sorted(ARMS, key=lambda arm: one.scores[arm]["pass"], reverse=True)
+    times = {arm: round(one.scores[arm]["again"]) for arm in ARMS}
+    return statistics.fisher(times[kept], times[broke], rules.again) < rules.alpha
 
 
 def labels(suite: Suite, texts: Mapping[str, Mapping[Arm, str]]) -> Finding:

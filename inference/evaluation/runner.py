@@ -190,13 +190,25 @@ class Runner:
     def _ask(self, suite: Suite, sampling: SamplingParams = GREEDY) -> list[Scored]:
         answers = self._evidence.answers(suite, ARMS, sampling)
         self.texts[suite.name] = {item.id: {arm: answers[arm][item.id].text for arm in ARMS} for item in suite.items}
-        scored = scoring.score(suite, {arm: answers[arm] for arm in ARMS})
+        scored = scoring.score(suite, answers)
+        if suite.metric in suites.PASSING:
+            self._ask_again(suite, [one for one in scored if judging.differs(one)])
         self.scored += scored
         return scored
 
     def _ask_seed(self, suite: Suite, seed: str) -> list[Scored]:
         answers = self._evidence.answers(suite, [seed, "baseline"])
         return scoring.score(suite, {"candidate": answers[seed], "baseline": answers["baseline"]})
+
+    def _ask_again(self, suite: Suite, differing: list[Scored]) -> None:
+        """Score how often either arm keeps the rule of the items on which their greedy answers differ."""
+        asked = {item_id for one in differing for item_id in one.items}
+        some = replace(suite, items=tuple(item for item in suite.items if item.id in asked))
+        draws = self._evidence.answers_again(some, ARMS, self.spec.rules.again) if asked else []
+        again = [{one.id: one for one in scoring.score(some, answers)} for answers in draws]
+        for one in differing:
+            for arm in ARMS:
+                one.scores[arm]["again"] = sum(draw[one.id].scores[arm]["pass"] for draw in again)
 
     def _drift(self, suite: Suite) -> list[Scored]:
         """The items of `suite` with the mean likelihood of the base model's own answers: the base's is "baseline"."""

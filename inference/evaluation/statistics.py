@@ -108,6 +108,13 @@ def sign_test(wins: int, losses: int) -> float:
     return sum(math.comb(n, k) for k in range(wins, n + 1)) / (1 << n)
 
 
+def fisher(successes: int, other: int, n: int) -> float:
+    """The one-sided p of Fisher's exact test that `successes` of `n` are by luck more than `other` of another `n`."""
+    both = successes + other
+    tables = math.comb(2 * n, both)
+    return sum(math.comb(n, k) * math.comb(n, both - k) for k in range(successes, min(n, both) + 1)) / tables
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided exact p of the items that only one of two passed; 1.0 without any (McNemar 1947)."""
     return min(1.0, 2 * sign_test(max(only_first, only_second), min(only_first, only_second)))

@@ -50,10 +50,16 @@ def one(suite: str, name: str, cluster: str, scores: dict[Arm, Scores], slice_na
 def judged(suite: str, size: int, flips: float, generator: np.random.Generator) -> list[Scored]:
     passes = generator.random(size) < 0.7
     flipped = generator.random(size) < flips
-    return [
-        one(suite, str(i), str(i), {"candidate": {"pass": float(ours)}, "baseline": {"pass": float(theirs)}})
-        for i, (ours, theirs) in enumerate(zip(passes ^ flipped, passes, strict=True))
-    ]
+    scored = []
+    for i, (ours, theirs) in enumerate(zip(passes ^ flipped, passes, strict=True)):
+        # What could as well be otherwise is right in half of all draws, whoever is asked.
+        again = generator.binomial(RULES.again, 0.5, 2)
+        scores: dict[Arm, Scores] = {
+            "candidate": {"pass": float(ours), "again": float(again[0])},
+            "baseline": {"pass": float(theirs), "again": float(again[1])},
+        }
+        scored.append(one(suite, str(i), str(i), scores))
+    return scored
 
 
 def anchors(candidate: Candidate, generator: np.random.Generator) -> list[Scored]:

@@ -50,7 +50,15 @@ def test_worse_answers_fail() -> None:
 def outcomes(lost: int, won: int, both: int = 20) -> list[Scored]:
     passes = [(0.0, 1.0)] * lost + [(1.0, 0.0)] * won + [(1.0, 1.0)] * both
     return [
-        one("s", str(i), str(i), {"candidate": {"pass": ours}, "baseline": {"pass": theirs}})
+        one(
+            "s",
+            str(i),
+            str(i),
+            {
+                "candidate": {"pass": ours, "again": ours * RULES.again},
+                "baseline": {"pass": theirs, "again": theirs * RULES.again},
+            },
+        )
         for i, (ours, theirs) in enumerate(passes)
     ]
 
@@ -69,6 +77,24 @@ def outcomes(lost: int, won: int, both: int = 20) -> list[Scored]:
 )
 def test_a_suite_s_own_rule_decides(suite: str, lost: int, won: int, verdict: Verdict) -> None:
     assert judging.rule_kept(SUITES[suite], outcomes(lost, won), "regression", RULES).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "verdict"), [(0, 8, "fail"), (0, 4, "fail"), (2, 8, "fail"), (4, 4, "pass"), (3, 5, "pass")]
+)
+def test_a_failure_counts_when_the_candidate_fails_more_often_in_fresh_draws_too(
+    ours: int, theirs: int, verdict: Verdict
+) -> None:
+    scored = outcomes(1, 0)
+    scored[0].scores["candidate"]["again"], scored[0].scores["baseline"]["again"] = float(ours), float(theirs)
+    found = judging.rule_kept(SUITES["safety"], scored, "regression", RULES)
+    assert found.verdict == verdict
+    assert f"{int(verdict == 'pass')} that differ come out alike" in found.reason
+
+
+def test_answers_that_turn_without_a_reason_seldom_stop_a_candidate_that_is_better() -> None:
+    better = Candidate(effect=simulated.printed_effect(40), flips=0.02)
+    assert sum(decide(simulated.findings(better, seed)) == "pass" for seed in range(150)) / 150 >= 0.65
 
 
 def test_no_failure_seen_is_not_called_no_risk() -> None:

@@ -21,6 +21,13 @@ def test_the_sign_test_is_the_binomial_one(wins: int, losses: int) -> None:
     assert statistics.sign_test(wins, losses) == pytest.approx(expected)
 
 
+@given(st.integers(1, 20).flatmap(lambda n: st.tuples(st.integers(0, n), st.integers(0, n), st.just(n))))
+def test_fisher(case: tuple[int, int, int]) -> None:
+    first, second, n = case
+    expected = stats.fisher_exact([[first, n - first], [second, n - second]], alternative="greater").pvalue
+    assert statistics.fisher(first, second, n) == pytest.approx(expected)
+
+
 @given(COUNTS, COUNTS)
 def test_mcnemar(first: int, second: int) -> None:
     expected = stats.binomtest(first, first + second).pvalue if first + second else 1.0
