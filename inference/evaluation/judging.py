@@ -116,7 +116,7 @@ def rule_kept(suite: Suite, scored: Sequence[Scored], stage: Stage, rules: GateR
     )
     fails = False
     if "failures" in suite.rule:
-        fails = n - sum(passes["candidate"]) > suite.rule["failures"]
+        fails = n - passed["candidate"] > suite.rule["failures"]
     elif "new_failures" in suite.rule:
         fails = lost > suite.rule["new_failures"]
     elif "net_loss" in suite.rule:
