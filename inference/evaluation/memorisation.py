@@ -79,7 +79,8 @@ def _item(row: Mapping[str, Any]) -> Item | None:
     prompt, answer = messages_of(row["prompt"]), str(row[learned][0]["content"])
     asked = _plain("\n".join(message.text for message in prompt))
     words = list(_WORD.finditer(answer))
-    first, passages = 0, []
+    first = 0
+    passages: list[str] = []
     for form in PRIVATE.finditer(answer):
         if _plain(form[0]) in asked:
             continue

@@ -22,7 +22,7 @@ def add_adapter(network: Any, lora: Lora, seed: int) -> Any:
     """`network` with an adapter, which changes nothing yet; seeded by `seed`. Raises TrainingFailure when the network
     has none of the layers named."""
     torch.manual_seed(seed)
-    names = [name.strip() for name in lora.targets.split(",")]
+    names = [name for name in map(str.strip, lora.targets.split(",")) if name]
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,

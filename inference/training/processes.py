@@ -54,7 +54,7 @@ class Processes:
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         summed = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(summed)
-        for gradient, part in zip(gradients, summed.split([each.numel() for each in gradients]), strict=True):
+        for gradient, part in zip(gradients, torch.split(summed, [each.numel() for each in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
     def wait(self) -> None:

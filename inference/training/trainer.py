@@ -82,7 +82,7 @@ class AdapterTrainer(Trainer):
 
     def training_step(self, model: Any, inputs: list[Packed], num_items_in_batch: Any = None) -> Tensor:
         """Add up the gradients of all micro-batches of one step. Raises Stopped, EnoughTrained, TrainingFailure."""
-        self.yield_together()
+        self._yield_together()
         self.check_if_due()
         self._step_began_at = time.monotonic()
         self._step_rate = self._get_learning_rate()
@@ -106,7 +106,7 @@ class AdapterTrainer(Trainer):
         self._step_losses = {objective: pair for objective, pair in pairs if pair[1]}
         return sum_of_losses
 
-    def yield_together(self) -> None:
+    def _yield_together(self) -> None:
         """Wait for others, or stop, in all processes alike. Raises Stopped."""
         if self._processes.count == 1:
             return

@@ -55,7 +55,7 @@ def test_two_processes_end_where_one_ends_stopped_in_between_or_not(write_spec: 
         if said[-1]["event"] == "step" and said[-1]["step"] == 2:
             launched.send_signal(signal.SIGTERM)
             break
-    rest, _ = launched.communicate(timeout=120)
+    rest, _ = launched.communicate(timeout=300)
     said += [json.loads(line) for line in rest.splitlines()]
     assert said[-1] == {"event": "stopped"}
     assert not (tmp_path / "together" / "result.json").exists()
