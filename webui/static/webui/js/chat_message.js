@@ -82,7 +82,7 @@ export class ChatMessage extends HTMLElement {
     this.#reveal("stopped", message.generation?.state === "cancelled");
     this.#reveal("edited", message.edited_at !== null);
     this.fail(message.generation?.error?.message ?? "");
-    /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.id, message.feedback);
+    /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.feedback);
     /** @type {BranchPicker} */ (this.querySelector("branch-picker")).set(message.id, message.sibling_ids);
   }
 
