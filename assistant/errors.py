@@ -129,6 +129,30 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         409,
         False,
     ),
+    "rollout.busy": (
+        _("Another adapter is on its way already. Take it back first, or wait until it answers everybody."),
+        409,
+        False,
+    ),
+    "rollout.none_under_way": (_("No adapter is on its way. Start one first."), 409, False),
+    "rollout.not_loaded": (
+        _("No worker can answer with this adapter yet; the list of workers says why. Try again in a moment."),
+        503,
+        True,
+    ),
+    "rollout.benefit_not_shown": (
+        _("People have not been shown to rate its answers higher. Wait for more ratings, or give a reason."),
+        409,
+        False,
+    ),
+    "rollout.only_harm_shows": (
+        _(
+            "Too few people rate answers here to show a benefit: {expected} pairs may be hoped for, and {planned} are "
+            "needed. This canary can only detect harm; whether to go on is for the evaluation, and for you, to say."
+        ),
+        409,
+        False,
+    ),
     "rollout.already_live": (_("It answers already."), 409, False),
     "rollout.nothing_before": (_("Nothing was put live before, so there is nothing to go back to."), 409, False),
     "run.attempts_exhausted": (_("Its process ended three times before it was done; its log says why."), 500, False),

@@ -6,7 +6,7 @@ Values that travel between processes carry `v`; readers ignore fields they do no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -56,10 +56,16 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class AdapterRef:
-    """LoRA weights, addressed by content: `sha256` is of `adapter_model.safetensors` in the folder `path`."""
+    """LoRA weights, addressed by content: `sha256` is of `adapter_model.safetensors` in the folder `path`, and
+    `config_sha256` of `adapter_config.json`, "" where it is not known."""
 
     sha256: str
     path: str
+    config_sha256: str = ""
+
+
+class AdapterError(Exception):
+    """The adapter cannot be used; the message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,17 @@ class Engine(Protocol):
 
     def cancel(self, generation_id: str) -> None:
         """End a generation within one step with `finished` (reason cancelled); unknown ids are ignored."""
+        ...
+
+    def load_adapter(self, adapter: AdapterRef) -> str:
+        """Make an adapter ready before a request names it, and compare what it computes with what is stored beside it.
+        Blocks the caller, on any thread but the engine's; running replies go on meanwhile. Returns what could not be
+        compared, in a sentence, or "". Raises AdapterError."""
+        ...
+
+    def keep_adapters(self, sha256s: Collection[str]) -> None:
+        """Take all other adapters out, each when its last reply has ended. Until the first call all stay as long as
+        there is room."""
         ...
 
     def stop(self) -> None:

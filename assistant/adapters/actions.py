@@ -15,15 +15,18 @@ from assistant.errors import AssistantError
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
+SELF_CHECK = "self_check.json"
 # What a LoRA of a very large model still stays under; a file above it is not an adapter.
 MAX_BYTES = 4 * 1024**3
 
 
-def import_adapter(source: Path, *, name: str, base_model_sha256: str) -> Adapter:
+def import_adapter(source: Path, *, name: str, base_model_sha256: str, self_check: bytes = b"") -> Adapter:
     """Copy a PEFT adapter's two files into the store and register it as a candidate; the same weights twice are one
-    adapter. Only safetensors are taken. Raises AssistantError adapter.invalid."""
-    weights, config = source / WEIGHTS, source / CONFIG
-    for file in (weights, config):
+    adapter. What workers compare with (inference/self_check.py) is `self_check`, else the file beside the others, if
+    there is one. Only safetensors are taken. Raises adapter.invalid."""
+    weights, config, stored_check = source / WEIGHTS, source / CONFIG, source / SELF_CHECK
+    files = [weights, config, *([stored_check] if stored_check.exists() and not self_check else [])]
+    for file in files:
         if file.is_symlink() or not file.is_file():
             raise AssistantError("adapter.invalid", reason=f"{file.name} is missing from {source}")
         if file.stat().st_size > MAX_BYTES:
@@ -35,15 +38,18 @@ def import_adapter(source: Path, *, name: str, base_model_sha256: str) -> Adapte
     if kind != "LORA":
         raise AssistantError("adapter.invalid", reason=f"peft_type is {kind!r}, not 'LORA'")
 
-    with weights.open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    hashes = {file.name: _sha256_of(file) for file in files}
+    sha256 = hashes[WEIGHTS]
     if known := Adapter.objects.filter(sha256=sha256).first():
         return known
-    adapter = Adapter(name=name, sha256=sha256, base_model_sha256=base_model_sha256)
+    adapter = Adapter(name=name, sha256=sha256, base_model_sha256=base_model_sha256, files=hashes)
     folder = folder_of(adapter)
     folder.mkdir(parents=True, mode=0o700)
-    for file in (weights, config):
+    for file in files:
         shutil.copyfile(file, folder / file.name)
+    if self_check:
+        (folder / SELF_CHECK).write_bytes(self_check)
+        adapter.files[SELF_CHECK] = _sha256_of(folder / SELF_CHECK)
     adapter.save(force_insert=True)
     return adapter
 
@@ -54,3 +60,8 @@ def put_live(adapter: Adapter | None) -> None:
     Adapter.objects.filter(state=Adapter.State.LIVE).update(state=Adapter.State.RETIRED)
     if adapter:
         Adapter.objects.filter(pk=adapter.pk).update(state=Adapter.State.LIVE)
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

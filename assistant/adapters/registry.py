@@ -1,4 +1,4 @@
-"""Which adapter answers: the one a person chose, else the live one, if any; rollouts will share conversations out here.
+"""Which adapter answers: the one a person chose, else the live one, if any; and which one a canary tries, on whom.
 
 A choice is AUTOMATIC, BASE, or an adapter's id. `base_model_sha256` is what the workers have loaded, "" when no worker
 has said so yet; which conversation asks is not known here.
@@ -6,12 +6,15 @@ has said so yet; which conversation asks is not known here.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextChoices
 
 from assistant.accounts.models import Person
 from assistant.adapters.models import Adapter
@@ -33,6 +36,27 @@ class ModelChoice:
     name: str = ""
 
 
+class Arm(TextChoices):
+    LIVE = "live"
+    CANDIDATE = "candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """`adapter` answers `percent` of the people."""
+
+    rollout_id: UUID
+    adapter: Adapter
+    percent: int
+    salt: str
+
+    def arm_of(self, person_id: UUID) -> Arm:
+        """The same whenever it is asked, and for a larger share at least those of a smaller one."""
+        digest = hashlib.sha256(f"{self.salt}{person_id}".encode()).digest()
+        drawn = int.from_bytes(digest[:8]) / 2**64
+        return Arm.CANDIDATE if drawn * 100 < self.percent else Arm.LIVE
+
+
 def choices_for(person: Person, base_model_sha256: str) -> list[ModelChoice]:
     """What a person may choose from; empty where every choice would come to the same."""
     adapters = list(_choosable(person, base_model_sha256).order_by("-id")[:MAX_CHOICES])
@@ -47,6 +71,11 @@ def is_choosable(person: Person, choice: str, base_model_sha256: str) -> bool:
     return choice in (AUTOMATIC, BASE) or _chosen(person, choice, base_model_sha256) is not None
 
 
+def is_automatic(person: Person, choice: str, base_model_sha256: str) -> bool:
+    """Whether nothing was chosen, or what was chosen counts as nothing."""
+    return choice != BASE and (choice == AUTOMATIC or _chosen(person, choice, base_model_sha256) is None)
+
+
 def adapter_for_new_reply(person: Person, choice: str, base_model_sha256: str) -> Adapter | None:
     """The chosen adapter. A choice that has gone, is for another base model or no longer this person's to make counts
     as AUTOMATIC: a conversation must not end because an adapter did."""
@@ -56,12 +85,30 @@ def adapter_for_new_reply(person: Person, choice: str, base_model_sha256: str) -
     return chosen or Adapter.objects.filter(state=Adapter.State.LIVE).first()
 
 
+def canary(base_model_sha256: str) -> Canary | None:
+    """The one that is under way, if it can answer. The layer above holds it; it is reached by name."""
+    running = apps.get_model("assistant", "Rollout").objects.filter(end="", stage="canary")
+    row = running.select_related("adapter").first()
+    if row is None or (base_model_sha256 and row.adapter.base_model_sha256 != base_model_sha256):
+        return None
+    return Canary(row.pk, row.adapter, row.percent, row.salt)
+
+
+def instead_of(adapter: Adapter, unusable: Collection[UUID], base_model_sha256: str) -> Adapter | None:
+    """What a worker answers with that cannot use `adapter`: the live one, the base model where that is no better."""
+    live = Adapter.objects.filter(state=Adapter.State.LIVE, base_model_sha256=base_model_sha256)
+    return live.exclude(pk__in=[adapter.pk, *unusable]).first()
+
+
 def folder_of(adapter: Adapter) -> Path:
     return Path(settings.DATA_DIR) / "adapters" / str(adapter.id)
 
 
 def reference_to(adapter: Adapter | None) -> AdapterRef | None:
-    return AdapterRef(sha256=adapter.sha256, path=str(folder_of(adapter))) if adapter else None
+    """How an engine is told of it."""
+    if adapter is None:
+        return None
+    return AdapterRef(adapter.sha256, str(folder_of(adapter)), adapter.files.get("adapter_config.json", ""))
 
 
 _ORDER = (Adapter.State.LIVE, Adapter.State.CANDIDATE, Adapter.State.RETIRED)

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from assistant.accounts.models import Person
-from assistant.adapters.registry import AUTOMATIC, adapter_for_new_reply, is_choosable
-from assistant.chat import branches, consent, queries, sampling, search, stream
+from assistant.adapters.registry import AUTOMATIC, is_choosable
+from assistant.chat import arms, branches, consent, queries, sampling, search, stream
 from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.tasks import wake_workers
 from assistant.chat.texts import checked, title_of
@@ -192,14 +192,15 @@ def _ask_for_reply(
 ) -> Accepted:
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
     choice = conversation.model_choice if model_choice is None else model_choice
+    adapter = arms.adapter_for(person, conversation, choice, queries.loaded_base_model())
     generation = Generation.objects.create(
         reply=reply,
         conversation=conversation,
         sampling=asdict(sampling.with_changes(conversation.sampling)),
-        adapter=adapter_for_new_reply(person, choice, queries.loaded_base_model()),
+        adapter=adapter,
     )
     conversation.head = reply
-    conversation.save(update_fields=["head", "updated_at"])
+    conversation.save(update_fields=["head", "rollout", "arm", "updated_at"])
 
     def announce() -> None:
         wake_workers(generation.id)

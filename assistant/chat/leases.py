@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from assistant.adapters.registry import instead_of
 from assistant.chat import search, stream
 from assistant.chat.context import request_for
 from assistant.chat.live_reply import LiveReply
@@ -65,10 +66,13 @@ def waiting(
     return list(rows.select_related("reply__parent__conversation", "conversation", "adapter")[:free])
 
 
-def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[LiveReply, GenerationRequest] | None:
+def claim(
+    generation: Generation, worker_id: UUID, engine: EngineInfo, unusable: Collection[UUID] = ()
+) -> tuple[LiveReply, GenerationRequest] | None:
     """Take a generation, unless somebody was faster; None too when it could only be ended. Continues from the
-    token ids that the log or the checkpoint holds, whichever is further. Raises redis.RedisError for a reply that was
-    begun before and whose log cannot be read: people may have been shown more than its checkpoint knows."""
+    token ids that the log or the checkpoint holds, whichever is further; a reply of which there are none yet is written
+    with another adapter where its own is `unusable` here. Raises redis.RedisError for a reply that was begun before and
+    whose log cannot be read: people may have been shown more than its checkpoint knows."""
     fence = generation.fence + 1
     try:
         logged = stream.read_state(generation.pk, fence)
@@ -76,6 +80,9 @@ def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[
         if generation.fence:
             raise
         logged = LogState(0, "", ())
+    begun = bool(logged.seq or generation.checkpoint_seq)
+    if generation.adapter and generation.adapter_id in unusable and not begun:
+        generation.adapter = instead_of(generation.adapter, unusable, engine.base_model_sha256)
     # An own claim of which this worker was never told was no attempt.
     attempts = generation.attempts + (generation.worker_id != worker_id)
     taken = Generation.objects.filter(pk=generation.pk, fence=generation.fence, state__in=Generation.ACTIVE).update(
@@ -83,6 +90,7 @@ def claim(generation: Generation, worker_id: UUID, engine: EngineInfo) -> tuple[
         worker_id=worker_id,
         fence=fence,
         attempts=attempts,
+        adapter=generation.adapter,
         started_at=Coalesce("started_at", Now()),
     )
     if taken != 1:

@@ -13,8 +13,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import redis
@@ -25,11 +26,10 @@ from django.utils.module_loading import import_string
 from uuid_utils.compat import uuid7
 
 from assistant.chat import leases, organizing
-from assistant.chat.asides import Asides, Source
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Worker
 from assistant.chat.writer import LogWriter
-from inference.contract import Engine, EngineConfig, EngineInfo, StreamEvent
+from inference.contract import Emit, Engine, EngineConfig, EngineInfo, GenerationRequest, StreamEvent
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +44,16 @@ EXIT_CONFIG = 78  # sysexits.h EX_CONFIG: starting again would not help
 
 
 class ReplyRunner:
-    """One per worker process. `start` returns at once; the model is loaded while the worker already beats."""
+    """One per worker process. `start` returns at once; the model is loaded while the worker already beats.
 
-    def __init__(self, engine: Engine, max_running: int, source: Source | None = None) -> None:
+    `duties` are what layers above have a worker do besides: called after each round once the model is loaded, in the
+    same thread, with this runner; one that fails holds up no reply.
+    """
+
+    def __init__(self, engine: Engine, max_running: int, duties: Sequence[Duty] = ()) -> None:
         self._engine = engine
-        self._asides = Asides(source, engine) if source else None
+        self._duties = duties
+        self.unusable_adapters: set[UUID] = set()  # which a duty has found that this engine cannot use
         self._max_running = max_running
         self._info: EngineInfo | None = None
         self._worker_id: UUID = uuid7()
@@ -56,10 +61,33 @@ class ReplyRunner:
         self._work = threading.Event()
         self._draining = threading.Event()
         self._writer = LogWriter(on_change=self.wake)
+        self._aside: dict[str, Emit] = {}
         self._thread = threading.Thread(target=self._run, name="reply-runner")
         self._beating_since: float | None = None
         self._is_beat_due = True
         self._last_beat = self._last_checkpoint = self._last_erasure = 0.0
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @property
+    def info(self) -> EngineInfo:
+        assert self._info is not None
+        return self._info
+
+    @property
+    def worker_id(self) -> UUID:
+        return self._worker_id
+
+    @property
+    def is_writing(self) -> bool:
+        return bool(self._replies)
+
+    def ask_aside(self, request: GenerationRequest, listen: Emit) -> None:
+        """Have the engine answer what is nobody's reply; `listen` gets the events, in the engine's thread."""
+        self._aside[request.generation_id] = listen
+        self._engine.submit(request)
 
     def start(self) -> None:
         self._writer.start()
@@ -91,8 +119,9 @@ class ReplyRunner:
         self.wake()
 
     def _emit(self, event: StreamEvent) -> None:
-        if not (self._asides and self._asides.take(event)):
-            self._writer.emit(event)
+        (self._aside.get(event.generation_id) or self._writer.emit)(event)
+        if event.kind in ("finished", "failed"):
+            self._aside.pop(event.generation_id, None)
 
     def _run(self) -> None:
         while not self._draining.is_set():
@@ -102,6 +131,9 @@ class ReplyRunner:
                 log.critical("the engine made no step for %.0f s; this worker ends", STALLED_S)
                 os._exit(1)
             self._attempt(self._round)
+            if self._info:
+                for duty in self._duties:
+                    self._attempt(partial(duty, self))
         self._engine.stop()
         self._attempt(self._end_replies)
         self._writer.stop()
@@ -138,8 +170,6 @@ class ReplyRunner:
                 self._engine.cancel(str(generation_id))
         if self._info:
             self._claim()
-            if self._asides:
-                self._asides.round(self._worker_id, self._info, are_people_here=bool(self._replies))
 
     def _beat(self) -> None:
         self._is_beat_due = False
@@ -174,7 +204,7 @@ class ReplyRunner:
         free = self._max_running - len(self._replies)
         for generation in leases.waiting(free, self._may_take_over(), self._worker_id, self._replies):
             try:
-                claimed = leases.claim(generation, self._worker_id, self._info)
+                claimed = leases.claim(generation, self._worker_id, self._info, self.unusable_adapters)
             except redis.RedisError:
                 return  # what was begun waits for Redis, and so does all that was asked for later
             if claimed is None:
@@ -213,20 +243,18 @@ class ReplyRunner:
     def _hand_back(self) -> None:
         self._checkpoint()
         leases.release([reply for reply in self._replies.values() if not reply.is_fenced_out])
-        if self._asides:
-            self._asides.hand_back()
         Worker.objects.filter(pk=self._worker_id).delete()
 
 
+Duty = Callable[[ReplyRunner], None]
 _runner: ReplyRunner | None = None
 
 
-def start(source: Source | None = None) -> ReplyRunner:
-    """Start this process's runner with the engine that the settings name; `source` has what it asks when it is idle."""
+def start(duties: Sequence[Duty] = ()) -> ReplyRunner:
+    """Start this process's runner with the engine that the settings name."""
     global _runner
     engine_class: type[Engine] = import_string(settings.INFERENCE_ENGINE)
-    engine = engine_class(_engine_config())  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
-    _runner = ReplyRunner(engine, settings.ENGINE_MAX_RUNNING, source)
+    _runner = ReplyRunner(engine_class(_engine_config()), settings.ENGINE_MAX_RUNNING, duties)  # type: ignore[call-arg]  # a Protocol has no constructor; its docstring states this one
     _runner.start()
     return _runner
 

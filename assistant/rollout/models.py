@@ -79,8 +79,7 @@ class RolloutLook(models.Model):
     rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="looks")
     at = models.DateTimeField(auto_now_add=True)
     percent = models.PositiveSmallIntegerField()
-    # People who got answers since the share was last changed, people who rated any, and the sum of each one's share of
-    # ratings that were positive.
+    # People who got answers, people who rated any, and the sum of each one's share of ratings that were positive.
     live_people = models.PositiveIntegerField()
     live_rated = models.PositiveIntegerField()
     live_positive = models.FloatField()

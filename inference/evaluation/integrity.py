@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inference.contract import AdapterRef
+from inference.contract import AdapterError, AdapterRef
 from inference.evaluation.scorer import Scorer
-from inference.serving.adapters import AdapterError
 
 # Files that are run when they are read, or may be. Nobody needs to open them for the adapter to be refused.
 PICKLED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}

@@ -46,6 +46,15 @@ class BaseModel:
         positions = torch.tensor(lengths, device=self.device).unsqueeze(1)
         return self._forward(0, torch.tensor(token_ids, device=self.device).unsqueeze(1), positions, max(lengths) + 1)
 
+    def last_logits(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """The logits after each of `rows`, which are equally long, [rows, vocabulary]; no slot is touched. Raises
+        ValueError for ids that are none."""
+        if not all(0 <= i < self.vocabulary for row in rows for i in row):
+            raise ValueError(f"there are {self.vocabulary} tokens")
+        ids = torch.tensor([list(row) for row in rows], device=self.device)
+        logits: Tensor = self.network(input_ids=ids, use_cache=False, logits_to_keep=1).logits[:, -1].float()
+        return logits
+
     def move(self, source: int, target: int, length: int) -> None:
         """Let the row in slot `source`, `length` positions long, take slot `target`."""
         self._cache.move(source, target, length)

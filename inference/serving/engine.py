@@ -11,7 +11,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +22,8 @@ import transformers
 from inference import model_files
 from inference.chat_template import ChatTemplate, PromptError
 from inference.contract import (
+    AdapterError,
+    AdapterRef,
     ChatMessage,
     Emit,
     EngineConfig,
@@ -30,13 +34,16 @@ from inference.contract import (
     PromptInfo,
     StreamEvent,
 )
-from inference.serving.adapters import AdapterError, Adapters
+from inference.serving.adapters import Adapters
 from inference.serving.base_model import BaseModel
 from inference.serving.batch import Batch, Row
+from inference.serving.loading import Loading
 from inference.serving.reply import Reply
 
 log = logging.getLogger(__name__)
 
+# How soon whoever waits for an adapter notices that the engine has been stopped.
+POLL_S = 0.5
 STEP_FAILED = EngineFailure("engine.step_failed", "The model failed while writing. Try again.", retryable=True)
 
 
@@ -46,9 +53,12 @@ class TransformersEngine:
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._changed = threading.Condition()
-        # Requests, and the ids of generations to cancel, in the order in which they came.
-        self._inbox: deque[GenerationRequest | str] = deque()
+        # What the engine's thread shall do before its next step, in the order in which it came.
+        self._inbox: deque[Callable[[], None]] = deque()
         self._waiting: deque[GenerationRequest] = deque()
+        # Requests whose adapter is being loaded, by its sha256.
+        self._parked: dict[str, list[GenerationRequest]] = {}
+        self._kept: frozenset[str] | None = None  # None: nothing was said of what is to be kept
         self._stepped_at: float | None = None  # None while there is nothing to do
         self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -65,6 +75,7 @@ class TransformersEngine:
             )
         self._adapters = Adapters(self._model.network)
         self._batch = Batch(self._model, self._adapters)
+        self._loading = Loading(self._model, self._adapters, self._tell)
         info = EngineInfo(
             engine="transformers",
             base_model=Path(self._config.model).name if Path(self._config.model).is_dir() else self._config.model,
@@ -84,10 +95,30 @@ class TransformersEngine:
         return info
 
     def submit(self, request: GenerationRequest) -> None:
-        self._tell(request)
+        self._tell(partial(self._waiting.append, request))
 
     def cancel(self, generation_id: str) -> None:
-        self._tell(generation_id)
+        self._tell(partial(self._cancel, generation_id))
+
+    def load_adapter(self, adapter: AdapterRef) -> str:
+        loaded: Future[str] = Future()
+
+        def done(outcome: str | AdapterError) -> None:
+            if isinstance(outcome, AdapterError):
+                loaded.set_exception(outcome)
+            else:
+                loaded.set_result(outcome)
+
+        self._tell(lambda: self._loading.ask(adapter, done))
+        while True:
+            try:
+                return loaded.result(timeout=POLL_S)
+            except TimeoutError:
+                if self._is_stopped:
+                    raise AdapterError("The engine was stopped before the adapter was loaded.") from None
+
+    def keep_adapters(self, sha256s: Collection[str]) -> None:
+        self._tell(partial(setattr, self, "_kept", frozenset(sha256s)))
 
     def stop(self) -> None:
         with self._changed:
@@ -101,9 +132,9 @@ class TransformersEngine:
         stepped_at = self._stepped_at
         return 0.0 if stepped_at is None else time.monotonic() - stepped_at
 
-    def _tell(self, message: GenerationRequest | str) -> None:
+    def _tell(self, call: Callable[[], None]) -> None:
         with self._changed:
-            self._inbox.append(message)
+            self._inbox.append(call)
             if self._stepped_at is None:
                 self._stepped_at = time.monotonic()
             self._changed.notify()
@@ -121,20 +152,18 @@ class TransformersEngine:
     def _run(self) -> None:
         while True:
             with self._changed:
-                has_work = bool(self._inbox or self._waiting or self._batch.rows)
+                has_work = bool(self._inbox or self._waiting or self._batch.rows or self._loading.has_work)
                 self._stepped_at = time.monotonic() if has_work else None
                 self._changed.wait_for(lambda: self._is_stopped or self._stepped_at is not None)
                 if self._is_stopped:
                     break
-                messages = list(self._inbox)
+                calls = list(self._inbox)
                 self._inbox.clear()
-            for message in messages:
-                if isinstance(message, str):
-                    self._cancel(message)
-                else:
-                    self._waiting.append(message)
+            for call in calls:
+                call()
             self._step()
-        del self._model, self._adapters, self._batch
+        self._loading.stop()
+        del self._model, self._loading, self._adapters, self._batch
 
     def _step(self) -> None:
         if self._waiting and self._batch.reading is None and len(self._batch.rows) < self._config.max_running:
@@ -146,6 +175,36 @@ class TransformersEngine:
                 self._fail(request, STEP_FAILED)
         self._forward(self._batch.read, [self._batch.reading] if self._batch.reading else [])
         self._forward(self._batch.decode, self._batch.decoding)
+        self._tend_adapters()
+
+    def _tend_adapters(self) -> None:
+        """Move on what is being loaded, and take out what nothing needs."""
+        if not self._loading.has_work and self._kept is None:
+            return
+        needed = {row.adapter for row in self._batch.rows if row.adapter} | (self._kept or set())
+        needed |= {request.adapter.sha256 for request in self._waiting if request.adapter}
+        self._loading.step(needed, is_hurried=bool(self._batch.rows))
+        if self._kept is not None:
+            for name in self._adapters.loaded - needed:
+                self._adapters.drop(name)
+
+    def _park(self, request: GenerationRequest, adapter: AdapterRef) -> None:
+        """Let a request wait for its adapter without holding up those that have theirs."""
+        if adapter.sha256 in self._parked:
+            self._parked[adapter.sha256].append(request)
+            return
+        self._parked[adapter.sha256] = [request]
+
+        def done(outcome: str | AdapterError) -> None:
+            requests = self._parked.pop(adapter.sha256)
+            if isinstance(outcome, AdapterError):
+                for request in requests:
+                    self._announce(request, None)
+                    self._fail(request, EngineFailure("adapter.unusable", str(outcome), retryable=False))
+            else:
+                self._waiting.extendleft(reversed(requests))
+
+        self._loading.ask(adapter, done)
 
     def _forward(self, forward: Callable[[], list[tuple[Row, int]]], rows: list[Row]) -> None:
         """Run `forward`, which concerns `rows`, and hand out what it wrote. When it fails, these rows fail alone."""
@@ -167,7 +226,10 @@ class TransformersEngine:
                 self._finish(row.request, row.reply.ended)
 
     def _admit(self, request: GenerationRequest) -> None:
-        """Announce `request` and begin to read it, or end it at once."""
+        """Announce `request` and begin to read it, or end it at once; one whose adapter is not there yet is parked."""
+        if request.adapter and request.adapter.sha256 not in self._adapters.loaded:
+            self._park(request, request.adapter)
+            return
         try:
             prompt = self._template.fit_to_context(request.messages, request.sampling.max_tokens, self._context_length)
             if not all(0 <= i < self._model.vocabulary for i in request.prefix_token_ids):
@@ -183,20 +245,17 @@ class TransformersEngine:
             if reply.ended:
                 self._finish(request, reply.ended)
                 return
-        adapter = None
-        if request.adapter:
-            try:
-                adapter = self._adapters.load(request.adapter, {row.adapter for row in self._batch.rows if row.adapter})
-            except AdapterError as error:
-                self._fail(request, EngineFailure("adapter.unusable", str(error), retryable=False))
-                return
+        adapter = request.adapter.sha256 if request.adapter else None
+        if adapter:
+            self._adapters.touch(adapter)
         self._batch.add(Row(request, reply, [*prompt.token_ids, *request.prefix_token_ids], adapter))
 
     def _cancel(self, generation_id: str) -> None:
-        for request in [r for r in self._waiting if r.generation_id == generation_id]:
-            self._waiting.remove(request)
-            self._announce(request, None)
-            self._finish(request, "cancelled")
+        for requests in (self._waiting, *self._parked.values()):
+            for request in [r for r in requests if r.generation_id == generation_id]:
+                requests.remove(request)
+                self._announce(request, None)
+                self._finish(request, "cancelled")
         for row in [r for r in self._batch.rows if r.request.generation_id == generation_id]:
             self._batch.remove(row)
             self._finish(row.request, "cancelled")

@@ -6,6 +6,7 @@ Its script is `EngineConfig.model`, for example `scripted:tokens_per_second=20&t
   echo               instead of words, the last user message itself, whole, so many characters to a token
   stamp              1 = instead of words, the wall-clock time at which each piece is said
   fail, fail_after   end each attempt with this failure code (retryable) after so many of its tokens
+  refuse             the beginning of the sha256 of adapters that cannot be loaded; all others are ready at once
 Token `i` of a reply has the id `i`, and its text depends on the last user message and on `i` alone. With `echo=1` a
 test says what the model will write, and it is cut at every character.
 """
@@ -20,10 +21,13 @@ import threading
 import time
 import zlib
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from inference.contract import (
+    AdapterError,
+    AdapterRef,
     Emit,
     EngineConfig,
     EngineFailure,
@@ -71,6 +75,7 @@ class Script:
     stamp: int = 0
     fail: str = ""
     fail_after: int = 0
+    refuse: str = ""
 
     @classmethod
     def parse(cls, model: str) -> Script:
@@ -137,6 +142,14 @@ class ScriptedEngine:
 
     def cancel(self, generation_id: str) -> None:
         self._tell(generation_id)
+
+    def load_adapter(self, adapter: AdapterRef) -> str:
+        if self._script.refuse and adapter.sha256.startswith(self._script.refuse):
+            raise AdapterError("The script says that this adapter cannot be used.")
+        return ""
+
+    def keep_adapters(self, sha256s: Collection[str]) -> None:
+        """Nothing is loaded that could be taken out."""
 
     def stop(self) -> None:
         with self._changed:
@@ -215,6 +228,10 @@ class ScriptedEngine:
             )
         )
         self._running[request.generation_id] = speech
+        if self._script.refuse and request.adapter and request.adapter.sha256.startswith(self._script.refuse):
+            failure = EngineFailure("adapter.unusable", "The script says so.", retryable=False)
+            self._end(speech, StreamEvent("failed", request.generation_id, failure=failure))
+            return
         if said >= len(pieces) or speech.stop_strings.is_stopped:
             self._end(speech)
         else:

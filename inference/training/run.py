@@ -17,9 +17,10 @@ import torch
 import transformers
 from transformers import AutoTokenizer
 
-from inference import model_files, pretrained
+from inference import model_files, pretrained, self_check
 from inference.chat_template import ChatTemplate
 from inference.training import adapter, durable, replay
+from inference.training.checking import self_check_of
 from inference.training.checkpoints import Checkpoints, History, read_history
 from inference.training.failure import Stopped, TrainingFailure, writing
 from inference.training.interruption import Interruption
@@ -173,11 +174,10 @@ class Run:
                 "more replay helps.",
             )
         source = self.checkpoints.folder / best.checkpoint
+        files = {name: (source / name).read_bytes() for name in (adapter.WEIGHTS, adapter.CONFIG)}
+        files[self_check.FILE] = self_check_of(self.base, source, self.spec.lora, self.template, self.dtype)
         with writing(self.output):
-            durable.write_folder(
-                self.output / "adapter",
-                {name: (source / name).read_bytes() for name in (adapter.WEIGHTS, adapter.CONFIG)},
-            )
+            durable.write_folder(self.output / "adapter", files)
         steps = json.loads(((self.checkpoints.newest or source) / STATE).read_text(encoding="utf-8"))["global_step"]
         result = {
             **self.facts(),

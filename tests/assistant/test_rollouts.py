@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import timezone
 
 from assistant.adapters.registry import AUTOMATIC, adapter_for_new_reply
 from assistant.errors import AssistantError
-from assistant.models import Adapter, AuditEvent, DatasetSnapshot, EvaluationRun, Person, Rollout, TrainingRun
+from assistant.models import Adapter, AuditEvent, Person, Rollout
 from assistant.rollout.actions import promote, roll_back
+from tests.assistant.rollouts import admin, evaluated, trained
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def ada(alice: Person) -> Person:
-    return Person.objects.create(username="ada", email="ada@example.org", role=Person.Role.ADMIN)
-
-
-def trained(letter: str) -> Adapter:
-    snapshot, _ = DatasetSnapshot.objects.get_or_create(sha256="a" * 64, defaults={"manifest": {}, "rows": 0})
-    adapter = Adapter.objects.create(name=letter, sha256=letter * 64, base_model_sha256="0" * 64)
-    TrainingRun.objects.create(snapshot=snapshot, adapter=adapter, state="completed")
-    return adapter
-
-
-def evaluated(adapter: Adapter, verdict: str, against: Adapter | None = None) -> EvaluationRun:
-    return EvaluationRun.objects.create(
-        adapter=adapter,
-        baseline=against,
-        training_run=adapter.training_runs.get(),
-        verdict=verdict,
-        state="completed",
-        finished_at=timezone.now(),
-    )
+    return admin()
 
 
 def answering(person: Person) -> Adapter | None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from inference.contract import Engine, EngineConfig
+from inference.contract import AdapterRef, Engine, EngineConfig
+from inference.serving import adapters
 from inference.serving.engine import TransformersEngine
 from inference.serving.scripted import ScriptedEngine
 from tests.inference.listening import Listener
@@ -27,6 +31,7 @@ CORPUS = [
     "你好，世界！今天天气怎么样？ 🙂🚢 naïve café — <b>bold</b> 1234567890",
     "system user assistant What is the capital of France? Write a story about rivers and boats.",
 ] * 3
+Make = Callable[..., AdapterRef]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -78,6 +83,28 @@ def make_tiny_model(folder: Path) -> Path:
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def ref_of(folder: Path) -> AdapterRef:
+    return AdapterRef(hashlib.sha256((folder / adapters.WEIGHTS).read_bytes()).hexdigest(), str(folder))
+
+
+@pytest.fixture
+def make(tiny_folder: Path, tmp_path: Path) -> Make:
+    """An adapter as peft saves one, with weights that matter."""
+
+    def made(seed: int, targets: tuple[str, ...] = ("q_proj", "v_proj"), **options: Any) -> AdapterRef:
+        torch.manual_seed(seed)
+        config = LoraConfig(r=4, lora_alpha=16, target_modules=list(targets), task_type="CAUSAL_LM", **options)
+        model = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32), config)
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.3)
+        folder = tmp_path / f"adapter-{seed}"
+        model.save_pretrained(folder)
+        return ref_of(folder)
+
+    return made
 
 
 @pytest.fixture

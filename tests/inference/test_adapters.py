@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
 
 from inference.contract import AdapterRef
 from inference.serving import adapters
+from tests.inference.conftest import Make, ref_of
 from tests.inference.listening import Listener, ask, ids_of
 from tests.inference.test_greedy_equals_generate import generate, load
 
-Make = Callable[..., AdapterRef]
-
 # peft 0.21 reads this name while the tests make and check adapters; the engine does not come by there.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-
-
-def ref_of(folder: Path) -> AdapterRef:
-    return AdapterRef(hashlib.sha256((folder / adapters.WEIGHTS).read_bytes()).hexdigest(), str(folder))
-
-
-@pytest.fixture
-def make(tiny_folder: Path, tmp_path: Path) -> Make:
-    """An adapter as peft saves one, with weights that matter."""
-
-    def made(seed: int, targets: tuple[str, ...] = ("q_proj", "v_proj"), **options: Any) -> AdapterRef:
-        torch.manual_seed(seed)
-        config = LoraConfig(r=4, lora_alpha=16, target_modules=list(targets), task_type="CAUSAL_LM", **options)
-        model = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32), config)
-        for name, parameter in model.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(parameter, std=0.3)
-        folder = tmp_path / f"adapter-{seed}"
-        model.save_pretrained(folder)
-        return ref_of(folder)
-
-    return made
 
 
 def edit(ref: AdapterRef, config: dict[str, Any] | None = None, **weights: torch.Tensor) -> AdapterRef:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from assistant.adapters import actions
@@ -13,6 +16,9 @@ from assistant.adapters.queries import adapter_named
 from assistant.chat.queries import loaded_base_model
 from assistant.errors import AssistantError
 from assistant.models import Adapter, EvaluationRun
+
+# The only engine that computes: others have no weights that could be compared.
+TORCH_ENGINE = "inference.serving.engine.TransformersEngine"
 
 
 class Command(BaseCommand):
@@ -59,8 +65,22 @@ class Command(BaseCommand):
         base = loaded_base_model()
         if not base:
             raise CommandError("Start Parley first: an adapter is for the base model that a worker has loaded.")
-        adapter = actions.import_adapter(options["folder"], name=options["name"], base_model_sha256=base)
+        folder: Path = options["folder"]
+        self_check = b"" if (folder / actions.SELF_CHECK).exists() else self._self_check_of(folder)
+        adapter = actions.import_adapter(folder, name=options["name"], base_model_sha256=base, self_check=self_check)
         self.stdout.write(f"{adapter.name} {adapter.sha256}")
+
+    def _self_check_of(self, folder: Path) -> bytes:
+        """What the adapter computes here and now, so that every worker can tell later whether it still does."""
+        if settings.INFERENCE_ENGINE != TORCH_ENGINE:
+            return b""
+        model = ["--model", str(settings.MODEL_PATH), "--dtype", settings.ENGINE_DTYPE]
+        command = [sys.executable, "-m", "inference.serving.checking", *model, "--adapter", str(folder)]
+        done = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, check=False)  # noqa: S603 - our own
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().splitlines() or ["It cannot be loaded"]
+            raise AssistantError("adapter.invalid", reason=said[-1].rstrip("."))
+        return done.stdout
 
 
 def _newest(adapter: Adapter) -> EvaluationRun | None:

@@ -1,0 +1,50 @@
+"""Computes what is stored beside an adapter from elsewhere: python -m inference.serving.checking --adapter FOLDER …
+
+Prints the file (inference/self_check.py); where the adapter cannot be used a sentence, and exits with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+import torch
+
+from inference import self_check
+from inference.chat_template import ChatTemplate
+from inference.contract import AdapterError, AdapterRef, EngineConfig
+from inference.serving.adapters import WEIGHTS, Adapters
+from inference.serving.base_model import BaseModel
+
+
+@torch.inference_mode()
+def self_check_of(config: EngineConfig, folder: Path) -> bytes:
+    """Raises OSError or ValueError for the model and AdapterError for the adapter, with a sentence."""
+    model = BaseModel(config)
+    adapters = Adapters(model.network)
+    ref = AdapterRef(hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(), str(folder))
+    adapters.use([adapters.load(ref, ()), None])
+    token_ids = ChatTemplate(model.tokenizer).encode(self_check.PROMPT)
+    adapted, base = model.last_logits([token_ids] * 2)
+    return self_check.written(self_check.measured(token_ids, adapted, base, str(model.dtype).removeprefix("torch.")))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--adapter", type=Path, required=True)
+    arguments = parser.parse_args()
+    try:
+        check = self_check_of(EngineConfig(arguments.model, dtype=arguments.dtype), arguments.adapter)
+    except (AdapterError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    sys.stdout.write(check.decode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
