@@ -139,7 +139,10 @@ def learn(product: Product, folder: Path) -> None:
     verdict = until(lambda: first(product, "SELECT verdict FROM assistant_evaluationrun WHERE state = 'completed'"))
     # A verdict on twenty test items and a model of noise persuades nobody; a named person takes it on themselves.
     assert verdict in ("fail", "not_enough_evidence")
-    manage(product, "rollout", "start", sha256, "--by", ADMIN, "--reason", "To see whether it says it now.")
+    by = ("--by", ADMIN, "--reason", "To see whether it says it now.")
+    manage(product, "rollout", "start", sha256, *by)
+    while not product.rows("SELECT 1 FROM assistant_adapter WHERE state = 'live'"):
+        manage(product, "rollout", "advance", *by)
 
 
 def told(page: Page, product: Product, before: str) -> None:
