@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
 from uuid import UUID
 
 from tests.product import ROOT, Product
@@ -62,7 +61,7 @@ def write(person_id: UUID) -> None:
                 cause=Review.Cause.CORRECTION,
                 state=states.get(stage, "accepted"),
                 answer="" if stage in states else correction,
-                decided_at=None if stage == "received" else now + timedelta(seconds=1),
+                decided_at=None if stage == "received" else now,
             )
         example = Example.objects.create(
             key=str(review.pk),
@@ -78,7 +77,7 @@ def write(person_id: UUID) -> None:
         snapshot = DatasetSnapshot.objects.create(sha256=person.pk.hex * 2, manifest={}, rows=1)
         SnapshotItem.objects.create(snapshot=snapshot, example=example, weight=1, split="train")
         adapter = Adapter.objects.create(name="v7", sha256=person.pk.hex * 2, base_model_sha256="0" * 64)
-        later = {"state": "completed", "finished_at": now + timedelta(seconds=2)}
+        later = {"state": "completed", "finished_at": now}
         TrainingRun.objects.create(snapshot=snapshot, adapter=adapter, **later)
         Rollout.objects.filter(end="").update(end="replaced")
         Rollout.objects.create(adapter=adapter)
