@@ -89,9 +89,10 @@ def canary(base_model_sha256: str) -> Canary | None:
     """The one that is under way, if it can answer. The layer above holds it; it is reached by name."""
     running = apps.get_model("assistant", "Rollout").objects.filter(end="", stage="canary")
     row = running.select_related("adapter").first()
-    if row is None or (base_model_sha256 and row.adapter.base_model_sha256 != base_model_sha256):
+    adapter = row.adapter if row else None
+    if row is None or adapter is None or base_model_sha256 not in ("", adapter.base_model_sha256):
         return None
-    return Canary(row.pk, row.adapter, row.percent, row.salt)
+    return Canary(row.pk, adapter, row.percent, row.salt)
 
 
 def instead_of(adapter: Adapter, unusable: Collection[UUID], base_model_sha256: str) -> Adapter | None:

@@ -27,8 +27,8 @@ SHARE = 0.25
 MAX_WORDS = 400
 # How refusals begin, in the languages of the pages; what begins otherwise is not counted.
 REFUSAL = re.compile(
-    r"^\W*(?:(?:i'?m|i am) (?:really |very |so )?sorry\b|sorry, (?:but )?i\b|i (?:can'?t|cannot|can not|won'?t|will not)\b"
-    r"|(?:i'?m|i am) (?:not able|unable)\b|unfortunately, i\b"
+    r"^\W*(?:(?:i'?m|i am) (?:really |very |so )?sorry\b|sorry, (?:but )?i\b|unfortunately, i\b"
+    r"|i (?:can'?t|cannot|can not|won'?t|will not)\b|(?:i'?m|i am) (?:not able|unable)\b"
     r"|(?:很?抱歉|对不起)|我(?:无法|不能|不可以))",
     re.IGNORECASE,
 )

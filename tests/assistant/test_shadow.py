@@ -15,7 +15,7 @@ from inference.contract import EngineConfig
 from inference.serving.scripted import ScriptedEngine
 from tests.assistant.learning import answered, consenting
 from tests.assistant.rollouts import admin, trained
-from tests.assistant.test_runner import ended, until
+from tests.assistant.test_runner import ended, kinds, until
 from tests.conftest import ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,7 +52,7 @@ def work(rollout: Rollout) -> Iterator[ReplyRunner]:
 def test_a_consented_question_is_answered_unseen_and_compared(alice: Person, work: ReplyRunner) -> None:
     consenting(alice)
     accepted = ask(alice)
-    until(lambda: ended(accepted))
+    until(lambda: ended(accepted) and kinds(accepted)[-1] == "finished")
     before = stream.read_state(accepted.generation_id)
     until(lambda: ShadowAnswer.objects.exists())
 

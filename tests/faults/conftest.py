@@ -5,7 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.evidence import SCRIPT
+from tests.inference.conftest import make, tiny_folder
 from tests.product import Product
+
+# Fixtures of the engine's tests: a tiny real model, and adapters for it.
+__all__ = ["make", "tiny_folder"]
 
 
 @pytest.fixture

@@ -67,10 +67,10 @@ class Command(BaseCommand):
 
     def _status(self, options: dict[str, Any]) -> None:
         self._say_what_answers()
-        for rollout in (queries.full(), queries.candidate()):
-            for worker in queries.workers_with(rollout.adapter) if rollout and rollout.adapter else ():
-                self.stdout.write(f"  {rollout.adapter}: {_worker(worker)}")
-        on_its_way = queries.candidate()
+        live, on_its_way = queries.full(), queries.candidate()
+        for adapter in [rollout.adapter for rollout in (live, on_its_way) if rollout and rollout.adapter]:
+            for worker in queries.workers_with(adapter):
+                self.stdout.write(f"  {adapter}: {_worker(worker)}")
         for line in reports.lines_on(on_its_way) if on_its_way else ():
             self.stdout.write(f"  {line}")
 
