@@ -28,7 +28,7 @@ def _start_runner(instance: Any, **_: Any) -> None:
         from assistant.outcomes.asking import Asking
         from assistant.rollout.duties import duties
 
-        _let_go_in_time(runner.start(duties(), Asking()))
+        _let_go_in_time(runner.start([*duties(), Asking()]))
     if "training" in queues:
         from assistant.finetuning.runs import runner as run_runner
         from assistant.finetuning.runs.automation import begin_if_due

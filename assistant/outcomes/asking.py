@@ -6,6 +6,7 @@ Nothing of it stands in the conversation. What its owner has deleted, taken back
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
@@ -23,6 +24,7 @@ from assistant.chat.context import prompt_of, sampling_of
 from assistant.chat.leases import DEAD_AFTER_S
 from assistant.chat.models import Generation, Message
 from assistant.chat.queue import are_people_waiting
+from assistant.chat.runner import ReplyRunner
 from assistant.chat.texts import storable
 from assistant.feedback.models import Comparison, Feedback, Review
 from assistant.finetuning.models import Example
@@ -41,13 +43,22 @@ SAME_WITHIN = 0.05
 
 
 class Asking:
-    """The source of a worker's asides (assistant/chat/asides.py)."""
+    """A duty of a worker (assistant/chat/runner.py): one question at a time, given up as soon as somebody waits."""
 
     def __init__(self) -> None:
         self._row: AskedAgain | None = None
+        self._events: deque[StreamEvent] = deque()
         self._look_at = 0.0
 
+    def __call__(self, runner: ReplyRunner) -> None:
+        if self._row:
+            self._go_on(self._row, runner)
+        elif not runner.is_writing and (request := self.next(runner.worker_id, runner.info)):
+            self._events.clear()
+            runner.ask_aside(request, self._events.append)
+
     def next(self, worker_id: UUID, engine: EngineInfo) -> GenerationRequest | None:
+        """Claim what is to be asked now."""
         if time.monotonic() < self._look_at:
             return None
         self._look_at = time.monotonic() + LOOK_S
@@ -59,17 +70,25 @@ class Asking:
         return _request_for(self._row) if self._row else None
 
     def end(self, text: str, ending: StreamEvent) -> None:
-        assert self._row
-        self._look_at = 0.0
-        if ending.failure is None:
-            _complete(self._row, text)
+        """Take in the answer to what was claimed, or why there is none."""
+        row = self._row
+        assert row
+        if ending.finish_reason == "cancelled":
+            _own(row).update(state=State.QUEUED, worker=None, attempts=F("attempts") - 1)
+        elif ending.failure:
+            is_last = row.attempts >= MAX_ATTEMPTS or not ending.failure.retryable
+            _own(row).update(state=State.FAILED if is_last else State.QUEUED, worker=None)
         else:
-            again = self._row.attempts < MAX_ATTEMPTS and ending.failure.retryable
-            _own(self._row).update(state=State.QUEUED if again else State.FAILED, worker=None)
+            _complete(row, text)
+            self._look_at = 0.0
+        self._row = None  # last: a round that the database refuses is run again
 
-    def give_back(self) -> None:
-        assert self._row
-        _own(self._row).update(state=State.QUEUED, worker=None, attempts=F("attempts") - 1)
+    def _go_on(self, row: AskedAgain, runner: ReplyRunner) -> None:
+        events = list(self._events)
+        if ending := next((event for event in events if event.kind in ("finished", "failed")), None):
+            self.end("".join(event.delta for event in events), ending)
+        elif runner.is_writing:
+            runner.engine.cancel(str(row.pk))
 
 
 def plan(adapter: Adapter) -> int:

@@ -22,8 +22,19 @@ from assistant.outcomes.stages import Stages, stages_of
 
 # How far it has come: the furthest that can be said.
 Stage = Literal[
-    *("received", "not_allowed", "declined", "skipped", "accepted", "held", "in_dataset", "held_out"),
-    *("trained", "judged", "live", "was_live", "asked_again"),
+    "received",
+    "not_allowed",
+    "declined",
+    "skipped",
+    "accepted",
+    "held",
+    "in_dataset",
+    "held_out",
+    "trained",
+    "judged",
+    "live",
+    "was_live",
+    "asked_again",
 ]
 
 

@@ -118,7 +118,9 @@ def _train(stages: dict[UUID, Stages], in_snapshots: dict[UUID, set[str]]) -> No
     verdicts = _verdicts(adapters)
     live = _rollouts(adapters)
     for id_, snapshots in in_snapshots.items():
-        trained = sorted((run for sha256 in snapshots for run in runs_of[sha256]), key=lambda run: run.finished_at)
+        trained = sorted(
+            (run for sha256 in snapshots for run in runs_of[sha256]), key=lambda run: run.finished_at or run.created_at
+        )
         if trained:
             _tell(stages[id_], trained, verdicts, live)
 

@@ -10,6 +10,7 @@ from assistant.chat.models import Conversation, Folder, Generation, Message
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import Example
 from assistant.knowledge.models import Passage
+from assistant.outcomes.models import AskedAgain
 from assistant.sharing.models import ShareLink
 
 FORMAT = "parley.conversation"
@@ -83,6 +84,9 @@ def learning(person_id: UUID) -> dict[str, Any]:
     events = FeedbackEvent.objects.filter(rater_id=person_id, **kept).order_by("id")
     reviews = Review.objects.filter(person_id=person_id, **kept).order_by("id")
     examples = Example.objects.filter(person_id=person_id, **kept).order_by("id").prefetch_related("snapshot_items")
+    asked = AskedAgain.objects.filter(
+        message__conversation__owner_id=person_id, message__conversation__deleted_at=None
+    ).order_by("id")
     return {
         "v": VERSION,
         "events": [_fields(row, *_EVENT) for row in events],
@@ -95,6 +99,7 @@ def learning(person_id: UUID) -> dict[str, Any]:
             {**_fields(row, *_EXAMPLE), "snapshots": [item.snapshot_id for item in row.snapshot_items.all()]}
             for row in examples
         ],
+        "asked_again": [_fields(row, "message_id", "text", "measured", "judged", "finished_at") for row in asked],
     }
 
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from assistant.accounts import actions as accounts
 from assistant.adapters.actions import put_live
-from assistant.chat import asides, organizing, stream
+from assistant.chat import organizing, stream
 from assistant.chat.actions import Accepted
 from assistant.chat.runner import ReplyRunner
 from assistant.errors import AssistantError
@@ -50,7 +50,7 @@ def start_runner() -> Iterator[Callable[..., ReplyRunner]]:
     runners: list[ReplyRunner] = []
 
     def start(script: str = SCRIPT) -> ReplyRunner:
-        runners.append(ReplyRunner(ScriptedEngine(EngineConfig(f"scripted:{script}", max_running=4)), 4, Asking()))
+        runners.append(ReplyRunner(ScriptedEngine(EngineConfig(f"scripted:{script}", max_running=4)), 4, [Asking()]))
         runners[-1].start()
         return runners[-1]
 
@@ -184,10 +184,12 @@ def test_a_failure_is_tried_again_and_given_up_after_three_times(learned: Learne
     failure = StreamEvent("failed", "x", failure=EngineFailure("engine.step_failed", "It fell.", retryable=True))
 
     for _ in range(3):
+        source._look_at = 0.0
         assert source.next(by.id, _info())
         source.end("", failure)
 
     assert AskedAgain.objects.get().state == "failed"
+    source._look_at = 0.0
     assert source.next(by.id, _info()) is None
 
 
@@ -240,10 +242,3 @@ def test_whose_feedback_it_was_says_how_it_is_and_nobody_else(learned: Learned, 
     assert AskedAgain.objects.get().verdict == "same"
     said = FeedbackEvent.objects.filter(kind="asked_again").order_by("at").values_list("verb", "value")
     assert list(said) == [("given", "better"), ("withdrawn", "")]
-
-
-def test_a_worker_without_a_source_asks_nothing() -> None:
-    engine = ScriptedEngine(EngineConfig(f"scripted:{SCRIPT}"))
-
-    assert ReplyRunner(engine, 4)._asides is None
-    assert isinstance(ReplyRunner(engine, 4, Asking())._asides, asides.Asides)

@@ -73,6 +73,15 @@ def feedback(page: Page) -> None:
     message.locator("form").scroll_into_view_if_needed()
 
 
+def your_feedback(page: Page) -> None:
+    feedback(page)
+    form = replies(page).last.locator("form")
+    form.locator("textarea[name=correction]").fill("The sea rises.")
+    form.locator("[type=submit]").click()
+    form.wait_for(state="detached")
+    page.goto("/settings/feedback/")
+
+
 def compare(page: Page) -> None:
     ask(page, "Why do people drink tea?")
     message = replies(page).last
@@ -157,6 +166,7 @@ PAGES: dict[str, Callable[[Page], None]] = {
     "rich": rich,
     "search": search,
     "feedback": feedback,
+    "your-feedback": your_feedback,
     "compare": compare,
     "share": share,
     "shared": shared,

@@ -65,7 +65,7 @@ def test_the_account_menu_is_worked_by_keys(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Settings")).to_be_focused()
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("button", name="Keyboard shortcuts")).to_be_focused()
+    expect(page.get_by_role("link", name="Your feedback")).to_be_focused()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
     expect(page.get_by_role("button", name="Sign out")).to_be_focused()

@@ -21,13 +21,14 @@ from tests.assistant.learning import candidate
 from tests.e2e.browsing import Visitor, ask, replies, text_of
 from tests.e2e.test_answers import panel
 from tests.e2e.test_branches import press
+from tests.e2e.test_people import sign_up
 from tests.inference.conftest import make_tiny_model
 from tests.product import ROOT, Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 QUESTION, ANSWER = "Where do the rivers of this country end?", "In the sea."
-ADMIN, PASSWORD = "ada@example.org", "quiet-Harbour-42"
+ADMIN = "ada@example.org"
 # A model of random weights has nothing to forget, so it may be trained as hard as one answer needs.
 HARD: dict[str, Any] = {
     "dtype": "float32",
@@ -105,11 +106,7 @@ def correct(page: Page, answer: str) -> None:
 
 def review(visitor: Visitor, product: Product) -> None:
     """Somebody signs up, is made an administrator, and accepts the correction."""
-    page = visitor.open("/accounts/signup/")
-    page.get_by_label("E-mail").fill(ADMIN)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign up").click()
-    page.wait_for_url("**/")
+    sign_up(visitor.open(), ADMIN)
     manage(product, "role", ADMIN, "admin")
     accepting = "import sys; from tests.e2e.test_whole_loop import accept_as; accept_as(sys.argv[1])"
     run(product, "-c", f"import django; django.setup(); {accepting}", ADMIN)
@@ -129,8 +126,9 @@ def accept_as(email: str) -> None:
 def learn(product: Product, folder: Path) -> None:
     """By commands: examples, among them some that staff brought in, a snapshot, an adapter, a verdict, a rollout."""
     rows = folder / "rows.jsonl"
-    questions = [f"{word} is number {number}?" for number in range(12) for word in ("What", "Where", "How")]
-    lines = ({"prompt": question, "completion": "I am fine, thank you."} for question in questions)
+    # Neither alike in question nor long enough in answer to be kept together: some are for the test.
+    questions = [f"Why {number * 7919}, and not {number * 104729}?" for number in range(1, 25)]
+    lines = ({"prompt": question, "completion": "I am fine."} for question in questions)
     rows.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     manage(product, "examples", "import", str(rows))
     manage(product, "examples", "build")
@@ -141,7 +139,10 @@ def learn(product: Product, folder: Path) -> None:
     verdict = until(lambda: first(product, "SELECT verdict FROM assistant_evaluationrun WHERE state = 'completed'"))
     # A verdict on twenty test items and a model of noise persuades nobody; a named person takes it on themselves.
     assert verdict in ("fail", "not_enough_evidence")
-    manage(product, "rollout", "start", sha256, "--by", ADMIN, "--reason", "To see whether it says it now.")
+    by = ("--by", ADMIN, "--reason", "To see whether it says it now.")
+    manage(product, "rollout", "start", sha256, *by)
+    while not product.rows("SELECT 1 FROM assistant_adapter WHERE state = 'live'"):
+        manage(product, "rollout", "advance", *by)
 
 
 def told(page: Page, product: Product, before: str) -> None:

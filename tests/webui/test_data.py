@@ -19,7 +19,7 @@ from assistant.chat import organizing
 from assistant.chat.actions import Accepted
 from assistant.feedback import actions as feedback
 from assistant.finetuning import examples
-from assistant.models import Comparison, Conversation, Feedback, Folder, Person, ShareLink
+from assistant.models import Adapter, AskedAgain, Comparison, Conversation, Feedback, Folder, Person, ShareLink
 from assistant.portability import archive
 from assistant.sharing import actions as sharing
 from tests.assistant.chatgpt_files import conversation, file_of, node
@@ -159,8 +159,13 @@ def test_everything_of_a_person_is_in_the_zip(alice: Person, talk: Accepted) -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_became_of_their_feedback_is_in_it(alice: Person, bob: Person, charlie: Person) -> None:
-    corrected(consenting(alice), "What is a tide?", "A wind.", "The sea rises.")
-    corrected(consenting(charlie), "What is a cloud?", "A wind.", "Water in the air.")
+    corrections = (
+        corrected(consenting(alice), "What is a tide?", "A wind.", "The sea rises."),
+        corrected(consenting(charlie), "What is a cloud?", "A wind.", "Water in the air."),
+    )
+    adapter = Adapter.objects.create(name="v1", sha256="1" * 64)
+    for correction, text in zip(corrections, ("It rises now.", "Water in the air"), strict=True):
+        AskedAgain.objects.create(message_id=correction.reply_id, adapter=adapter, text=text)
     accept_all(bob)
     examples.build()
 
@@ -173,6 +178,7 @@ def test_what_became_of_their_feedback_is_in_it(alice: Person, bob: Person, char
         ("sft", "approved", []),
         ("preference", "approved", []),
     ]
+    assert [row["text"] for row in learning["asked_again"]] == ["It rises now."]
     assert b"Water in the air" not in b"".join(found.read(name) for name in found.namelist())
 
 

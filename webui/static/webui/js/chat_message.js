@@ -83,7 +83,7 @@ export class ChatMessage extends HTMLElement {
     this.#reveal("edited", message.edited_at !== null);
     this.fail(message.generation?.error?.message ?? "");
     this.#showSources(message.generation);
-    /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.id, message.feedback);
+    /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.feedback);
     /** @type {BranchPicker} */ (this.querySelector("branch-picker")).set(message.id, message.sibling_ids);
   }
 

@@ -10,7 +10,6 @@ import { texts } from "texts";
 export class FeedbackButtons extends HTMLElement {
   /** @type {Feedback | null} */
   feedback = null;
-  #messageId = "";
 
   connectedCallback() {
     this.addEventListener("click", (event) => {
@@ -20,9 +19,8 @@ export class FeedbackButtons extends HTMLElement {
     });
   }
 
-  /** @param {string} messageId @param {Feedback | null} feedback */
-  set(messageId, feedback) {
-    this.#messageId = messageId;
+  /** @param {Feedback | null} feedback */
+  set(feedback) {
     this.#show(feedback);
   }
 
@@ -34,11 +32,16 @@ export class FeedbackButtons extends HTMLElement {
     const before = this.feedback;
     this.#show(feedback);
     try {
-      await api.giveFeedback(this.#messageId, feedback);
+      await api.giveFeedback(this.#message?.dataset.messageId ?? "", feedback);
     } catch (error) {
       this.#show(before);
       throw error;
     }
+  }
+
+  /** The reply, which knows its id as soon as it is being written; its feedback is read from the server only later. */
+  get #message() {
+    return /** @type {HTMLElement | null} */ (this.closest("chat-message"));
   }
 
   /** @param {string} rating */
@@ -49,17 +52,17 @@ export class FeedbackButtons extends HTMLElement {
     try {
       // The reasons belong to the other thumb; what was written is kept.
       const giving = this.give(isPressed ? null : { rating, reasons: [], comment, correction });
-      if (!isPressed && rating === "down") await this.#openPanel();
-      else this.closest("chat-message")?.querySelector(".feedback-panel")?.remove();
+      if (!isPressed && rating === "down") await this.#openPanel({ isStored: false });
+      else this.#message?.querySelector(".feedback-panel")?.remove();
       await giving;
     } catch (error) {
       this.dispatchEvent(new CustomEvent("problem", { bubbles: true, detail: /** @type {Error} */ (error).message }));
     }
   }
 
-  async #openPanel() {
+  async #openPanel({ isStored = true } = {}) {
     const { openFeedbackPanel } = await import("feedback_panel");
-    openFeedbackPanel(this);
+    openFeedbackPanel(this, isStored);
   }
 
   /** @param {Feedback | null} feedback */

@@ -5,8 +5,8 @@ import { fromTemplate } from "texts";
 /** @typedef {import("chat_message").ChatMessage} ChatMessage */
 /** @typedef {import("feedback_buttons").FeedbackButtons} FeedbackButtons */
 
-/** @param {FeedbackButtons} buttons */
-export function openFeedbackPanel(buttons) {
+/** @param {FeedbackButtons} buttons @param {boolean} isStored whether it was said before, so that something may have become of it */
+export function openFeedbackPanel(buttons, isStored) {
   const message = /** @type {ChatMessage} */ (buttons.closest("chat-message"));
   const rating = buttons.feedback?.rating ?? "down";
   message.querySelector(".feedback-panel")?.remove();
@@ -61,7 +61,7 @@ export function openFeedbackPanel(buttons) {
       correction.focus();
     }
   });
-  if (buttons.feedback) tellStage(form, message.dataset.messageId ?? "");
+  if (isStored) tellStage(form, message.dataset.messageId ?? "");
   message.append(form);
   form.scrollIntoView({ block: "nearest" });
   chips[0].focus({ preventScroll: true });
