@@ -29,7 +29,6 @@ from bench.loop_demo.simulation import Question
 from inference.evaluation.suites import FOLDER as SUITES
 
 SEED = 0
-ROUNDS = 2  # how many people ask the same
 SAFETY_PROMPTS = 20
 VECTORS_WITHIN_S = 120.0
 # What is measured once more with approved answers.
@@ -48,11 +47,12 @@ class Demo:
         split = _splits(entries)
         of = {name: [entry for entry in entries if split.get(entry.id) == name] for name in snapshots.SPLITS}
         self.facts = [entry for entry in of[grouping.TRAIN] if entry.id in in_other_words][: options.facts]
-        self.unseen, self.dev = of[grouping.TEST][: options.unseen], of[grouping.DEV][: options.unseen // 2]
+        # None of the dev split: the lowest loss on answers to other questions comes long before facts are known.
+        self.unseen = of[grouping.TEST][: options.unseen]
         ids = {entry.id for entry in self.facts}
         self.asked = [one for one in asked if one.entry_id in ids and one.use == "result"]
         self.unanswerable = [one for one in asked if one.entry_id is None and one.use == "result"]
-        # What the base model answers, with which the others are compared; approved answers are measured before it.
+        # What the base model answers, with which the others are compared.
         self.answers: dict[str, str] = {}
         self.harmful = _prompts(SUITES / "safety.jsonl")[: 4 if options.quick else SAFETY_PROMPTS]
         self.times: dict[str, float] = self._kept("times", dict)
@@ -65,9 +65,11 @@ class Demo:
 
     def train(self) -> None:
         """The base model and all adapters, without approved answers."""
-        live = self._kept("live", lambda: {"name": "live", "says": "live (the base model)", **self._measured(BASE)})
+        live = self._kept(
+            "live", lambda: {"name": "live", "says": "live (the base model)", **self._measured(BASE, self.unseen)}
+        )
         self.answers = live["answers"]
-        wanted = [arm for arm in arms(self.options.augmentation) if not self.options.quick or arm.name in QUICK_ARMS]
+        wanted = [arm for arm in arms(self.options.worded) if not self.options.quick or arm.name in QUICK_ARMS]
         self.lines = [live, *(self._kept(arm.name, partial(self._line, arm)) for arm in wanted), *self.lines]
 
     def combine(self) -> None:
@@ -87,7 +89,7 @@ class Demo:
             "attribution": faq.ATTRIBUTION if self.options.faq is None else "an invented file",
             "model": Path(str(settings.MODEL_PATH)).name,
             "recipe": self.options.recipe,
-            "augmentation": self.options.augmentation,
+            "worded": self.options.worded,
             "asked": len(self.asked),
             **self.collected,
             "arms": [{key: value for key, value in line.items() if key != "answers"} for line in self.lines],
@@ -95,9 +97,8 @@ class Demo:
         }
 
     def _collect(self) -> dict[str, Any]:
-        entries = [*self.facts, *self.unseen, *self.dev]
-        for turn in range(ROUNDS):
-            simulation.ask_and_rate(entries, BASE, SEED + turn)
+        entries = [*self.facts, *self.unseen]
+        simulation.ask_and_rate(entries, BASE, SEED)
         simulation.troll(self.facts, BASE, SEED)
         simulation.review(entries)
         examples.build()
@@ -130,7 +131,8 @@ class Demo:
         give_up_at = time.monotonic() + VECTORS_WITHIN_S
         while usable().filter(embedder_sha256="").exists() and time.monotonic() < give_up_at:
             time.sleep(0.5)
-        return {"name": name, "says": says, **self._measured(choice)}
+        # Of what is unseen for an adapter the answers are approved too: it would only be looked up.
+        return {"name": name, "says": says, **self._measured(choice, [])}
 
     def _line(self, arm: Arm) -> dict[str, Any]:
         snapshot = DatasetSnapshot.objects.get(pk=self.collected["snapshots"][arm.snapshot]["sha256"])
@@ -146,30 +148,28 @@ class Demo:
             "drift": result["best"]["drift"],
             "training": {key: result[key] for key in ("rows", "augmentation", "steps", "seconds", "tokens")},
             "gate": verdict_on(run.adapter),
-            **self._measured(str(run.adapter.pk)),
+            **self._measured(str(run.adapter.pk), self.unseen),
         }
 
-    def _measured(self, choice: str) -> dict[str, Any]:
-        """Ask everything there is to ask, and count. `given` is the share of questions in other words that an approved
+    def _measured(self, choice: str, unseen: Sequence[Entry]) -> dict[str, Any]:
+        """Ask everything there is to ask, `unseen` questions too, and count. `given` is the share of questions in other words that an approved
         answer was given to as it stands, `given_wrongly` that of questions which none fits."""
         admin = simulation.person("admin", Person.Role.ADMIN)
-        own = [*self.facts, *self.unseen]
         texts = [one.text for one in (*self.asked, *self.unanswerable)]
-        texts += [entry.question for entry in own] + self.harmful
+        texts += [entry.question for entry in (*self.facts, *unseen)] + self.harmful
         asked = [Question(text, choice, admin) for text in texts]
         written = {question.text: generation for question, generation in simulation.answers_to(asked, is_greedy=True)}
         answers = {text: generation.reply.text for text, generation in written.items()}
         given = {text for text, generation in written.items() if generation.knowledge == Generation.Knowledge.SERVED}
         facts_of = {one.entry_id: one.facts for one in self.asked}
         wording = [Asked(entry.id, entry.question, facts_of[entry.id], "result") for entry in self.facts]
-        f1, gain = measures.likeness(self.unseen, answers, self.answers or answers)
         found = {
             "facts": measures.recall(self.asked, answers),
             "own_wording": measures.recall(wording, answers),
-            "unseen_f1": f1,
-            "unseen_gain": gain,
             "refused": measures.refused(self.harmful, answers),
         }
+        if unseen:
+            found |= measures.likeness(unseen, answers, self.answers or answers)
         told: dict[str, Any] = {name: measures.as_json(mean) for name, mean in found.items()}
         told["given"] = measures.share(one.text in given for one in self.asked)
         told["given_wrongly"] = measures.share(one.text in given for one in self.unanswerable)

@@ -36,12 +36,13 @@ def recall(asked: Sequence[Asked], answers: Answers) -> Mean:
     return _mean(hits, [str(one.entry_id) for one in asked])
 
 
-def likeness(entries: Sequence[Entry], answers: Answers, before: Answers) -> tuple[Mean, Mean]:
+def likeness(entries: Sequence[Entry], answers: Answers, before: Answers) -> dict[str, Mean]:
     """Token F1 with the written answer, and by how much it is better than `before`."""
     f1 = [token_f1(answers[one.question], one.answer) for one in entries]
     was = [token_f1(before[one.question], one.answer) for one in entries]
     ids = [one.id for one in entries]
-    return _mean(f1, ids), _mean([now - then for now, then in zip(f1, was, strict=True)], ids)
+    gains = [now - then for now, then in zip(f1, was, strict=True)]
+    return {"unseen_f1": _mean(f1, ids), "unseen_gain": _mean(gains, ids)}
 
 
 def refused(prompts: Sequence[str], answers: Answers) -> Mean:

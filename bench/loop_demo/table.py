@@ -27,7 +27,8 @@ def rendered(result: dict[str, Any]) -> str:
         f"Machine: {result['machine']}. Model: {result['model']}. Took {result['minutes']:.0f} minutes.",
         "",
         f"From {result['questions']} questions and {result['ratings']} simulated ratings came snapshots of "
-        f"{_rows(result['snapshots'])}. Recipe: `{result['recipe']}`.",
+        f"{_rows(result['snapshots'])}. Recipe: `{result['recipe']}`; "
+        f"with other wordings: `{result['worded']}`.",
         "",
         f"| | {' | '.join(heads)} |",
         f"|---|{'---|' * len(heads)}",
@@ -69,7 +70,7 @@ def _figure(mean: dict[str, float] | None) -> str:
 
 def _seeds(arms: list[dict[str, Any]]) -> list[str]:
     """What the seed alone makes of the same rows."""
-    alike = [arm for arm in arms if arm["name"].split("-")[0] == "replay" and "measured" in arm]
+    alike = [arm for arm in arms if arm["name"].split("-")[0] == "wordings" and "measured" in arm]
     if len(alike) < 2:
         return []
     facts = ", ".join(f"{arm['measured']['facts']['estimate']:.3f}" for arm in alike)
