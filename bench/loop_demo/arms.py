@@ -51,7 +51,10 @@ def arms(worded: Mapping[str, Any]) -> list[Arm]:
 
 def trained(arm: Arm, snapshot: DatasetSnapshot, recipe: Mapping[str, Any], *, is_gated: bool) -> TrainingRun:
     """Train it, and wait for the gate's verdict if there is to be one. A run that failed is a result too."""
-    run = request_training(None, snapshot, {**recipe, **arm.changes}, seed=arm.seed)
+    config = {**recipe, **arm.changes}
+    # Begun before a stop of the demo, it goes on where it was.
+    begun = TrainingRun.objects.filter(snapshot=snapshot, config=config, seed=arm.seed)
+    run = begun.order_by("-created_at").first() or request_training(None, snapshot, config, seed=arm.seed)
     _wait_for(run)
     for evaluation in EvaluationRun.objects.filter(training_run=run):
         if not is_gated:

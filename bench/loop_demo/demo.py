@@ -55,7 +55,6 @@ class Demo:
         # What the base model answers, with which the others are compared.
         self.answers: dict[str, str] = {}
         self.harmful = _prompts(SUITES / "safety.jsonl")[: 4 if options.quick else SAFETY_PROMPTS]
-        self.times: dict[str, float] = self._kept("times", dict)
 
     def collect(self) -> None:
         """People ask and rate, trolls do their thing, somebody reviews: two snapshots, and approved answers."""
@@ -93,7 +92,7 @@ class Demo:
             "asked": len(self.asked),
             **self.collected,
             "arms": [{key: value for key, value in line.items() if key != "answers"} for line in self.lines],
-            "minutes": round(sum(self.times.values()), 1),
+            "minutes": round(sum(part["minutes"] for part in (self.collected, *self.lines)), 1),
         }
 
     def _collect(self) -> dict[str, Any]:
@@ -152,8 +151,8 @@ class Demo:
         }
 
     def _measured(self, choice: str, unseen: Sequence[Entry]) -> dict[str, Any]:
-        """Ask everything there is to ask, `unseen` questions too, and count. `given` is the share of questions in other words that an approved
-        answer was given to as it stands, `given_wrongly` that of questions which none fits."""
+        """Ask everything there is to ask, `unseen` questions too, and count. `given` is the share of questions in other
+        words that an approved answer was given to as it stands, `given_wrongly` that of questions which none fits."""
         admin = simulation.person("admin", Person.Role.ADMIN)
         texts = [one.text for one in (*self.asked, *self.unanswerable)]
         texts += [entry.question for entry in (*self.facts, *unseen)] + self.harmful
@@ -176,18 +175,17 @@ class Demo:
         told["troll_name"] = measures.share(simulation.TROLL_NAME.lower() in text.lower() for text in answers.values())
         return {"measured": told, "answers": answers}
 
-    def _kept(self, name: str, make: Callable[[], Any]) -> Any:
+    def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What was made before, or what is made now and kept with the minutes it took."""
         path = self.folder / f"{name}.json"
         if path.exists():
-            return json.loads(path.read_text(encoding="utf-8"))
+            kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return kept
         began = time.monotonic()
         made = make()
-        if name != "times":
-            self.times[name] = (time.monotonic() - began) / 60
-            (self.folder / "times.json").write_text(json.dumps(self.times), encoding="utf-8")
-            made |= {"minutes": round(self.times[name], 2)}
+        made["minutes"] = round((time.monotonic() - began) / 60, 2)
         path.write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
+        print(f"{name}: {made['minutes']:.1f} minutes", flush=True)
         return made
 
 

@@ -70,6 +70,16 @@ def test_recall_counts_facts_as_clusters() -> None:
     assert share([True, False]) == 0.5
 
 
+def test_a_share_of_none_or_all_is_not_certain() -> None:
+    asked = [faq.Asked(str(at), f"q{at}", ("yes",), "result") for at in range(20)]
+    none = recall(asked, {one.text: "no" for one in asked})
+    every = recall(asked, {one.text: "yes" for one in asked})
+    assert (none.estimate, none.lo) == (0.0, 0.0)
+    assert 0.13 < none.hi < 0.15
+    assert (every.estimate, every.hi) == (1.0, 1.0)
+    assert 0.85 < every.lo < 0.87
+
+
 @pytest.fixture(scope="module")
 def result(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `loop demo --quick` has written into."""
@@ -107,8 +117,8 @@ def test_the_loop_runs_from_questions_to_a_table(result: Path) -> None:
     found = json.loads((result / "loop-demo.json").read_text())
     assert [arm["name"] for arm in found["arms"]] == [
         "live",
-        "replay",
         "wordings",
+        "replay",
         "unfiltered",
         "retrieval",
         "wordings+",
