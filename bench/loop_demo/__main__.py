@@ -33,7 +33,7 @@ WORDED: dict[str, Any] = {"epochs": 3, "augmentation": {"wordings": 8}}
 def main() -> None:
     parser = argparse.ArgumentParser(prog="manage.py loop demo", description=__doc__)
     parser.add_argument("--facts", type=int, default=16, help="questions whose answers are taught and asked again")
-    parser.add_argument("--unseen", type=int, default=24, help="questions that are held out")
+    parser.add_argument("--unseen", type=int, default=28, help="questions that are held out")
     parser.add_argument("--recipe", type=json.loads, default=RECIPE, metavar="JSON", help="settings of the trainer")
     parser.add_argument("--worded", type=json.loads, default=WORDED, metavar="JSON", help="what is changed of it")
     parser.add_argument("--quick", action="store_true", help="fewer lines and no gate: whether it works at all")

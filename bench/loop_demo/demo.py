@@ -49,8 +49,7 @@ class Demo:
         self.facts = [entry for entry in of[grouping.TRAIN] if entry.id in in_other_words][: options.facts]
         # None of the dev split: the lowest loss on answers to other questions comes long before facts are known.
         self.unseen = of[grouping.TEST][: options.unseen]
-        ids = {entry.id for entry in self.facts}
-        self.asked = [one for one in asked if one.entry_id in ids and one.use == "result"]
+        self.asked = [one for one in asked if one.use == "result"]
         self.unanswerable = [one for one in asked if one.entry_id is None and one.use == "result"]
         # What the base model answers, with which the others are compared.
         self.answers: dict[str, str] = {}
@@ -59,6 +58,11 @@ class Demo:
     def collect(self) -> None:
         """People ask and rate, trolls do their thing, somebody reviews: two snapshots, and approved answers."""
         self.collected = self._kept("collected", self._collect)
+        trained = set(self.collected["trained"])
+        self.facts = [entry for entry in self.facts if entry.question in trained]
+        self.unseen = [entry for entry in self.unseen if entry.question not in trained]
+        ids = {entry.id for entry in self.facts}
+        self.asked = [one for one in self.asked if one.entry_id in ids]
         alone = partial(self._with_retrieval, "retrieval", "approved answers alone", BASE)
         self.lines = [self._kept("retrieval", alone)]
 
@@ -90,7 +94,8 @@ class Demo:
             "recipe": self.options.recipe,
             "worded": self.options.worded,
             "asked": len(self.asked),
-            **self.collected,
+            "facts": len(self.facts),
+            **{key: value for key, value in self.collected.items() if key != "trained"},
             "arms": [{key: value for key, value in line.items() if key != "answers"} for line in self.lines],
             "minutes": round(sum(part["minutes"] for part in (self.collected, *self.lines)), 1),
         }
@@ -116,6 +121,8 @@ class Demo:
         return {
             "questions": len(entries),
             "ratings": Feedback.objects.count(),
+            # Some liked what they should not have, so that nobody wrote a better answer.
+            "trained": _trained_questions(filtered),
             "snapshots": {name: _facts_of(snapshot) for name, snapshot in both.items()},
             "troll_answers": theirs.filter(kind=Example.Kind.SFT).count(),
             "troll_weight": {
@@ -207,6 +214,11 @@ def _splits(entries: Sequence[Entry]) -> dict[str, str]:
 
 def _facts_of(snapshot: DatasetSnapshot) -> dict[str, Any]:
     return {"sha256": snapshot.sha256, "rows": snapshot.rows, "counts": snapshot.manifest["counts"]}
+
+
+def _trained_questions(snapshot: DatasetSnapshot) -> list[str]:
+    items = SnapshotItem.objects.filter(snapshot=snapshot, split=grouping.TRAIN, example__kind=Example.Kind.SFT)
+    return sorted({item.example.prompt[-1]["content"] for item in items.select_related("example") if item.example})
 
 
 def _troll_weight(snapshot: DatasetSnapshot, trolls: set[UUID]) -> float:
