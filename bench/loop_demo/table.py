@@ -26,8 +26,8 @@ def rendered(result: dict[str, Any]) -> str:
         "",
         f"Machine: {result['machine']}. Model: {result['model']}. Took {result['minutes']:.0f} minutes.",
         "",
-        f"From {result['questions']} questions and {result['ratings']} simulated ratings came {result['facts']} answers "
-        f"to be learned, in snapshots of {_rows(result['snapshots'])}. Recipe: `{result['recipe']}`; "
+        f"From {result['questions']} questions and {result['ratings']} simulated ratings came {result['facts']} answers"
+        f" to be learned, in snapshots of {_rows(result['snapshots'])}. Recipe: `{result['recipe']}`; "
         f"with other wordings: `{result['worded']}`.",
         "",
         f"| | {' | '.join(heads)} |",
