@@ -18,7 +18,7 @@ from assistant.adapters.models import Adapter
 from assistant.adapters.registry import BASE
 from assistant.chat.models import Generation
 from assistant.feedback.models import Feedback
-from assistant.finetuning import examples, grouping, snapshots
+from assistant.finetuning import examples, grouping, importing, snapshots
 from assistant.finetuning.candidates import candidate_of
 from assistant.finetuning.models import DatasetSnapshot, Example, SnapshotItem
 from assistant.knowledge.queries import usable
@@ -30,7 +30,7 @@ from inference.evaluation.suites import FOLDER as SUITES
 
 SEED = 0
 SAFETY_PROMPTS = 20
-VECTORS_WITHIN_S = 120.0
+VECTORS_WITHIN_S = 600.0
 # What is measured once more with approved answers.
 TOGETHER = ("wordings", "reading")
 QUICK_ARMS = ("replay", "wordings", "unfiltered")
@@ -41,7 +41,7 @@ class Demo:
         self.options = options
         self.folder = Path(settings.DATA_DIR) / "loop-demo"
         self.folder.mkdir(parents=True, exist_ok=True)
-        entries = faq.read_entries(options.faq or faq.fetch(self.folder))
+        self.entries = entries = faq.read_entries(options.faq or faq.fetch(self.folder))
         asked = faq.read_paraphrases(options.paraphrases or faq.PARAPHRASES)
         in_other_words = {one.entry_id for one in asked if one.use == "result"}
         split = _splits(entries)
@@ -116,6 +116,9 @@ class Demo:
         theirs.update(is_released=True)
         unfiltered = snapshots.build()
         theirs.update(status=Example.Status.REJECTED, why="review_rejected", is_released=False)
+        # After the snapshots: all answers there are may be given, those to what was taught are some among many.
+        lines = [json.dumps({"prompt": one.question, "completion": one.answer}).encode() for one in self.entries]
+        importing.import_lines(lines, origin=faq.PACKAGE, licence=faq.LICENCE, as_approved_answers=True)
         both = {"filtered": filtered, "unfiltered": unfiltered}
         of_trolls = sum(row.weight for row in unreviewed if row.candidate.person_id in trolls)
         return {
@@ -123,6 +126,7 @@ class Demo:
             "ratings": Feedback.objects.count(),
             # Some liked what they should not have, so that nobody wrote a better answer.
             "trained": _trained_questions(filtered),
+            "approved_answers": usable().count(),
             "snapshots": {name: _facts_of(snapshot) for name, snapshot in both.items()},
             "troll_answers": theirs.filter(kind=Example.Kind.SFT).count(),
             "troll_weight": {
@@ -135,7 +139,9 @@ class Demo:
     def _with_retrieval(self, name: str, says: str, choice: str) -> dict[str, Any]:
         """Once every approved answer can be found by its meaning."""
         give_up_at = time.monotonic() + VECTORS_WITHIN_S
-        while usable().filter(embedder_sha256="").exists() and time.monotonic() < give_up_at:
+        while settings.EMBEDDER != "off" and usable().filter(embedder_sha256="").exists():
+            if time.monotonic() > give_up_at:
+                raise TimeoutError("The approved answers have no vectors.")
             time.sleep(0.5)
         # Of what is unseen for an adapter the answers are approved too: it would only be looked up.
         return {"name": name, "says": says, **self._measured(choice, [])}

@@ -38,7 +38,8 @@ def rendered(result: dict[str, Any]) -> str:
         "",
         "A figure stands with the two bounds of its cluster bootstrap, each one-sided at 5 %. "
         f"Key facts: {result['asked']} questions in other words, written by hand and never trained on, half of those "
-        "there are; the other half chose the recipe. "
+        "there are; the other half chose recipe and thresholds. "
+        f"Approved answers: {result['approved_answers']}, those that were taught are some among them. "
         "Drift: of the base model's own answers to prompts that are never trained on, as the trainer measured it.",
         "",
         *_seeds(result["arms"]),

@@ -150,6 +150,8 @@ def test_a_line_without_an_adapter_says_why() -> None:
     arm = {"name": "sft", "says": "SFT alone", "failed": "It drifted.", "minutes": 1.0}
     weight = {"filtered": 0.0, "unreviewed": 0.0, "unfiltered": 0.1}
     result = dict.fromkeys(("attribution", "simulated", "machine", "model", "recipe", "worded"), "a")
-    numbers = dict.fromkeys(("minutes", "questions", "ratings", "asked", "facts", "troll_answers"), 1.0)
+    numbers = dict.fromkeys(
+        ("minutes", "questions", "ratings", "asked", "facts", "approved_answers", "troll_answers"), 1.0
+    )
     page = rendered({**result, **numbers, "snapshots": {}, "troll_weight": weight, "arms": [arm]})
     assert "| SFT alone | no adapter: It drifted. |" in page
