@@ -19,17 +19,24 @@ SIMULATED = (
     "wrong in 15 % of the cases, and writes the company's answer into 30 % of the bad ones; three are trolls; the "
     "reviewer accepts the company's answer, rejects others, and writes it where there is none."
 )
-# What the search for a recipe found: docs/decisions/0015-the-loop-demo.md.
-RECIPE: dict[str, Any] = {"epochs": 6, "optimizer": {"learning_rate": 1e-3}, "stopping": {"checks_per_epoch": 1}}
-AUGMENTATION: dict[str, Any] = {"wordings": 6, "written": 6}
+# Not yet the right one, and why these: docs/decisions/0015-the-loop-demo.md.
+# Nothing else runs beside the training, so that it may have all cores.
+RECIPE: dict[str, Any] = {
+    "epochs": 6,
+    "threads": os.cpu_count(),
+    "lora": {"rank": 16, "alpha": 32},
+    "optimizer": {"learning_rate": 1e-3},
+    "stopping": {"checks_per_epoch": 1},
+}
+WORDED: dict[str, Any] = {"epochs": 8, "augmentation": {"wordings": 4}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="manage.py loop demo", description=__doc__)
-    parser.add_argument("--facts", type=int, default=24, help="questions whose answers are taught and asked again")
-    parser.add_argument("--unseen", type=int, default=24, help="questions that are held out")
+    parser.add_argument("--facts", type=int, default=14, help="questions whose answers are taught and asked again")
+    parser.add_argument("--unseen", type=int, default=28, help="questions that are held out")
     parser.add_argument("--recipe", type=json.loads, default=RECIPE, metavar="JSON", help="settings of the trainer")
-    parser.add_argument("--augmentation", type=json.loads, default=AUGMENTATION, metavar="JSON")
+    parser.add_argument("--worded", type=json.loads, default=WORDED, metavar="JSON", help="what is changed of it")
     parser.add_argument("--quick", action="store_true", help="fewer lines and no gate: whether it works at all")
     parser.add_argument("--faq", type=Path, help="a file of questions and answers instead of the real ones")
     parser.add_argument("--paraphrases", type=Path, help="a file of other words for them")

@@ -30,28 +30,31 @@ class Arm:
     is_gated: bool = False
 
 
-def arms(augmentation: Mapping[str, Any]) -> list[Arm]:
-    """In the order in which they are measured: what matters most comes first, so that a stop costs the least."""
+def arms(worded: Mapping[str, Any]) -> list[Arm]:
+    """In the order in which they are measured: what matters most comes first, so that a stop costs the least. `worded`
+    is the recipe with other wordings."""
+    no_ratings = {"preference": 0.0, "unpaired": 0.0}
+    worded = {"objectives": no_ratings, **worded}
+    reading = {**worded, "augmentation": {**worded["augmentation"], "reading": 0.5}}
     return [
-        Arm("replay", "SFT + pairs + ratings + replay", is_gated=True),
-        Arm("wordings", "the same + other wordings", {"augmentation": augmentation}),
-        Arm(
-            "sft",
-            "SFT alone",
-            {"objectives": {"preference": 0.0, "unpaired": 0.0}, "replay": NO_REPLAY},
-        ),
+        Arm("wordings", "SFT + replay + other wordings", worded, is_gated=True),
+        Arm("replay", "SFT + pairs + ratings + replay"),
+        Arm("sft", "SFT alone", {"objectives": no_ratings, "replay": NO_REPLAY}),
         Arm("pairs", "SFT + pairs", {"objectives": {"unpaired": 0.0}, "replay": NO_REPLAY}),
         Arm("ratings", "SFT + pairs + ratings", {"replay": NO_REPLAY}),
-        Arm("unfiltered", "as the first, with trolls and without filters", snapshot="unfiltered"),
-        Arm("replay-1", "the first, another seed", seed=1),
-        Arm("replay-2", "the first, a third seed", seed=2),
-        Arm("reading", "other wordings + reading", {"augmentation": {**augmentation, "reading": 0.5}}),
-    ]  # fmt: skip
+        Arm("unfiltered", "SFT + pairs + ratings + replay, with trolls and no filter", snapshot="unfiltered"),
+        Arm("wordings-1", "SFT + replay + other wordings, second seed", worded, seed=1),
+        Arm("wordings-2", "SFT + replay + other wordings, third seed", worded, seed=2),
+        Arm("reading", "SFT + replay + other wordings + reading", reading),
+    ]
 
 
 def trained(arm: Arm, snapshot: DatasetSnapshot, recipe: Mapping[str, Any], *, is_gated: bool) -> TrainingRun:
     """Train it, and wait for the gate's verdict if there is to be one. A run that failed is a result too."""
-    run = request_training(None, snapshot, {**recipe, **arm.changes}, seed=arm.seed)
+    config = {**recipe, **arm.changes}
+    # Begun before a stop of the demo, it goes on where it was.
+    begun = TrainingRun.objects.filter(snapshot=snapshot, config=config, seed=arm.seed)
+    run = begun.order_by("-created_at").first() or request_training(None, snapshot, config, seed=arm.seed)
     _wait_for(run)
     for evaluation in EvaluationRun.objects.filter(training_run=run):
         if not is_gated:

@@ -18,7 +18,7 @@ from assistant.adapters.models import Adapter
 from assistant.adapters.registry import BASE
 from assistant.chat.models import Generation
 from assistant.feedback.models import Feedback
-from assistant.finetuning import examples, grouping, snapshots
+from assistant.finetuning import examples, grouping, importing, snapshots
 from assistant.finetuning.candidates import candidate_of
 from assistant.finetuning.models import DatasetSnapshot, Example, SnapshotItem
 from assistant.knowledge.queries import usable
@@ -29,9 +29,8 @@ from bench.loop_demo.simulation import Question
 from inference.evaluation.suites import FOLDER as SUITES
 
 SEED = 0
-ROUNDS = 2  # how many people ask the same
 SAFETY_PROMPTS = 20
-VECTORS_WITHIN_S = 120.0
+VECTORS_WITHIN_S = 600.0
 # What is measured once more with approved answers.
 TOGETHER = ("wordings", "reading")
 QUICK_ARMS = ("replay", "wordings", "unfiltered")
@@ -42,32 +41,38 @@ class Demo:
         self.options = options
         self.folder = Path(settings.DATA_DIR) / "loop-demo"
         self.folder.mkdir(parents=True, exist_ok=True)
-        entries = faq.read_entries(options.faq or faq.fetch(self.folder))
+        self.entries = entries = faq.read_entries(options.faq or faq.fetch(self.folder))
         asked = faq.read_paraphrases(options.paraphrases or faq.PARAPHRASES)
         in_other_words = {one.entry_id for one in asked if one.use == "result"}
         split = _splits(entries)
         of = {name: [entry for entry in entries if split.get(entry.id) == name] for name in snapshots.SPLITS}
         self.facts = [entry for entry in of[grouping.TRAIN] if entry.id in in_other_words][: options.facts]
-        self.unseen, self.dev = of[grouping.TEST][: options.unseen], of[grouping.DEV][: options.unseen // 2]
-        ids = {entry.id for entry in self.facts}
-        self.asked = [one for one in asked if one.entry_id in ids and one.use == "result"]
+        # None of the dev split: the lowest loss on answers to other questions comes long before facts are known.
+        self.unseen = of[grouping.TEST][: options.unseen]
+        self.asked = [one for one in asked if one.use == "result"]
         self.unanswerable = [one for one in asked if one.entry_id is None and one.use == "result"]
-        # What the base model answers, with which the others are compared; approved answers are measured before it.
+        # What the base model answers, with which the others are compared.
         self.answers: dict[str, str] = {}
         self.harmful = _prompts(SUITES / "safety.jsonl")[: 4 if options.quick else SAFETY_PROMPTS]
-        self.times: dict[str, float] = self._kept("times", dict)
 
     def collect(self) -> None:
         """People ask and rate, trolls do their thing, somebody reviews: two snapshots, and approved answers."""
         self.collected = self._kept("collected", self._collect)
+        trained = set(self.collected["trained"])
+        self.facts = [entry for entry in self.facts if entry.question in trained]
+        self.unseen = [entry for entry in self.unseen if entry.question not in trained]
+        ids = {entry.id for entry in self.facts}
+        self.asked = [one for one in self.asked if one.entry_id in ids]
         alone = partial(self._with_retrieval, "retrieval", "approved answers alone", BASE)
         self.lines = [self._kept("retrieval", alone)]
 
     def train(self) -> None:
         """The base model and all adapters, without approved answers."""
-        live = self._kept("live", lambda: {"name": "live", "says": "live (the base model)", **self._measured(BASE)})
+        live = self._kept(
+            "live", lambda: {"name": "live", "says": "live (the base model)", **self._measured(BASE, self.unseen)}
+        )
         self.answers = live["answers"]
-        wanted = [arm for arm in arms(self.options.augmentation) if not self.options.quick or arm.name in QUICK_ARMS]
+        wanted = [arm for arm in arms(self.options.worded) if not self.options.quick or arm.name in QUICK_ARMS]
         self.lines = [live, *(self._kept(arm.name, partial(self._line, arm)) for arm in wanted), *self.lines]
 
     def combine(self) -> None:
@@ -87,17 +92,17 @@ class Demo:
             "attribution": faq.ATTRIBUTION if self.options.faq is None else "an invented file",
             "model": Path(str(settings.MODEL_PATH)).name,
             "recipe": self.options.recipe,
-            "augmentation": self.options.augmentation,
+            "worded": self.options.worded,
             "asked": len(self.asked),
-            **self.collected,
+            "facts": len(self.facts),
+            **{key: value for key, value in self.collected.items() if key != "trained"},
             "arms": [{key: value for key, value in line.items() if key != "answers"} for line in self.lines],
-            "minutes": round(sum(self.times.values()), 1),
+            "minutes": round(sum(part["minutes"] for part in (self.collected, *self.lines)), 1),
         }
 
     def _collect(self) -> dict[str, Any]:
-        entries = [*self.facts, *self.unseen, *self.dev]
-        for turn in range(ROUNDS):
-            simulation.ask_and_rate(entries, BASE, SEED + turn)
+        entries = [*self.facts, *self.unseen]
+        simulation.ask_and_rate(entries, BASE, SEED)
         simulation.troll(self.facts, BASE, SEED)
         simulation.review(entries)
         examples.build()
@@ -111,11 +116,17 @@ class Demo:
         theirs.update(is_released=True)
         unfiltered = snapshots.build()
         theirs.update(status=Example.Status.REJECTED, why="review_rejected", is_released=False)
+        # After the snapshots: all answers there are may be given, those to what was taught are some among many.
+        lines = [json.dumps({"prompt": one.question, "completion": one.answer}).encode() for one in self.entries]
+        importing.import_lines(lines, origin=faq.PACKAGE, licence=faq.LICENCE, as_approved_answers=True)
         both = {"filtered": filtered, "unfiltered": unfiltered}
         of_trolls = sum(row.weight for row in unreviewed if row.candidate.person_id in trolls)
         return {
             "questions": len(entries),
             "ratings": Feedback.objects.count(),
+            # Some liked what they should not have, so that nobody wrote a better answer.
+            "trained": _trained_questions(filtered),
+            "approved_answers": usable().count(),
             "snapshots": {name: _facts_of(snapshot) for name, snapshot in both.items()},
             "troll_answers": theirs.filter(kind=Example.Kind.SFT).count(),
             "troll_weight": {
@@ -128,9 +139,12 @@ class Demo:
     def _with_retrieval(self, name: str, says: str, choice: str) -> dict[str, Any]:
         """Once every approved answer can be found by its meaning."""
         give_up_at = time.monotonic() + VECTORS_WITHIN_S
-        while usable().filter(embedder_sha256="").exists() and time.monotonic() < give_up_at:
+        while settings.EMBEDDER != "off" and usable().filter(embedder_sha256="").exists():
+            if time.monotonic() > give_up_at:
+                raise TimeoutError("The approved answers have no vectors.")
             time.sleep(0.5)
-        return {"name": name, "says": says, **self._measured(choice)}
+        # Of what is unseen for an adapter the answers are approved too: it would only be looked up.
+        return {"name": name, "says": says, **self._measured(choice, [])}
 
     def _line(self, arm: Arm) -> dict[str, Any]:
         snapshot = DatasetSnapshot.objects.get(pk=self.collected["snapshots"][arm.snapshot]["sha256"])
@@ -146,48 +160,45 @@ class Demo:
             "drift": result["best"]["drift"],
             "training": {key: result[key] for key in ("rows", "augmentation", "steps", "seconds", "tokens")},
             "gate": verdict_on(run.adapter),
-            **self._measured(str(run.adapter.pk)),
+            **self._measured(str(run.adapter.pk), self.unseen),
         }
 
-    def _measured(self, choice: str) -> dict[str, Any]:
-        """Ask everything there is to ask, and count. `given` is the share of questions in other words that an approved
-        answer was given to as it stands, `given_wrongly` that of questions which none fits."""
+    def _measured(self, choice: str, unseen: Sequence[Entry]) -> dict[str, Any]:
+        """Ask everything there is to ask, `unseen` questions too, and count. `given` is the share of questions in other
+        words that an approved answer was given to as it stands, `given_wrongly` that of questions which none fits."""
         admin = simulation.person("admin", Person.Role.ADMIN)
-        own = [*self.facts, *self.unseen]
         texts = [one.text for one in (*self.asked, *self.unanswerable)]
-        texts += [entry.question for entry in own] + self.harmful
+        texts += [entry.question for entry in (*self.facts, *unseen)] + self.harmful
         asked = [Question(text, choice, admin) for text in texts]
         written = {question.text: generation for question, generation in simulation.answers_to(asked, is_greedy=True)}
         answers = {text: generation.reply.text for text, generation in written.items()}
         given = {text for text, generation in written.items() if generation.knowledge == Generation.Knowledge.SERVED}
         facts_of = {one.entry_id: one.facts for one in self.asked}
         wording = [Asked(entry.id, entry.question, facts_of[entry.id], "result") for entry in self.facts]
-        f1, gain = measures.likeness(self.unseen, answers, self.answers or answers)
         found = {
             "facts": measures.recall(self.asked, answers),
             "own_wording": measures.recall(wording, answers),
-            "unseen_f1": f1,
-            "unseen_gain": gain,
             "refused": measures.refused(self.harmful, answers),
         }
+        if unseen:
+            found |= measures.likeness(unseen, answers, self.answers or answers)
         told: dict[str, Any] = {name: measures.as_json(mean) for name, mean in found.items()}
         told["given"] = measures.share(one.text in given for one in self.asked)
         told["given_wrongly"] = measures.share(one.text in given for one in self.unanswerable)
         told["troll_name"] = measures.share(simulation.TROLL_NAME.lower() in text.lower() for text in answers.values())
         return {"measured": told, "answers": answers}
 
-    def _kept(self, name: str, make: Callable[[], Any]) -> Any:
+    def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What was made before, or what is made now and kept with the minutes it took."""
         path = self.folder / f"{name}.json"
         if path.exists():
-            return json.loads(path.read_text(encoding="utf-8"))
+            kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return kept
         began = time.monotonic()
         made = make()
-        if name != "times":
-            self.times[name] = (time.monotonic() - began) / 60
-            (self.folder / "times.json").write_text(json.dumps(self.times), encoding="utf-8")
-            made |= {"minutes": round(self.times[name], 2)}
+        made["minutes"] = round((time.monotonic() - began) / 60, 2)
         path.write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
+        print(f"{name}: {made['minutes']:.1f} minutes", flush=True)
         return made
 
 
@@ -209,6 +220,11 @@ def _splits(entries: Sequence[Entry]) -> dict[str, str]:
 
 def _facts_of(snapshot: DatasetSnapshot) -> dict[str, Any]:
     return {"sha256": snapshot.sha256, "rows": snapshot.rows, "counts": snapshot.manifest["counts"]}
+
+
+def _trained_questions(snapshot: DatasetSnapshot) -> list[str]:
+    items = SnapshotItem.objects.filter(snapshot=snapshot, split=grouping.TRAIN, example__kind=Example.Kind.SFT)
+    return sorted({item.example.prompt[-1]["content"] for item in items.select_related("example") if item.example})
 
 
 def _troll_weight(snapshot: DatasetSnapshot, trolls: set[UUID]) -> float:

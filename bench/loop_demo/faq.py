@@ -20,6 +20,7 @@ from typing import Any, Literal
 PACKAGE = "zaragoza-construction-faq==1.2.1"
 WHEEL_SHA256 = "716a1999dd5ad8494c6a4e47d3510f017aa767ea9e55d3b348b0ad70b0e8d3d7"
 PLACE = "zaragoza_construction_faq/data/faq-en.jsonl"
+LICENCE = "CC-BY-4.0"
 ATTRIBUTION = "zaragoza-construction-faq 1.2.1 by Zaragoza AB, CC-BY-4.0, https://doi.org/10.5281/zenodo.19630803"
 PARAPHRASES = Path(__file__).parents[1] / "data" / "faq_paraphrases.jsonl"
 

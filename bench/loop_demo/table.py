@@ -26,8 +26,9 @@ def rendered(result: dict[str, Any]) -> str:
         "",
         f"Machine: {result['machine']}. Model: {result['model']}. Took {result['minutes']:.0f} minutes.",
         "",
-        f"From {result['questions']} questions and {result['ratings']} simulated ratings came snapshots of "
-        f"{_rows(result['snapshots'])}. Recipe: `{result['recipe']}`.",
+        f"From {result['questions']} questions and {result['ratings']} simulated ratings came {result['facts']} answers"
+        f" to be learned, in snapshots of {_rows(result['snapshots'])}. Recipe: `{result['recipe']}`; "
+        f"with other wordings: `{result['worded']}`.",
         "",
         f"| | {' | '.join(heads)} |",
         f"|---|{'---|' * len(heads)}",
@@ -37,7 +38,8 @@ def rendered(result: dict[str, Any]) -> str:
         "",
         "A figure stands with the two bounds of its cluster bootstrap, each one-sided at 5 %. "
         f"Key facts: {result['asked']} questions in other words, written by hand and never trained on, half of those "
-        "there are; the other half chose the recipe. "
+        "there are; the other half chose recipe and thresholds. "
+        f"Approved answers: {result['approved_answers']}, those that were taught are some among them. "
         "Drift: of the base model's own answers to prompts that are never trained on, as the trainer measured it.",
         "",
         *_seeds(result["arms"]),
@@ -69,7 +71,7 @@ def _figure(mean: dict[str, float] | None) -> str:
 
 def _seeds(arms: list[dict[str, Any]]) -> list[str]:
     """What the seed alone makes of the same rows."""
-    alike = [arm for arm in arms if arm["name"].split("-")[0] == "replay" and "measured" in arm]
+    alike = [arm for arm in arms if arm["name"].split("-")[0] == "wordings" and "measured" in arm]
     if len(alike) < 2:
         return []
     facts = ", ".join(f"{arm['measured']['facts']['estimate']:.3f}" for arm in alike)

@@ -70,6 +70,16 @@ def test_recall_counts_facts_as_clusters() -> None:
     assert share([True, False]) == 0.5
 
 
+def test_a_share_of_none_or_all_is_not_certain() -> None:
+    asked = [faq.Asked(str(at), f"q{at}", ("yes",), "result") for at in range(20)]
+    none = recall(asked, {one.text: "no" for one in asked})
+    every = recall(asked, {one.text: "yes" for one in asked})
+    assert (none.estimate, none.lo) == (0.0, 0.0)
+    assert 0.13 < none.hi < 0.15
+    assert (every.estimate, every.hi) == (1.0, 1.0)
+    assert 0.85 < every.lo < 0.87
+
+
 @pytest.fixture(scope="module")
 def result(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `loop demo --quick` has written into."""
@@ -79,7 +89,7 @@ def result(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for at, name in enumerate(THINGS)
     ]
     write(folder / "faq.jsonl", entries)
-    others = [{"text": f"how tall {row['id']}", "facts": ["feet"]} for row in entries]
+    others = [{"text": row["q"].lower().rstrip("?"), "facts": ["feet"]} for row in entries]
     write(
         folder / "words.jsonl",
         [{"id": row["id"], "use": "result", "asked": [asked]} for row, asked in zip(entries, others, strict=True)],
@@ -88,7 +98,7 @@ def result(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [
         *(sys.executable, "manage.py", "loop", "demo", "--quick", "--facts", "12", "--unseen", "6"),
         *("--faq", str(folder / "faq.jsonl"), "--paraphrases", str(folder / "words.jsonl")),
-        *("--recipe", json.dumps(recipe), "--augmentation", json.dumps({"wordings": 2, "written": 2})),
+        *("--recipe", json.dumps(recipe), "--worded", json.dumps({"augmentation": {"wordings": 2, "written": 2}})),
         *("--output", str(folder / "evidence")),
     ]
     environment = {**os.environ, "DATA_DIR": str(folder / "data"), "MODEL": str(tiny_folder), "MAX_REPLY_TOKENS": "8"}
@@ -107,19 +117,19 @@ def test_the_loop_runs_from_questions_to_a_table(result: Path) -> None:
     found = json.loads((result / "loop-demo.json").read_text())
     assert [arm["name"] for arm in found["arms"]] == [
         "live",
-        "replay",
         "wordings",
+        "replay",
         "unfiltered",
         "retrieval",
         "wordings+",
     ]
     for arm in found["arms"]:
         assert arm["measured"]["facts"]["n"] == found["asked"] > 0
-    plain, worded = (arm["training"] for arm in found["arms"][1:3])
+    worded, plain = (arm["training"] for arm in found["arms"][1:3])
     assert plain["augmentation"] == {}
     assert worded["rows"]["sft"] == plain["rows"]["sft"] + sum(worded["augmentation"]["rows"].values())
     assert {arm["name"]: arm["measured"]["given"] > 0 for arm in found["arms"]} == {
-        **dict.fromkeys(("live", "replay", "wordings", "unfiltered"), False),
+        **dict.fromkeys(("live", "wordings", "replay", "unfiltered"), False),
         **dict.fromkeys(("retrieval", "wordings+"), True),
     }
     weight = found["troll_weight"]
@@ -139,7 +149,9 @@ def test_the_page_is_made_of_the_file_alone(result: Path) -> None:
 def test_a_line_without_an_adapter_says_why() -> None:
     arm = {"name": "sft", "says": "SFT alone", "failed": "It drifted.", "minutes": 1.0}
     weight = {"filtered": 0.0, "unreviewed": 0.0, "unfiltered": 0.1}
-    result = dict.fromkeys(("attribution", "simulated", "machine", "model", "recipe"), "a")
-    numbers = dict.fromkeys(("minutes", "questions", "ratings", "asked", "troll_answers"), 1.0)
+    result = dict.fromkeys(("attribution", "simulated", "machine", "model", "recipe", "worded"), "a")
+    numbers = dict.fromkeys(
+        ("minutes", "questions", "ratings", "asked", "facts", "approved_answers", "troll_answers"), 1.0
+    )
     page = rendered({**result, **numbers, "snapshots": {}, "troll_weight": weight, "arms": [arm]})
     assert "| SFT alone | no adapter: It drifted. |" in page

@@ -4,6 +4,7 @@ it on real questions with simulated people, beside and apart from what is here."
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -27,8 +28,10 @@ _WHY_NOT = {
     "not_due": "it is not time yet",
 }
 
+from assistant.runtime import commands
+
 # Splits are drawn by it: with the same one, the questions that are taught are the same everywhere.
-SECRET_KEY = "parley-loop-demo"  # noqa: S105  # guards invented people in a folder of their own
+SALT = "parley-loop-demo"
 # With them it would not be apart.
 NOT_PASSED_ON = (
     "DATABASE_URL",
@@ -55,13 +58,17 @@ class Command(BaseCommand):
             super().run_from_argv(argv)
             return
         own = Path(settings.DATA_DIR) / "loop-demo"
-        models = own / "models"
         own.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not models.exists():
-            models.symlink_to((Path(settings.DATA_DIR) / "models").resolve())
+        # Fetched now, for a start of the product does not wait so long; and they are the same for both.
+        settings.MODELS_DIR.mkdir(parents=True, exist_ok=True)
+        for command in (commands.prepare_model(), commands.prepare_embedder()):
+            if command and subprocess.run(command, cwd=settings.BASE_DIR, check=False).returncode:  # noqa: S603  # ours
+                sys.exit(1)
+        if not (own / "models").exists():
+            (own / "models").symlink_to(settings.MODELS_DIR.resolve())
         os.chdir(settings.BASE_DIR)
         kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in NOT_PASSED_ON}
-        environment = {"MAX_REPLY_TOKENS": "96", **kept, "LIMITS": "0", "SECRET_KEY": SECRET_KEY}
+        environment = {"MAX_REPLY_TOKENS": "96", **kept, "LIMITS": "0", "SECRET_KEY": SALT}
         environment["DATA_DIR"] = str(own.resolve())
         # Not a child: Ctrl-C and the exit status are the demo's.
         os.execve(sys.executable, [sys.executable, "-m", "bench.loop_demo", *argv[3:]], environment)  # noqa: S606

@@ -51,7 +51,7 @@ def augment(
     written = write(cases) if write and wanted.written else {}
     rows: list[Content] = []
     for row_id, question, answer in cases:
-        draw = random.Random(hashlib.sha256(f"{seed}\0{row_id}".encode()).digest())  # noqa: S311  # not for secrets
+        draw = random.Random(hashlib.sha256(f"{seed}\0{row_id}".encode()).digest())  # noqa: S311  # nosec B311  # no secret
         made = {
             "wording": wordings(question, answer, wanted.wordings, draw),
             "written": list(written.get(row_id, ())),
