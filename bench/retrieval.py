@@ -27,8 +27,8 @@ import numpy as np
 
 from assistant.words import normalised
 from inference.contract import IndexedPassage, PassageMatch
+from inference.embedding import Embedder, Vector
 from inference.serving import packages, prepare_embedder
-from inference.serving.embedding import Embedder, Vector
 from inference.serving.passage_index import WORDS_SHARE, PassageIndex
 from inference.serving.retrieval import ANSWER_CHARS
 

@@ -22,7 +22,7 @@ HELD = {
     **dict.fromkeys(("person_rows", "new_account"), "share"),
     "contradicted": "contradicted",
     "bridges_splits": "kept_for_tests",
-    "template_token": "unusable",
+    "template_token": "unusable",  # nosec B105
 }
 
 

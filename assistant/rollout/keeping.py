@@ -35,7 +35,7 @@ class Loaded:
     is_retry: bool = False
     reason: str = ""
     ended_at: float = 0.0
-    told: tuple[bool, str, int] | None = None  # what was last written of it
+    told: tuple[bool | None, str, int] | None = None  # what was last written of it
 
 
 class AdapterKeeper:

@@ -10,8 +10,8 @@ import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from inference import model_files
+from inference.embedding import Embedder
 from inference.serving import packages, prepare_embedder
-from inference.serving.embedding import Embedder
 from tests.inference.conftest import REPOSITORY
 
 WORDS = ["building", "permit", "how", "long", "does", "it", "take", "ten", "weeks", "the", "roof", "?", "。"]

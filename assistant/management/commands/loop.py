@@ -19,6 +19,7 @@ from assistant.feedback.models import Review
 from assistant.finetuning.runs import automation
 from assistant.finetuning.runs.models import EvaluationRun, LearningStart, TrainingRun
 from assistant.outcomes.models import AskedAgain
+from assistant.runtime import commands
 
 _WHY_NOT = {
     "off": "neither LEARNING_SCHEDULE nor LEARNING_THRESHOLD is set",
@@ -28,7 +29,6 @@ _WHY_NOT = {
     "not_due": "it is not time yet",
 }
 
-from assistant.runtime import commands
 
 # Splits are drawn by it: with the same one, the questions that are taught are the same everywhere.
 SALT = "parley-loop-demo"
