@@ -91,21 +91,6 @@ class AdapterKeeper:
             state.told = news
 
 
-def _load(self, engine: Engine, adapter: Adapter) -> None:
-        before = self._kept.get(adapter.pk)
-        state = self._kept[adapter.pk] = Loaded(is_retry=before is not None, told=before.told if before else None)
-        reference = reference_to(adapter)
-        assert reference is not None
-        threading.Thread(target=_load, args=(engine, reference, state), name="adapter-load", daemon=True).start()
-
-    def _tell(self, worker_id: UUID, adapter_id: UUID, state: Loaded, number: int) -> None:
-        news = (state.is_ready, state.reason, number)
-        if news != state.told:
-            said = {"ok": state.is_ready, "reason": state.reason[:500], "number": number}
-            ServingAck.objects.update_or_create(worker_id=worker_id, adapter_id=adapter_id, defaults=said)
-            state.told = news
-
-
 def _load(engine: Engine, reference: AdapterRef, state: Loaded) -> None:
     """Runs beside the worker's rounds: a large adapter takes a while."""
     began = time.monotonic()
