@@ -64,7 +64,7 @@ class AdapterKeeper:
             if is_ready is False or (is_ready is None and state.is_retry):
                 unusable.add(adapter_id)
             if is_ready is not None:
-                self._tell(runner.worker_id, adapter_id, state, number)
+                self._tell(runner.worker_id, adapter_id, state, (is_ready, state.reason[:500], number))
         runner.unusable_adapters = unusable
 
     def _let_go(self, runner: ReplyRunner, wanted: dict[UUID, Adapter]) -> None:
@@ -84,10 +84,9 @@ class AdapterKeeper:
         assert reference is not None
         threading.Thread(target=_load, args=(engine, reference, state), name="adapter-load", daemon=True).start()
 
-    def _tell(self, worker_id: UUID, adapter_id: UUID, state: Loaded, number: int) -> None:
-        news = (state.is_ready, state.reason, number)
+    def _tell(self, worker_id: UUID, adapter_id: UUID, state: Loaded, news: tuple[bool, str, int]) -> None:
         if news != state.told:
-            said = {"ok": state.is_ready, "reason": state.reason[:500], "number": number}
+            said = dict(zip(("ok", "reason", "number"), news, strict=True))
             ServingAck.objects.update_or_create(worker_id=worker_id, adapter_id=adapter_id, defaults=said)
             state.told = news
 

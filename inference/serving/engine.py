@@ -181,12 +181,16 @@ class TransformersEngine:
         """Move on what is being loaded, and take out what nothing needs."""
         if not self._loading.has_work and self._kept is None:
             return
-        needed = {row.adapter for row in self._batch.rows if row.adapter} | (self._kept or set())
-        needed |= {request.adapter.sha256 for request in self._waiting if request.adapter}
-        self._loading.step(needed, is_hurried=bool(self._batch.rows))
+        self._loading.step(self._needed_adapters(), is_hurried=bool(self._batch.rows))
         if self._kept is not None:
-            for name in self._adapters.loaded - needed:
+            # Asked for again: what has just been loaded may have sent a request on that waited for it.
+            for name in self._adapters.loaded - self._needed_adapters():
                 self._adapters.drop(name)
+
+    def _needed_adapters(self) -> set[str]:
+        running = {row.adapter for row in self._batch.rows if row.adapter}
+        waiting = {request.adapter.sha256 for request in self._waiting if request.adapter}
+        return running | waiting | (self._kept or set())
 
     def _park(self, request: GenerationRequest, adapter: AdapterRef) -> None:
         """Let a request wait for its adapter without holding up those that have theirs."""

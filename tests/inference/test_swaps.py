@@ -100,6 +100,17 @@ def test_what_is_not_kept_goes_after_its_last_reply(tiny: Listener, make: Make) 
     assert names_in(tiny) == {two.sha256}
 
 
+def test_a_reply_gets_an_adapter_that_is_not_kept_and_leaves_none_behind(tiny: Listener, make: Make) -> None:
+    kept, chosen = make(1), make(2)
+    tiny.engine.keep_adapters([kept.sha256])
+    tiny.engine.load_adapter(kept)
+    for _ in range(2):
+        [reply] = tiny.run(ask(adapter=chosen))
+        assert reply[-1].kind == "finished"
+
+    assert names_in(tiny) == {kept.sha256}
+
+
 def test_a_reply_does_not_wait_for_anothers_adapter(
     tiny: Listener,
     make: Make,

@@ -30,9 +30,9 @@ def test_a_run_writes_an_adapter_that_the_engine_serves_and_that_has_learned(
     sha256 = hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest()
     assert sha256 == result["adapter_sha256"]
     assert result["best"]["dev_nll"] < result["checks"][0]["dev_nll"] - 0.5
-    base, adapted = tiny.run(
-        ask("How are you today?"), ask("How are you today?", adapter=AdapterRef(sha256, str(folder)))
-    )
+    ref = AdapterRef(sha256, str(folder))
+    assert tiny.engine.load_adapter(ref) == "", "it computes here what the run computed"
+    base, adapted = tiny.run(ask("How are you today?"), ask("How are you today?", adapter=ref))
     assert adapted[-1].kind == "finished"
     assert ids_of(adapted) != ids_of(base)
 
