@@ -253,7 +253,7 @@ def test_what_changes_while_a_plan_is_made_is_planned_again(
     first, *_ = imported(3)
     plan, plans = snapshots.plan, 0
 
-    def plan_and_be_late() -> snapshots.Plan:
+    def plan_and_be_late(within: object = None) -> snapshots.Plan:
         nonlocal plans
         plans, planned = plans + 1, plan()
         if plans == 1:
