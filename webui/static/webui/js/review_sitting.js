@@ -40,7 +40,7 @@ export class Sitting extends EventTarget {
         this.#tell("shown");
       }
       await this.#preload();
-    }, () => this.begin(reviewId));
+    }, (error) => this.begin(error.code === "review.taken" ? null : reviewId));
   }
 
   /** @param {Decision} decision */
@@ -132,9 +132,9 @@ export class Sitting extends EventTarget {
     return item;
   }
 
-  /** @param {() => Promise<void> | void} work @param {() => void} again what trying again means, where it fails */
+  /** @param {() => Promise<void> | void} work @param {(error: any) => void} again what trying again means, where it fails */
   #then(work, again) {
-    this.#work = this.#work.then(work).catch((error) => this.#fail(error, again));
+    this.#work = this.#work.then(work).catch((error) => this.#fail(error, () => again(error)));
   }
 
   /** @param {unknown} error @param {() => void} again */
