@@ -20,9 +20,9 @@ Source = Example.Source
 HELD = {
     **dict.fromkeys(("burst", "constant_rater", "copied_answer", "entity_spike"), "unusual"),
     **dict.fromkeys(("person_rows", "new_account"), "share"),
+    **dict.fromkeys(("template_token",), "unusable"),
     "contradicted": "contradicted",
     "bridges_splits": "kept_for_tests",
-    "template_token": "unusable",
 }
 
 
