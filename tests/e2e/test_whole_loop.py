@@ -57,6 +57,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product on the tiny model, whose answers end soon."""
     model = make_tiny_model(tmp_path_factory.mktemp("tiny"))
     settings = {"ENGINE_DTYPE": "float32", "ENGINE_THREADS": "1", "MAX_REPLY_TOKENS": "16"}
+    settings["APPROVED_ANSWERS"] = "off"  # what is found would answer in place of what was learned
     with Product(script=None, MODEL=str(model), SECRET_KEY=secret_key(), **settings) as product:
         yield product
 
