@@ -58,8 +58,8 @@ def verdict_sentence(name: str, baseline: str, result: dict[str, Any]) -> str:
     if result.get("verdict") == "pass" and primary and primary["lo"] is not None:
         figures = {"estimate": f"{primary['estimate']:+.3f}", "lo": f"{primary['lo']:+.3f}"}
         return _(
-            "{name} answers better than {baseline}: nearer to what people corrected by {estimate} (at least {lo}, 95 % "
-            "sure), and nothing that must not get worse did."
+            "{name} answers better than {baseline}: nearer to what people corrected by {estimate} (at least {lo}, by a "
+            "95 % bound), and nothing that must not get worse did."
         ).format(**said, **figures)
     needed = result.get("rules", {}).get("min_clusters", 0)
     if primary and primary["clusters"] < needed:
