@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from assistant.adapters.registry import Arm
-from assistant.chat.models import Conversation
+from assistant.chat.models import Conversation, Generation
 from assistant.feedback.models import FeedbackEvent
 from assistant.rollout import actions, sequential
 from assistant.rollout.models import Rollout, RolloutLook
@@ -104,12 +104,13 @@ def look(rollout: Rollout) -> RolloutLook:
 
 
 def raters_of(rollout: Rollout) -> list[Rater]:
-    """Everybody who rated a reply of their arm, in the order in which they first did."""
+    """Everybody who rated a reply that their arm wrote, in the order in which they first did."""
     written_by = {
         Arm.LIVE: rollout.previous.sha256 if rollout.previous else "",
         Arm.CANDIDATE: rollout.adapter.sha256 if rollout.adapter else "",
     }
     events = FeedbackEvent.objects.filter(kind=FeedbackEvent.Kind.THUMB, conversation__rollout=rollout)
+    events = events.exclude(message__generation__knowledge=Generation.Knowledge.SERVED)
     rows = events.order_by("at", "id").values_list(
         "rater_id", "message_id", "value", "at", "adapter_sha256", "conversation__arm"
     )

@@ -39,6 +39,14 @@ def test_a_person_counts_once_with_the_mean_of_what_they_said(alice: Person) -> 
     assert (found.pairs, found.decision) == (1, "go_on")
 
 
+def test_what_no_model_wrote_says_nothing_of_a_canary(alice: Person) -> None:
+    rollout = canary(50)
+    accepted = rated(next(of_arm(rollout, Arm.CANDIDATE)), DOWN)
+    Generation.objects.filter(pk=accepted.generation_id).update(knowledge=Generation.Knowledge.SERVED)
+
+    assert look(rollout).candidate_rated == 0
+
+
 def test_harm_takes_the_candidate_back_within_one_look(alice: Person) -> None:
     rollout = canary(50)
     rate(of_arm(rollout, Arm.LIVE), [UP] * 15)

@@ -80,6 +80,18 @@ def test_who_has_not_allowed_it_is_left_out(alice: Person, rollout: Rollout) -> 
     assert found.pk == allowed.generation_id
 
 
+@pytest.mark.parametrize("knowledge", [Generation.Knowledge.SERVED, Generation.Knowledge.CONTEXT])
+def test_a_question_that_approved_answers_had_to_do_with_is_not_asked(
+    knowledge: Generation.Knowledge, alice: Person, rollout: Rollout
+) -> None:
+    """The candidate would be compared with what it was not told."""
+    consenting(alice)
+    accepted = answered(alice)
+    Generation.objects.filter(pk=accepted.generation_id).update(knowledge=knowledge)
+
+    assert shadow.next_question(rollout) is None
+
+
 def test_a_question_is_asked_once(alice: Person, rollout: Rollout) -> None:
     consenting(alice)
     answered(alice)
