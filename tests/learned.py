@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from assistant.adapters.actions import import_adapter
@@ -113,6 +114,8 @@ def _computed(base: Path, kept: Path, snapshot: Path) -> Path:
     if (folder / "evaluation" / "result.json").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
+    if connection.vendor == "postgresql":  # a test's transaction is open meanwhile, for longer than requests may be
+        connection.cursor().execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     base_sha256 = base_model_sha256(base)
     place = {"base_model": str(base), "base_model_sha256": base_sha256, "snapshot": str(snapshot)}
     training = {**TRAINING, **place, "output": str(folder / "training"), "cache": str(kept / "cache")}
