@@ -57,7 +57,12 @@ def come_in(page: Page) -> None:
 
 def begin(page: Page, path: str = "/review/work/") -> None:
     page.goto(path)
+    say_why(page)
+
+
+def say_why(page: Page) -> None:
     page.locator("#reason-form input").fill("Weekly review")
+    expect(page.locator("#reason-form button")).to_be_enabled()  # its script has come
     page.keyboard.press("Enter")
 
 
@@ -86,8 +91,8 @@ def test_a_whole_sitting_by_keyboard(page: Page, product: Product, seed: Seed) -
     account_menu(page).get_by_role("link", name="Workbench").click()
     expect(page.get_by_role("heading", name="Waiting for you: 4")).to_be_visible()
     page.get_by_role("link", name="Begin with the most urgent").click()
-    page.get_by_label("Why do you read what people wrote?").fill("Weekly review")
-    page.keyboard.press("Enter")
+    expect(page.get_by_label("Why do you read what people wrote?")).to_be_visible()
+    say_why(page)
 
     expect_item(page, rivers)
     expect(page.get_by_role("heading", name="Corrected")).to_be_focused()
