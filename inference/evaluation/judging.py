@@ -7,8 +7,8 @@ from statistics import fmean, median
 
 from inference.evaluation import statistics
 from inference.evaluation.gate import Finding, FindingRole, GateRules, Stage, Verdict
-from inference.evaluation.metrics import classification, words
-from inference.evaluation.scoring import ARMS, Arm, Scored
+from inference.evaluation.metrics import classification
+from inference.evaluation.scoring import ARMS, Arm, Scored, told_label
 from inference.evaluation.statistics import Difference
 from inference.evaluation.suites import Suite
 
@@ -145,12 +145,11 @@ def _is_confirmed(one: Scored, rules: GateRules) -> bool:
 
 def labels(suite: Suite, texts: Mapping[str, Mapping[Arm, str]]) -> Finding:
     """How well labels are told apart: accuracy, and means over the labels of precision, recall and F1. An answer that
-    is none of the suite's labels is wrong for all."""
+    tells none of the suite's labels is wrong for all."""
     expected = [item.gold for item in suite.items]
-    of_words = {tuple(words(label)): label for label in expected}
     told = {}
     for arm in ARMS:
-        predicted = [of_words.get(tuple(words(texts[item.id][arm])), "") for item in suite.items]
+        predicted = [told_label(suite, texts[item.id][arm]) for item in suite.items]
         told[arm] = classification(predicted, expected)
     ours, theirs = told["candidate"], told["baseline"]
     return Finding(

@@ -53,6 +53,7 @@ def score(suite: Suite, answers: Mapping[Arm, Mapping[str, Answer]]) -> list[Sco
         return _score_pairs(suite, answers, _flip)
     if suite.metric == "swap":
         return _score_pairs(suite, answers, _swap)
+    judge = _SINGLE.get(suite.metric) or _labelled(suite)
     return [
         Scored(
             suite.name,
@@ -61,7 +62,7 @@ def score(suite: Suite, answers: Mapping[Arm, Mapping[str, Answer]]) -> list[Sco
             item.group,
             # What people ask in is told by the gold answer; suites say it themselves.
             item.slice or ("cjk" if metrics.is_cjk(item.gold) else "other"),
-            {arm: _SINGLE[suite.metric](item, answers[arm][item.id]) for arm in ARMS},
+            {arm: judge(item, answers[arm][item.id]) for arm in ARMS},
         )
         for item in suite.items
     ]
@@ -111,8 +112,16 @@ def _gold(item: Item, answer: Answer) -> Scores:
     }
 
 
-def _label(item: Item, answer: Answer) -> Scores:
-    return {"pass": metrics.exact_match(answer.text, item.gold)}
+def told_label(suite: Suite, answer: str) -> str:
+    """The label of `suite` that `answer` is, or the only one that it mentions; "" for none or several. Takes "not good"
+    for good."""
+    labels = dict.fromkeys(item.gold for item in suite.items)
+    found = [label for label in labels if rules.contains(answer, label)]
+    return next((label for label in found if len(found) == 1 or metrics.exact_match(answer, label)), "")
+
+
+def _labelled(suite: Suite) -> Callable[[Item, Answer], Scores]:
+    return lambda item, answer: {"pass": float(told_label(suite, answer.text) == item.gold)}
 
 
 def _memory(item: Item, answer: Answer) -> Scores:
@@ -126,7 +135,6 @@ _SINGLE: dict[str, Callable[[Item, Answer], Scores]] = {
     "format": _format,
     "drift": _drift,
     "gold": _gold,
-    "label": _label,
     "memory": _memory,
 }
 

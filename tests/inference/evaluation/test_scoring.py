@@ -64,6 +64,18 @@ def test_labels_are_scored_by_macro_f1() -> None:
     assert found.estimate == pytest.approx(1.0)
 
 
+def test_a_label_is_told_by_itself_or_as_the_only_one_mentioned() -> None:
+    suite = load("sentiment")
+    for answer, label in {
+        "Positive.": "positive", "This review is negative.": "negative", "这条评价是正面的": "正面",
+        "Positive or negative?": "", "I cannot say.": "", "Positively": "",
+    }.items():  # fmt: skip
+        assert scoring.told_label(suite, answer) == label
+    first = suite.items[0]
+    said = {first.id: f"This review is {first.gold}."}
+    assert {name for name, value in passed(suite, said, "Hm.").items() if value} == {first.id}
+
+
 def test_the_base_model_prefers_nothing_to_itself() -> None:
     chosen = Likelihood({"candidate": -8.0, "baseline": -20.0, "base": -20.0}, tokens=10)
     rejected = Likelihood({"candidate": -6.0, "baseline": -4.0, "base": -4.0}, tokens=5)
