@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 # Tests mostly wait, for tokens and for the browser. Faults are injected alone: they measure times.
 SIDE_BY_SIDE := -n 3 --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean
+.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean bench-retrieval
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-gate: install-tests ## promotions by luck, and effects found, of simulated
 
 loop-demo: install-tests ## the whole learning loop on real questions with simulated people, about 45 minutes
 	@exec $(PYTHON) manage.py loop demo
+
+bench-retrieval: install-tests ## which approved answers are found for questions in other words, how surely, and how fast
+	@exec $(PYTHON) -m bench.retrieval
 
 bench-page: install-tests browser ## weight, speed and smoothness of the page, in a browser
 	@exec $(PYTHON) -m bench.page

@@ -315,7 +315,7 @@ SYSTEM_MESSAGE = env.text("SYSTEM_MESSAGE", "You are a helpful AI assistant.")
 APPROVED_ANSWERS: Literal["serve", "context", "off"] = env.choice(
     "APPROVED_ANSWERS", "serve", ("serve", "context", "off")
 )
-APPROVED_ANSWER_SURE = env.share("APPROVED_ANSWER_SURE", 0.7)
+APPROVED_ANSWER_SURE = env.share("APPROVED_ANSWER_SURE", 0.65)
 APPROVED_ANSWER_MAYBE = env.share("APPROVED_ANSWER_MAYBE", 0.4)
 EMBEDDER = env.text("EMBEDDER", "bundled")
 EMBEDDER_PATH = str(MODELS_DIR / "all-minilm-l6-v2") if EMBEDDER == "bundled" else EMBEDDER

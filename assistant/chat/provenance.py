@@ -22,6 +22,7 @@ class Provenance:
     prompt_sha256: str
     prompt_tokens: int | None
     dropped_messages: int
+    knowledge: str
     completion_tokens: int
     attempts: int
     created_at: datetime

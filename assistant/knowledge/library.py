@@ -25,7 +25,7 @@ PRUNE_S = 60.0
 LATEST_COMMIT_S = 30.0
 ROWS_AT_ONCE = 1000
 # So few that a round is not held up.
-EMBEDDED_AT_ONCE = 8
+EMBEDDED_AT_ONCE = 4
 # Some of the best may have been retired a moment ago.
 SPARE = 5
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from inference.contract import IndexedPassage, PassageMatch
 
 Vector = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 # How much words count beside vectors: docs/decisions/0011-approved-answers.md has what was tried.
 WORDS_SHARE = 0.1
@@ -41,7 +43,8 @@ def _is_character(word: str) -> bool:
 class PassageIndex:
     """Rows are only added; those of removed passages are dead until half of all are."""
 
-    def __init__(self) -> None:
+    def __init__(self, words_share: float = WORDS_SHARE) -> None:
+        self._words_share = words_share
         self._begin()
 
     def _begin(self) -> None:
@@ -90,7 +93,7 @@ class PassageIndex:
         for row in candidates:
             score = self._likeness_in_words(row, terms, weight, float(shared[row]))
             if likeness is not None and self._has_vector[row]:
-                score = WORDS_SHARE * score + (1 - WORDS_SHARE) * max(0.0, float(likeness[row]))
+                score = self._words_share * score + (1 - self._words_share) * max(0.0, float(likeness[row]))
             passage = self._passages[row]
             matches.append(PassageMatch(passage.id, 1.0 if passage.question == words else min(score, 0.999)))
         return sorted(matches, key=lambda match: -match.score)[:limit]
@@ -152,5 +155,5 @@ def _best(scores: NDArray[np.float64], limit: int) -> list[int]:
     return [int(row) for row in rows if scores[row] > 0]
 
 
-def _grown(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def _grown(values: NDArray[Scalar]) -> NDArray[Scalar]:
     return np.concatenate([values, np.zeros_like(values)])

@@ -14,7 +14,7 @@ from inference.serving.passage_index import PassageIndex
 log = logging.getLogger(__name__)
 
 OFF = "off"
-# A vector is as long as a question's needs it to be; of an answer the beginning decides.
+# More than an embedder reads.
 ANSWER_CHARS = 1500
 
 
@@ -40,16 +40,11 @@ class LocalRetriever:
         return EmbedderInfo(self._embedder.name, self._embedder.sha256)
 
     def embed(self, passages: Sequence[tuple[str, str]]) -> list[bytes]:
-        """The mean of two vectors: of the question alone, which is most like what people ask, and of both, which knows
-        what it is about. A question's likeness to the mean is the mean of its likeness to the two."""
+        """Of question and answer together: alone, a short question is like many that are about something else."""
         if self._embedder is None:
             return [b""] * len(passages)
-        questions = self._embedder.embed([question for question, _ in passages])
-        whole = self._embedder.embed([f"{question} {answer[:ANSWER_CHARS]}" for question, answer in passages])
-        return [
-            b"" if one is None or both is None else ((one + both) / 2).astype("<f4").tobytes()
-            for one, both in zip(questions, whole, strict=True)
-        ]
+        texts = [f"{question} {answer[:ANSWER_CHARS]}" for question, answer in passages]
+        return [b"" if vector is None else vector.astype("<f4").tobytes() for vector in self._embedder.embed(texts)]
 
     def put(self, passages: Sequence[IndexedPassage]) -> None:
         self._index.put(passages)

@@ -26,7 +26,7 @@ def library(model: str = "scripted:") -> Library:
 
 def catch_up(read: Library) -> None:
     read._refreshed = 0.0  # as if it had not looked for long
-    for _ in range(10):
+    for _ in range(12):
         read.refresh()
 
 

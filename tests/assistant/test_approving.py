@@ -176,8 +176,8 @@ def test_a_thumb_on_an_approved_answer_teaches_nothing_about_the_model(
 
 
 def test_a_thumb_down_opens_a_review_and_the_accepted_correction_takes_its_place(bob: Person, charlie: Person) -> None:
-    wrong = approved("How long does a permit take?", "A month.")
-    accepted = given(consenting(charlie), "How long does the permit take?")
+    wrong = approved("How long does a permit take in this town?", "A month.")
+    accepted = given(consenting(charlie), "How long does the permit take in this town?")
 
     feedback.give(charlie.id, accepted.reply_id, DOWN)
     assert Review.objects.get().cause == Review.Cause.APPROVED_ANSWER
@@ -186,9 +186,9 @@ def test_a_thumb_down_opens_a_review_and_the_accepted_correction_takes_its_place
 
     wrong.refresh_from_db()
     assert wrong.retired_at is not None
-    assert answers() == [("How long does the permit take?", "Ten weeks.")]
+    assert answers() == [("How long does the permit take in this town?", "Ten weeks.")]
     reviews.undo(bob.id, Review.objects.get().id)
-    assert answers() == [("How long does a permit take?", "A month.")]
+    assert answers() == [("How long does a permit take in this town?", "A month.")]
 
 
 def test_a_thumb_down_that_is_accepted_without_a_correction_retires_the_answer(bob: Person, charlie: Person) -> None:

@@ -51,3 +51,16 @@ def test_a_secret_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "missing"))
     with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FILE=.*missing cannot be read: No such file"):
         env.text("SECRET_KEY", "")
+
+
+@pytest.mark.parametrize("written", ["1.5", "-0.1", "nan"])
+def test_a_share_outside_of_its_range_is_refused(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("APPROVED_ANSWER_SURE", written)
+    with pytest.raises(ImproperlyConfigured, match=rf"^APPROVED_ANSWER_SURE={written} is out of range; use 0 to 1\.$"):
+        env.share("APPROVED_ANSWER_SURE", 0.65)
+
+
+def test_a_share_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APPROVED_ANSWER_SURE", "very")
+    with pytest.raises(ImproperlyConfigured, match=r"^APPROVED_ANSWER_SURE='very' is not a number\.$"):
+        env.share("APPROVED_ANSWER_SURE", 0.65)

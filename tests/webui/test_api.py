@@ -153,6 +153,8 @@ def test_a_message_has_all_that_the_page_shows(alice: Person, client: Client) ->
         "dropped_messages": 0,
         "text_sha256": answer["generation"]["text_sha256"],
         "error": None,
+        "knowledge": "",
+        "sources": [],
     }
     assert (answer["feedback"], answer["edited_at"], answer["sibling_ids"]) == (None, None, [answer["id"]])
 

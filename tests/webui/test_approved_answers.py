@@ -134,6 +134,9 @@ def test_the_transcript_says_where_an_answer_came_from(enter: Enter, alice: Pers
     [source] = generation["sources"]
     assert (source["id"], source["question"], source["approved_by"]) == (str(passage.id), "How long?", "Bob")
 
+    details = client.get(f"/api/messages/{accepted.reply_id}/provenance").json()
+    assert (details["knowledge"], details["base_model"], details["adapter"]) == ("served", "", "")
+
     shown = client.get(f"/c/{accepted.conversation_id}/").content.decode()
     assert "Approved answer" in shown
     assert f"{PATH}{passage.id}/" not in shown  # the link is for staff

@@ -101,6 +101,7 @@ class ProvenanceOut(Schema):
     prompt_sha256: str
     prompt_tokens: int | None
     dropped_messages: int
+    knowledge: str
     completion_tokens: int
     attempts: int
     created_at: datetime

@@ -26,7 +26,8 @@ export async function showAnswerDetails(messageId) {
     first_word: shown(seconds(started_at, first_token_at)),
     wrote: shown(writing),
     speed: writing ? (of.completion_tokens / writing).toFixed(1) : "",
-    is_base: of.adapter ? "" : "1",
+    is_served: of.knowledge === "served" ? "1" : "",
+    is_base: of.adapter || of.knowledge === "served" ? "" : "1",
     dropped_messages: of.dropped_messages || "",
     attempts: of.attempts > 1 ? of.attempts : "",
   };
