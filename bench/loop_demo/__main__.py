@@ -19,16 +19,21 @@ SIMULATED = (
     "wrong in 15 % of the cases, and writes the company's answer into 30 % of the bad ones; three are trolls; the "
     "reviewer accepts the company's answer, rejects others, and writes it where there is none."
 )
-# Not yet the right one, and why these: docs/decisions/0015-the-loop-demo.md.
-# Nothing else runs beside the training, so that it may have all cores.
+# What a search with little time found: docs/decisions/0015-the-loop-demo.md. Nothing else runs beside the training, so
+# that it may have all cores; drift is measured and stops nothing, for the gate judges the end of it.
 RECIPE: dict[str, Any] = {
     "epochs": 6,
     "threads": os.cpu_count(),
     "lora": {"rank": 16, "alpha": 32},
     "optimizer": {"learning_rate": 1e-3},
-    "stopping": {"checks_per_epoch": 1},
+    "stopping": {"checks_per_epoch": 1, "drift_budget": 5.0},
 }
-WORDED: dict[str, Any] = {"epochs": 8, "augmentation": {"wordings": 4}}
+WORDED: dict[str, Any] = {
+    "epochs": 4,
+    "optimizer": {"learning_rate": 3e-3},
+    "replay": {"share": 0.1},
+    "augmentation": {"wordings": 8},
+}
 
 
 def main() -> None:
