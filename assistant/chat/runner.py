@@ -27,7 +27,7 @@ from uuid_utils.compat import uuid7
 
 from assistant.chat import leases, organizing, sources
 from assistant.chat.live_reply import LiveReply
-from assistant.chat.models import Worker
+from assistant.chat.models import Generation, Worker
 from assistant.chat.writer import LogWriter
 from assistant.knowledge.library import Library
 from inference.contract import Emit, Engine, EngineConfig, EngineInfo, GenerationRequest, Retriever, StreamEvent
@@ -243,12 +243,20 @@ class ReplyRunner:
                 self._engine.cancel(str(reply.generation_id))
                 self._forget(reply)
             elif reply.ending:
+                if reply.ending.failure and reply.ending.failure.code == leases.UNUSABLE:
+                    self._note_unusable(reply)
                 outcome = leases.end(reply, reply.ending, self._info)
                 del self._replies[reply.generation_id]
                 if outcome:
                     self._writer.close(reply, outcome.kind, outcome.data)
                 else:
                     self._writer.forget(reply.generation_id)
+
+    def _note_unusable(self, reply: LiveReply) -> None:
+        """A reply may be the first to ask for an adapter here; the next attempt must not run into the same."""
+        adapter = Generation.objects.filter(pk=reply.generation_id).values_list("adapter_id", flat=True).first()
+        if adapter:
+            self.unusable_adapters = self.unusable_adapters | {adapter}
 
     def _forget(self, reply: LiveReply) -> None:
         self._writer.forget(reply.generation_id)

@@ -57,7 +57,7 @@ def _questions(runner: Runner) -> dict[tuple[str, str], dict[str, Any]]:
     """What was asked, by suite and item, so that a case can be read without the suites and the snapshot."""
     found = {
         (suite.name, item.id): {"prompt": _turns(item.prompt), "gold": item.gold}
-        for suite in runner.suites
+        for suite in runner.asked.values()
         for item in suite.items
     }
     for pair in runner.pairs:

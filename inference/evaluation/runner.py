@@ -54,6 +54,7 @@ class Runner:
         self.adapters.update(zip(self._seeds, spec.seeds, strict=True))
         self.findings: list[Finding] = []
         self.scored: list[Scored] = []
+        self.asked: dict[str, Suite] = {}  # by name; one may be asked twice, under two names
         self.texts: dict[str, dict[str, dict[scoring.Arm, str]]] = {}  # by suite, item and arm
         self.base_model_sha256 = ""
         self._emit = emit
@@ -191,6 +192,7 @@ class Runner:
 
     def _ask(self, suite: Suite, sampling: SamplingParams = GREEDY) -> list[Scored]:
         answers = self._evidence.answers(suite, ARMS, sampling)
+        self.asked[suite.name] = suite
         self.texts[suite.name] = {item.id: {arm: answers[arm][item.id].text for arm in ARMS} for item in suite.items}
         scored = scoring.score(suite, answers)
         # What was said word for word once is known by heart.

@@ -31,6 +31,7 @@ def test_it_counts_what_waits_for_this_reviewer_by_cause(alice: Person, bob: Per
     assert review_list.counts(bob) == {
         Cause.UNSAFE: 0,
         Cause.CORRECTION: 3,
+        Cause.APPROVED_ANSWER: 0,
         Cause.INCORRECT: 1,
         Cause.DISAGREEMENT: 0,
     }

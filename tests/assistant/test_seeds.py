@@ -28,7 +28,7 @@ def snapshot() -> DatasetSnapshot:
     snapshot = DatasetSnapshot.objects.create(sha256="a" * 64, manifest={}, rows=1)
     folder = snapshot_folder(snapshot.sha256)
     folder.mkdir(parents=True)
-    for split in ("train", "test"):
+    for split in ("train", "dev", "test"):
         (folder / f"{split}.jsonl").write_text("")
     return snapshot
 
