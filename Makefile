@@ -2,7 +2,8 @@
 
 PYTHON := .venv/bin/python
 # Tests mostly wait, for tokens and for the browser. Faults are injected alone: they measure times.
-SIDE_BY_SIDE := -n 3 --dist loadfile
+# In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean bench-retrieval
 

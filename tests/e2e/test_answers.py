@@ -179,7 +179,7 @@ def live_adapter(product: Product, tmp_path: Path) -> Iterator[str]:
         sha256 = manage("adapters", "add", str(folder), "--name", name).split()[-1]
     manage("shell", "--no-imports", "-c", ADMIN)
     by = ("--by", "ada@example.org", "--reason", "To be chosen from")
-    manage("rollout", "start", sha256, *by)
+    manage("rollout", "start", sha256, "--at-once", *by)
     yield "polite"
     manage("rollout", "back", *by)
 

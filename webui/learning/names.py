@@ -32,8 +32,14 @@ QUESTIONS: Names = {
     "macro_f1": _("Labels told apart (macro F1)"),
     "entities": _("Names that turn up newly"),
     "integrity": _("The adapter is whole"),
+    "memory": _("No private text known by heart"),
+    "seeds": _("Better with other seeds too"),
 }
-SLICES: Names = {"cjk": _("Chinese, Japanese, Korean"), "other": _("other languages")}
+SLICES: Names = {
+    "cjk": _("Chinese, Japanese, Korean"),
+    "other": _("other languages"),
+    "sampled": _("answers drawn as people get them"),
+}
 VERDICTS: Names = {
     "pass": _("passed"),
     "fail": _("failed"),
@@ -66,6 +72,7 @@ CAUSES: Names = {
 }
 PHASES: Names = {
     "prepare": _("Prepare"),
+    "augment": _("Make more rows of them"),
     "replay": _("Write the base model's own answers"),
     "reference": _("Compare with the base model"),
     "train": _("Train"),

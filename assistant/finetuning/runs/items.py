@@ -66,7 +66,9 @@ def scope_of(finding: dict[str, Any]) -> Scope | None:
     suite = {"preference_raw": "preferences", "preference_implicit": "preferences"}.get(metric, finding["suite"])
     if not suite:
         return None
-    return Scope(suite, _SCORE_OF.get(metric, metric), slice_.removesuffix("]"))
+    # Drawn answers are a suite of their own, and only named like a slice.
+    part = "" if suite.endswith("_sampled") else slice_.removesuffix("]")
+    return Scope(suite, _SCORE_OF.get(metric, metric), part)
 
 
 def cases_of(run: EvaluationRun, scope: Scope, outcome: str = "", cursor: str = "", limit: int = PAGE_SIZE) -> Cases:
