@@ -16,7 +16,7 @@ run: install ## start everything; Ctrl-C stops it. Settings come from the enviro
 test: install-tests browser ## all tests but the slow ones, on SQLite and on PostgreSQL, with a real browser and injected faults
 	$(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) --ignore tests/faults
 	TEST_DATABASE=postgresql $(PYTHON) -m pytest $(SIDE_BY_SIDE) tests/assistant tests/webui tests/runtime
-	$(PYTHON) -m pytest tests/faults
+	$(PYTHON) -m pytest -m "not slow" tests/faults
 
 lint: install-tests ## style, types, layers, known weaknesses
 	$(PYTHON) -m ruff check .
@@ -28,7 +28,7 @@ lint: install-tests ## style, types, layers, known weaknesses
 	else echo "No npx was found: the types of the JavaScript were not checked."; fi
 
 e2e-all: install-tests browser ## all browser tests, the slow ones too, and the injected faults, with the product on PostgreSQL
-	TEST_DATABASE=postgresql $(PYTHON) -m pytest $(SIDE_BY_SIDE) tests/e2e
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest $(SIDE_BY_SIDE) tests/e2e tests/bench
 	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/faults
 
 faults: install-tests ## break the started product at random for a while and count what was lost

@@ -113,6 +113,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+@pytest.mark.slow
 def test_the_loop_runs_from_questions_to_a_table(result: Path) -> None:
     found = json.loads((result / "loop-demo.json").read_text())
     assert [arm["name"] for arm in found["arms"]] == [
@@ -137,6 +138,7 @@ def test_the_loop_runs_from_questions_to_a_table(result: Path) -> None:
     assert found["snapshots"]["filtered"]["counts"]["train"]["sft"] > 0
 
 
+@pytest.mark.slow
 def test_the_page_is_made_of_the_file_alone(result: Path) -> None:
     found = json.loads((result / "loop-demo.json").read_text())
     page = (result / "loop-demo.md").read_text()

@@ -301,6 +301,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 def test_the_pages_are_open_to_everybody_in_both_languages(
     look: str, arrive: Callable[..., Visitor], seed: Seed

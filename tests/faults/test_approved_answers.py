@@ -30,7 +30,9 @@ async def _assert_given_once(page: PageClient, reply: Reply) -> None:
     assert [source["question"] for source in answer["generation"]["sources"]] == [QUESTION]
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.15, 0.3])
+@pytest.mark.parametrize(
+    "after_s", [0.05, *(pytest.param(after, marks=pytest.mark.slow) for after in (0.0, 0.15, 0.3))]
+)
 async def test_the_only_worker_is_killed_while_it_gives_an_approved_answer(product: Product, after_s: float) -> None:
     import asyncio
 
