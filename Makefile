@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 # Tests mostly wait, for tokens and for the browser. Faults are injected alone: they measure times.
 # In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean bench-retrieval
 
@@ -27,8 +27,8 @@ lint: install-tests ## style, types, layers, known weaknesses
 	@if command -v npx >/dev/null; then npx --yes --package typescript@5.9.3 tsc -p webui/tsconfig.json; \
 	else echo "No npx was found: the types of the JavaScript were not checked."; fi
 
-e2e-all: install-tests browser ## all browser tests, the slow ones too, and the injected faults, with the product on PostgreSQL
-	TEST_DATABASE=postgresql $(PYTHON) -m pytest $(SIDE_BY_SIDE) tests/e2e tests/bench
+e2e-all: install-tests browser ## all browser tests, all slow ones, and the injected faults, with the product on PostgreSQL
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest -m "e2e or slow" $(SIDE_BY_SIDE) --ignore tests/faults
 	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/faults
 
 faults: install-tests ## break the started product at random for a while and count what was lost

@@ -22,7 +22,7 @@ from tests.product import Product
 
 __all__ = ["tiny_folder"]  # a fixture
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 # A run is begun within a worker's round, its process imports torch, and people's replies come before it.
 PATIENCE_MS = 180_000
 # The gate's metrics and the units of figures are called so in every language.

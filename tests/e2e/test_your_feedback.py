@@ -14,7 +14,7 @@ from tests.e2e.test_branches import press
 from tests.outcomes import PIECES, write_outcomes
 from tests.product import Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def with_outcomes(page: Page, product: Product) -> Page:

@@ -44,6 +44,7 @@ def assert_alike(one: Path, other: Path) -> None:
     assert max(float((weights[name] - others[name]).abs().max()) for name in weights) < 0.05
 
 
+@pytest.mark.slow
 def test_two_processes_end_where_one_ends_stopped_in_between_or_not(write_spec: SpecWriter, tmp_path: Path) -> None:
     assert run(write_spec(some_rows(), DEV, "alone", **SETTINGS))[0] == 0
 
