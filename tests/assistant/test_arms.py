@@ -75,7 +75,7 @@ def test_a_conversation_from_before_stays_with_what_answered_it(alice: Person) -
     while True:  # a rollout that would give her the candidate
         if Canary(rollout.id, rollout.adapter, 50, rollout.salt).arm_of(alice.id) == Arm.CANDIDATE:  # type: ignore[arg-type]
             break
-        rollout.salt += "x"
+        rollout.salt = rollout.salt[1:] + "x"
         rollout.save()
 
     assert adapter_of(asked_again(alice, begun)) is None

@@ -122,7 +122,6 @@ def test_a_figure_is_followed_to_its_cases_by_keyboard(page: Page, sha256: str) 
     expect(page.get_by_role("article").first.locator(".state")).to_have_text("Worse")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("look", ["light", "dark, Chinese, 390 px"])
 def test_the_pages_are_open_to_everybody(
     look: str, arrive: Callable[..., Visitor], product: Product, sha256: str

@@ -103,7 +103,6 @@ def test_it_is_read_and_judged_without_javascript(arrive: Callable[..., Visitor]
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("look", BROWSERS)
 def test_it_is_open_to_everybody(look: str, arrive: Callable[..., Visitor], product: Product) -> None:
     page = with_outcomes(arrive(**BROWSERS[look]).open(), product)
