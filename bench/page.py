@@ -119,7 +119,7 @@ class Trace:
 
 def work_per_token(browser: Browser, page: Page, text: str, rate: int) -> float:
     """Nothing is asked of the page while it is traced: the questions of a test are work as well."""
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(8000)  # what reading a thousand messages left behind is done by then
     with Trace(browser) as idle:
         page.wait_for_timeout(5000)
     send(page, text)
