@@ -85,7 +85,7 @@ class Adapters:
     def read(self, ref: AdapterRef) -> AdapterFiles:
         """Read and check an adapter's files, from any thread. Raises AdapterError with a sentence."""
         # Heavy: not before the first adapter, and not on the thread that writes.
-        import peft.tuners.lora  # noqa: F401
+        import peft.tuners.lora  # noqa: F401 - so that putting the adapter in finds it loaded
 
         folder = Path(ref.path)
         config = _read_config(folder / CONFIG, ref.config_sha256)

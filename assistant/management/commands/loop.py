@@ -71,7 +71,7 @@ class Command(BaseCommand):
         environment = {"MAX_REPLY_TOKENS": "96", **kept, "LIMITS": "0", "SECRET_KEY": SALT}
         environment["DATA_DIR"] = str(own.resolve())
         # Not a child: Ctrl-C and the exit status are the demo's.
-        os.execve(sys.executable, [sys.executable, "-m", "bench.loop_demo", *argv[3:]], environment)  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-m", "bench.loop_demo", *argv[3:]], environment)  # noqa: S606 - ours
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         getattr(self, f"_{verb}")(options)
