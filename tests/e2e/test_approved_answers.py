@@ -56,7 +56,7 @@ def test_an_accepted_correction_answers_somebody_else_who_asks_in_other_words(
     manage(product, "-m", "tests.accepting", "bob@example.org")
 
     charlie = arrive().open()
-    charlie.wait_for_timeout(1500)  # workers look once a second
+    charlie.wait_for_timeout(4000)  # workers look once a second, and then make the vectors
     ask(charlie, "How long does the building permit take in this town, please?")
 
     expect_text(replies(charlie).last, ANSWER)
@@ -92,7 +92,7 @@ def test_where_it_is_not_sure_the_reply_says_what_it_was_given(
     assert serious(bob) == []
 
     bob.goto("/")
-    bob.wait_for_timeout(1500)
+    bob.wait_for_timeout(4000)
     ask(bob, "My wall in the cellar is wet, who helps?")
 
     expect(sources(bob)).to_contain_text("Written with approved answers in view")
