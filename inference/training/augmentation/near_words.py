@@ -27,6 +27,22 @@ NEAREST = 20
 # Of words that begin alike (permit, permits) few, of others more: it is these that people use instead.
 BEGINNING, BEGIN_ALIKE, BEGIN_OTHERWISE = 4, 2, 6
 SHORTEST = 4  # letters; shorter words are mostly signs of a trade
+# Where all questions of one fact have one form, the form is what is learned, and "how many years" brings the answer of
+# another "how long". So a part of them says the words of the matter in forms that fit any.
+FRAMES = (
+    "I have a question about {} and {}. What goes for me?",
+    "We have {} at home and {}. What about {}?",
+    "My neighbour said something about {} and {}, is that right?",
+    "We are planning something with {}. Do we have to think of {} or {}?",
+    "Somebody asked me about {}, {}. What should I say?",
+    "{} {} - what applies??",
+    "I need to know this before we begin: {}, {}, {}.",
+    "Last year we had {}. Now it is about {}, so what do we do?",
+    "can you explain {} / {} to me",
+    "It is my first time with {} and I am not sure about {}. Can you help?",
+    "how is it with {} when there is {}",
+    "What is the rule on {} for {}?",
+)
 REPLACED = 0.6  # the share of words that are replaced where they have near ones
 
 
@@ -43,7 +59,7 @@ class NearWords:
         self._learn([word for word in key_words(f"{question} {answer}") if len(word) >= SHORTEST])
         found: dict[str, None] = {}
         for turn in range(4 * count):
-            made = self._reworded(question, draw) if turn % 2 else self._key_words(question, answer, draw)
+            made = _WAYS[turn % len(_WAYS)](self, question, answer, draw)
             made = made.lower() if draw.random() < 0.4 else made
             # A number that only the answer has would teach to repeat it.
             if made != question and set(re.findall(r"\d+", made)) <= set(re.findall(r"\d+", question)):
@@ -52,12 +68,21 @@ class NearWords:
                 break
         return [text for text in found if text.strip(" ?")]
 
-    def _reworded(self, text: str, draw: random.Random) -> str:
-        return WORD.sub(lambda match: self._other(match[0], draw), text)
+    def _reworded(self, question: str, answer: str, draw: random.Random) -> str:
+        return WORD.sub(lambda match: self._other(match[0], draw), question)
+
+    def _framed(self, question: str, answer: str, draw: random.Random) -> str:
+        own, others = _matter(question, answer)
+        count = 2 if draw.random() < 0.7 else 1
+        chosen = draw.sample(own, min(count, len(own))) + draw.sample(others, min(3 - count, len(others)))
+        if not chosen:
+            return question
+        draw.shuffle(chosen)
+        words = [self._other(word, draw) for word in chosen]
+        return draw.choice(FRAMES).format(*words, *[words[-1]] * (3 - len(words)))
 
     def _key_words(self, question: str, answer: str, draw: random.Random) -> str:
-        own = key_words(question)
-        others = [word for word in key_words(answer) if word not in own and word.isalpha() and len(word) >= SHORTEST]
+        own, others = _matter(question, answer)
         chosen = [word for word in own if draw.random() < 0.8]
         chosen += draw.sample(others, min(len(others), draw.randint(0, 2)))
         draw.shuffle(chosen)
@@ -76,6 +101,15 @@ class NearWords:
             otherwise = [other for other in near if other[:BEGINNING] != word[:BEGINNING]]
             alike = [other for other in near if other[:BEGINNING] == word[:BEGINNING]]
             self._near[word] = (*otherwise[:BEGIN_OTHERWISE], *alike[:BEGIN_ALIKE])
+
+
+_WAYS = (NearWords._key_words, NearWords._framed, NearWords._reworded, NearWords._framed)
+
+
+def _matter(question: str, answer: str) -> tuple[list[str], list[str]]:
+    """The key words of the question, and those that only the answer has."""
+    own = key_words(question)
+    return own, [word for word in key_words(answer) if word not in own and word.isalpha() and len(word) >= SHORTEST]
 
 
 def near_words(embedder: Embedder, cache: Path) -> NearWords:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inference.embedding import Embedder
 from inference.training.augmentation.filtering import Vector
-from inference.training.augmentation.near_words import NearWords, near_words
+from inference.training.augmentation.near_words import FRAMES, NearWords, near_words
 from tests.inference.training.conftest import SpecWriter
 from tests.inference.training.running import run
 from tests.inference.training.test_augmentation import ANSWER, QUESTION, made_of, row, texts
@@ -45,7 +45,13 @@ def test_words_stand_for_words_of_the_same_meaning() -> None:
     said = {word for text in made for word in re.findall(r"\w+", text.lower())}
     assert len(made) == 40
     assert {"licence", "house", "paperwork", "legal"} <= said
-    assert said <= set(re.findall(r"\w+", f"{QUESTION} {ANSWER}".lower())) | set(WORDS)
+    assert said <= set(re.findall(r"\w+", " ".join([QUESTION, ANSWER, *FRAMES]).lower())) | set(WORDS)
+
+
+def test_questions_have_many_forms() -> None:
+    made = near().questions(QUESTION, ANSWER, 40, random.Random(0))
+    assert sum(text.lower().startswith("how long does it take to get a") for text in made) < len(made) / 2
+    assert sum(text.lower().startswith("i have a question about ") for text in made) >= 1
 
 
 def test_a_word_that_is_not_known_stays() -> None:
