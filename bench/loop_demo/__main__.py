@@ -30,8 +30,7 @@ RECIPE: dict[str, Any] = {
 }
 WORDED: dict[str, Any] = {
     "epochs": 2,
-    "optimizer": {"learning_rate": 1.5e-3},
-    "replay": {"share": 0.1},
+    "replay": {"share": 0.2},
     "augmentation": {"wordings": 2, "near_words": 28},
 }
 
