@@ -50,6 +50,16 @@ class Embedder:
                 vectors[at] = vector
         return vectors
 
+    def words(self, count: int) -> list[str]:
+        """The first words of its vocabulary, at most `count`: small letters alone, without those parts of words that
+        are marked as such. Vocabularies begin with what is most frequent."""
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        # Where a space is part of a token, only such tokens begin a word.
+        begins = next((mark for mark in ("Ġ", "▁") if any(token.startswith(mark) for token in vocabulary)), "")
+        ordered = sorted(vocabulary, key=vocabulary.__getitem__)
+        words = (token.removeprefix(begins) for token in ordered if token.startswith(begins))
+        return [word for word in words if len(word) > 2 and word.isalpha() and word.islower()][:count]
+
     def _reads(self, text: str) -> bool:
         tokens = len(self._tokenizer.tokenize(text[:1000]))
         return len("".join(text[:1000].split())) >= LEAST_CHARACTERS_PER_TOKEN * tokens > 0

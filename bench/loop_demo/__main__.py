@@ -29,10 +29,9 @@ RECIPE: dict[str, Any] = {
     "stopping": {"checks_per_epoch": 1, "drift_budget": 5.0},
 }
 WORDED: dict[str, Any] = {
-    "epochs": 4,
-    "optimizer": {"learning_rate": 3e-3},
-    "replay": {"share": 0.1},
-    "augmentation": {"wordings": 8},
+    "epochs": 2,
+    "replay": {"share": 0.2},
+    "augmentation": {"wordings": 2, "near_words": 28},
 }
 
 

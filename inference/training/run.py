@@ -143,10 +143,10 @@ class Run:
             return
         self.progress.phase("augment")
         try:
-            embed = Embedder(self.spec.embedder).embed if self.spec.embedder else None
+            embedder = Embedder(self.spec.embedder) if self.spec.embedder else None
         except (OSError, ValueError) as error:
             raise TrainingFailure("training.embedder_unusable", str(error), is_input=True) from error
-        self.made = make_rows(self.spec, self.network, self.tokenizer, self.template, embed, self._tick("augment"))
+        self.made = make_rows(self.spec, self.network, self.tokenizer, self.template, embedder, self._tick("augment"))
         own, made = self.train, self._rows(ROWS, self.output)
         too_long, cut = own.too_long + made.too_long, own.cut_prompts + made.cut_prompts
         self.train = Rows(own.rows + made.rows, too_long, cut)

@@ -115,11 +115,13 @@ class Replay:
 class Augmentation:
     """Rows made of the snapshot's own, so that a fact is known however it is asked for (augmentation/).
 
-    For every question `wordings` others by rule and `written` tries by the base model; of the share `reading` of them
-    one row with `passages` found answers before the question. Each counts `weight` of its origin. All 0: none are made.
+    For every question `wordings` others by rule, `near_words` in words of near meaning (where there is an embedder) and
+    `written` tries by the base model; of the share `reading` of them one row with `passages` found answers before the
+    question. Each counts `weight` of its origin. All 0: none are made.
     """
 
     wordings: int = 0
+    near_words: int = 0
     written: int = 0
     reading: float = 0.0
     passages: int = 3
@@ -127,6 +129,7 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         _require(0 <= self.wordings <= 50, "augmentation.wordings must be from 0 to 50")
+        _require(0 <= self.near_words <= 50, "augmentation.near_words must be from 0 to 50")
         _require(0 <= self.written <= 50, "augmentation.written must be from 0 to 50")
         _require(0.0 <= self.reading <= 1.0, "augmentation.reading must be from 0 to 1")
         _require(1 <= self.passages <= 10, "augmentation.passages must be from 1 to 10")
@@ -134,7 +137,7 @@ class Augmentation:
 
     @property
     def is_wanted(self) -> bool:
-        return bool(self.wordings or self.written or self.reading)
+        return bool(self.wordings or self.near_words or self.written or self.reading)
 
 
 @dataclass(frozen=True, slots=True)

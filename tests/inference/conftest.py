@@ -14,7 +14,15 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from inference.contract import AdapterRef, Engine, EngineConfig
 from inference.serving import adapters
@@ -31,6 +39,7 @@ CORPUS = [
     "你好，世界！今天天气怎么样？ 🙂🚢 naïve café — <b>bold</b> 1234567890",
     "system user assistant What is the capital of France? Write a story about rivers and boats.",
 ] * 3
+ENCODER_WORDS = ["building", "permit", "how", "long", "does", "it", "take", "ten", "weeks", "the", "roof", "?", "。"]
 Make = Callable[..., AdapterRef]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -141,3 +150,23 @@ def real_folder() -> Path:
     command = [sys.executable, "-m", "inference.serving.prepare", "--model", "bundled", "--models-dir", str(models)]
     subprocess.run(command, cwd=REPOSITORY, check=True)
     return models / "smollm2-135m-instruct"
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny encoder with random weights, and a vocabulary of its own."""
+    folder = tmp_path_factory.mktemp("encoder")
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *ENCODER_WORDS]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=300,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder

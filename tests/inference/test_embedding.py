@@ -7,51 +7,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from transformers import BertModel, BertTokenizerFast
 
 from inference import model_files
 from inference.embedding import Embedder
 from inference.serving import packages, prepare_embedder
-from tests.inference.conftest import REPOSITORY
-
-WORDS = ["building", "permit", "how", "long", "does", "it", "take", "ten", "weeks", "the", "roof", "?", "。"]
+from tests.inference.conftest import ENCODER_WORDS, REPOSITORY
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny encoder with random weights, and a vocabulary of its own."""
-    folder = tmp_path_factory.mktemp("encoder")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=300,
-    )
-    BertModel(config).save_pretrained(folder)
-    return folder
-
-
-def test_a_vector_is_the_mean_over_the_tokens_and_of_length_one(folder: Path) -> None:
-    [vector] = Embedder(str(folder)).embed(["How long does it take?"])
+def test_a_vector_is_the_mean_over_the_tokens_and_of_length_one(encoder: Path) -> None:
+    [vector] = Embedder(str(encoder)).embed(["How long does it take?"])
 
     assert vector is not None
     assert vector.dtype == np.float32
-    tokens = BertTokenizerFast.from_pretrained(folder)("How long does it take?", return_tensors="pt")
+    tokens = BertTokenizerFast.from_pretrained(encoder)("How long does it take?", return_tensors="pt")
     with torch.inference_mode():
-        states = BertModel.from_pretrained(folder).eval()(**tokens).last_hidden_state[0]
+        states = BertModel.from_pretrained(encoder).eval()(**tokens).last_hidden_state[0]
     mean = states.mean(0).numpy()
     np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-5)
 
 
-def test_a_text_has_the_same_vector_in_any_company(folder: Path) -> None:
-    embedder = Embedder(str(folder))
-    texts = [" ".join(WORDS[: 1 + n % 10]) for n in range(40)]
+def test_a_text_has_the_same_vector_in_any_company(encoder: Path) -> None:
+    embedder = Embedder(str(encoder))
+    texts = [" ".join(ENCODER_WORDS[: 1 + n % 10]) for n in range(40)]
 
     together = embedder.embed(texts)
 
@@ -62,8 +40,8 @@ def test_a_text_has_the_same_vector_in_any_company(folder: Path) -> None:
         np.testing.assert_allclose(alone, vector, atol=1e-5)
 
 
-def test_the_end_of_a_long_text_is_not_read(folder: Path) -> None:
-    embedder = Embedder(str(folder))
+def test_the_end_of_a_long_text_is_not_read(encoder: Path) -> None:
+    embedder = Embedder(str(encoder))
     one, other = embedder.embed(["roof " * 300, "roof " * 300 + "permit"])
     assert one is not None
     assert other is not None
@@ -71,8 +49,8 @@ def test_the_end_of_a_long_text_is_not_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["办理建筑许可证需要多长时间？", "", " \n"])
-def test_what_it_can_only_spell_has_no_vector(folder: Path, text: str) -> None:
-    [vector, none] = Embedder(str(folder)).embed(["how long", text])
+def test_what_it_can_only_spell_has_no_vector(encoder: Path, text: str) -> None:
+    [vector, none] = Embedder(str(encoder)).embed(["how long", text])
     assert vector is not None
     assert none is None
 

@@ -33,7 +33,7 @@ class Filter:
         self._held_out = [_grams(question) for question in held_out]
         self._ids = {row_id: at for at, row_id in enumerate(questions)}
         self._embed = embed
-        self._known = [_matrix(embed(list(texts.values()))) for texts in (questions, answers)] if embed else []
+        self._known = [matrix(embed(list(texts.values()))) for texts in (questions, answers)] if embed else []
         self.refused: Counter[str] = Counter()
 
     def kept(self, row_id: str, made: Sequence[str]) -> list[str]:
@@ -64,14 +64,14 @@ class Filter:
     def _unlike(self, row_id: str, made: Sequence[str]) -> list[bool]:
         if self._embed is None or not made:
             return [False] * len(made)
-        vectors = _matrix(self._embed(list(made)))
+        vectors = matrix(self._embed(list(made)))
         likeness = np.maximum(*(vectors @ known.T for known in self._known))  # [made, rows]
         own = likeness[:, self._ids[row_id]]
         # Of questions that are alike ("What is ROT?", "What is RUT?") the nearest decides.
         return [bool(mine < max(LEAST_ALIKE, best)) for mine, best in zip(own, likeness.max(axis=1), strict=True)]
 
 
-def _matrix(vectors: Sequence[Vector | None]) -> Vector:
+def matrix(vectors: Sequence[Vector | None]) -> Vector:
     """[texts, dimensions]; zeros for a text that could not be read."""
     width = next((len(vector) for vector in vectors if vector is not None), 1)
     return np.stack([np.zeros(width, dtype=np.float32) if vector is None else vector for vector in vectors])

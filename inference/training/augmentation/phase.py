@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from inference.chat_template import ChatTemplate
+from inference.embedding import Embedder
 from inference.training import durable
-from inference.training.augmentation.filtering import Embed
+from inference.training.augmentation.near_words import NearWords, near_words
 from inference.training.augmentation.rows import Content, augment
 from inference.training.augmentation.writing import written_questions
 from inference.training.failure import writing
@@ -24,7 +25,7 @@ def make_rows(
     network: Any,
     tokenizer: Any,
     template: ChatTemplate,
-    embed: Embed | None,
+    embedder: Embedder | None,
     tick: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Write ROWS into the output, unless it is there; returns the counts of rows and of refused questions."""
@@ -37,11 +38,16 @@ def make_rows(
         return written_questions(network, tokenizer, template, cases, spec.augmentation.written, spec.seed, tick)
 
     held_out = [row for name in HELD_OUT if (snapshot / name).exists() for row in _read(snapshot / name)]
+    near: NearWords | None = None
+    if embedder and spec.augmentation.near_words:
+        with writing(Path(spec.cache)):
+            near = near_words(embedder, Path(spec.cache))
     made = augment(
         _read(snapshot / "train.jsonl"), held_out, spec.augmentation, spec.seed,
         # A dry run must not take as long as the run.
         write=None if spec.dry_run else write,
-        embed=embed,
+        embed=embedder.embed if embedder else None,
+        near=near,
     )  # fmt: skip
     counts = {"rows": made.counts, "refused": made.refused}
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.training.augmentation.filtering import Embed, Filter
+from inference.training.augmentation.near_words import NearWords
 from inference.training.augmentation.reading import Found, reading_of, rendered
 from inference.training.augmentation.wording import wordings
 from inference.training.spec import Augmentation
@@ -39,8 +40,10 @@ def augment(
     *,
     write: Write | None,
     embed: Embed | None,
+    near: NearWords | None = None,
 ) -> Made:
-    """Rows made of those of `train` that hold one question and its answer. Without `write` the model writes none."""
+    """Rows made of those of `train` that hold one question and its answer. Without `write` the model writes none, and
+    without `near` no word is replaced by another."""
     origins = {row["id"]: row for row in train if _is_single_answer(row)}
     questions = {row_id: row["prompt"][-1]["content"] for row_id, row in origins.items()}
     answers = {row_id: row["completion"][0]["content"] for row_id, row in origins.items()}
@@ -54,6 +57,7 @@ def augment(
         draw = random.Random(hashlib.sha256(f"{seed}\0{row_id}".encode()).digest())  # noqa: S311  # nosec B311  # no secret
         made = {
             "wording": wordings(question, answer, wanted.wordings, draw),
+            "near_words": near.questions(question, answer, wanted.near_words, draw) if near else [],
             "written": list(written.get(row_id, ())),
         }
         others = [question]
