@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import platform
 from pathlib import Path
@@ -52,6 +53,8 @@ def main() -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "assistant.settings")
     django.setup()
+    # One line for each question that is asked.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     from bench.loop_demo.demo import Demo
     from bench.loop_demo.table import rendered
     from tests.product import Product
