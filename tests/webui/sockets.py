@@ -19,8 +19,8 @@ ORIGIN = b"http://testserver"
 class Socket(ApplicationCommunicator):
     """The browser's end. (channels.testing has one too, but wants the daphne server installed.)"""
 
-    def __init__(self, headers: list[Any]) -> None:
-        scope = {"type": "websocket", "path": "/ws/chat/", "headers": headers, "query_string": b"", "subprotocols": []}
+    def __init__(self, headers: list[Any], query: bytes = b"") -> None:
+        scope = {"type": "websocket", "path": "/ws/chat/", "headers": headers, "query_string": query, "subprotocols": []}
         super().__init__(websocket_application, scope)
 
     async def open(self) -> int | None:
@@ -58,16 +58,16 @@ def cookie_of(person: Person) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-def socket_of(cookie: str | None, origin: bytes | None = ORIGIN) -> Socket:
+def socket_of(cookie: str | None, origin: bytes | None = ORIGIN, query: bytes = b"") -> Socket:
     headers: list[Any] = [(b"host", b"testserver")]
     if origin is not None:
         headers.append((b"origin", origin))
     if cookie is not None:
         headers.append((b"cookie", cookie.encode()))
-    return Socket(headers)
+    return Socket(headers, query)
 
 
-async def connect(cookie: str) -> Socket:
-    socket = socket_of(cookie)
+async def connect(cookie: str, query: bytes = b"") -> Socket:
+    socket = socket_of(cookie, query=query)
     assert await socket.open() is None
     return socket
