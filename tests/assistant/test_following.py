@@ -95,25 +95,24 @@ async def test_deltas_that_gathered_come_as_one() -> None:
 async def test_text_gathers_at_the_pace_of_its_reader_and_the_end_waits_for_nobody() -> None:
     id_ = uuid7()
     begin, first, second, third, end = log_of(["The ", "tide ", "turns."])
-    pieces: list[Piece | Place] = []
+    pieces: asyncio.Queue[Piece | Place] = asyncio.Queue()
 
     async def read() -> None:
         async for piece in follow(id_, 0, pace_s=60):
-            pieces.append(piece)
+            pieces.put_nowait(piece)
 
     async with asyncio.timeout(5):
         await asyncio.to_thread(write, id_, begin, first)
         reader = asyncio.create_task(read())
-        while len(pieces) < 2:
-            await asyncio.sleep(0.01)
+        taken = [await pieces.get(), await pieces.get()]
         for entry in (second, third):
             await asyncio.to_thread(write, id_, entry)
             await asyncio.sleep(0.05)
-        assert len(pieces) == 2
+        assert pieces.empty()
         await asyncio.to_thread(write, id_, end)
         await reader
 
-    assert pieces == [
+    assert [*taken, pieces.get_nowait(), pieces.get_nowait()] == [
         Piece(0, 1, "started", begin.data),
         Piece(1, 2, "delta", {"delta": "The "}),
         Piece(2, 4, "delta", {"delta": "tide turns."}),

@@ -20,8 +20,10 @@ class Socket(ApplicationCommunicator):
     """The browser's end. (channels.testing has one too, but wants the daphne server installed.)"""
 
     def __init__(self, headers: list[Any], query: bytes = b"") -> None:
-        scope = {"type": "websocket", "path": "/ws/chat/", "headers": headers, "query_string": query, "subprotocols": []}
-        super().__init__(websocket_application, scope)
+        address = {"path": "/ws/chat/", "query_string": query}
+        super().__init__(
+            websocket_application, {"type": "websocket", **address, "headers": headers, "subprotocols": []}
+        )
 
     async def open(self) -> int | None:
         """Connect; returns the code with which the server closed at once, None when it did not."""
