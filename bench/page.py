@@ -25,7 +25,7 @@ from tests.seeding import REPLY, long_conversation, question
 
 MESSAGES = 1000
 RATES = (20, 50)  # tokens per second: of the bundled model on two cores, and of a faster one
-DRAWS_PER_SECOND = 4  # PACE_MS of chat_message.js
+DRAWS_PER_SECOND = 4  # PACE_MS of stream_client.js
 CHARACTERS_PER_TOKEN = 4
 # Noted by the page itself, so that no message between processes counts.
 WATCH = """

@@ -47,6 +47,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.frame_limit = FrameLimit()
         self.is_over = False
         self.sending = self.sent = 0
+        self.query = parse_qs(self.scope["query_string"].decode("latin-1"))
         person = self.scope["user"]
         # For all that this socket says: its task, and those it starts, have this context to themselves.
         translation.activate(language_of(self.scope))
@@ -55,6 +56,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
             await self.close(protocol.CLOSE_NOT_SIGNED_IN)
             return
         self.person_id = person.id
+        self.pace_s = protocol.pace_s(self.query)
         self.session_key: str = self.scope["session"].session_key
         self.address = network_of((self.scope.get("client") or [None])[0])
         if open_sockets.is_full(self.address):
@@ -131,7 +133,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         """Send a reply from a position to its end. It is read only as fast as the socket takes it."""
         while True:
             try:
-                async for news in follow(generation_id, after_seq):
+                async for news in follow(generation_id, after_seq, self.pace_s):
                     if isinstance(news, Place):
                         await self._send(protocol.queued(generation_id, news))
                         continue
@@ -203,8 +205,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     def _is_page_of(self, person: Person) -> bool:
         """A page names whom it was made for. Its cookie may be another's by now: then it must not go on with theirs."""
-        named = parse_qs(self.scope["query_string"].decode("latin-1")).get("person", [str(person.id)])
-        return named == [str(person.id)]
+        return self.query.get("person", [str(person.id)]) == [str(person.id)]
 
     def _give_way(self) -> None:
         """The person has opened too many pages after this one."""

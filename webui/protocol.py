@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from assistant.errors import AssistantError, failure_message
 
 VERSION = 1
 MAX_SEQ = 999_999_999
+LONGEST_PACE_MS = 1000
 
 # Why the server ended a connection, beyond RFC 6455.
 CLOSE_NOT_SIGNED_IN = 4401
@@ -62,6 +64,12 @@ Frame = SendMessage | Follow | Stop | Regenerate
 
 _FRAMES: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
 _TYPES = ("message.send", "generation.follow", "generation.stop", "generation.regenerate")
+
+
+def pace_s(query: dict[str, list[str]]) -> float:
+    """Seconds for which a page wants text to gather, of the socket's address; 0 where it does not say."""
+    named = query.get("pace_ms", ["0"])[-1]
+    return min(int(named), LONGEST_PACE_MS) / 1000 if re.fullmatch(r"\d{1,9}", named, re.ASCII) else 0.0
 
 
 def parse(text: str | None) -> tuple[Frame | None, str | None, AssistantError | None]:

@@ -35,10 +35,11 @@ class Piece:
     data: dict[str, Any]
 
 
-async def follow(generation_id: UUID, after_seq: int) -> AsyncIterator[Piece | Place]:
-    """Yield what follows `after_seq`, the last piece being terminal. Deltas that gathered while the reader was busy
-    come as one. A reply whose log is gone comes as a snapshot of its whole text. Of one that no worker has taken yet
-    comes its place in the queue, whenever that changed. Raises generation.not_found when it was erased."""
+async def follow(generation_id: UUID, after_seq: int, pace_s: float = 0) -> AsyncIterator[Piece | Place]:
+    """Yield what follows `after_seq`, the last piece being terminal. Deltas that gathered while the reader was busy,
+    or within `pace_s` seconds of the one before, come as one; the first and the end come at once. A reply whose log is
+    gone comes as a snapshot of its whole text. Of one that no worker has taken yet comes its place in the queue,
+    whenever that changed. Raises generation.not_found when it was erased."""
     position = after_seq
     patience_s = FIRST_LOOK_S
     place: Place | None = None
@@ -54,12 +55,14 @@ async def follow(generation_id: UUID, after_seq: int) -> AsyncIterator[Piece | P
                     yield place_now
                 place = place_now
             patience_s = SILENCE_S
-            fresh = live.after(position)
-            for piece in _joined(fresh, position):
+            pieces = _joined(live.after(position), position)
+            for piece in pieces:
                 yield piece
                 position = piece.seq
                 if piece.kind in TERMINAL:
                     return
+            if pace_s and pieces and pieces[-1].kind == "delta":
+                await live.rest(pace_s)
 
 
 def _joined(entries: list[LogEntry], position: int) -> list[Piece]:

@@ -23,7 +23,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from assistant.chat.stream import HINTS_KEY, LogEntry, log_key, seq_of
+from assistant.chat.stream import HINTS_KEY, TERMINAL, LogEntry, log_key, seq_of
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class LiveLog:
         self.last_id = b"0-0"
         self.followers = 0
         self._waiting: set[asyncio.Future[bool]] = set()
+        self._is_over = asyncio.Event()
 
     def after(self, seq: int) -> list[LogEntry]:
         """Entries beyond `seq`; from the newest snapshot on if there is one, since it replaces all before it."""
@@ -73,12 +74,20 @@ class LiveLog:
             timer.cancel()
             self._waiting.discard(news)
 
+    async def rest(self, pause_s: float) -> None:
+        """Let more text gather, so that it comes together; but nobody waits when the reply has ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._is_over.wait()
+
     def add(self, rows: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         # A log that Redis lost is written again under the same ids, so the position stays good.
         self.last_id = rows[-1][0]
         for entry_id, fields in rows:
             self.seqs.append(seq_of(entry_id))
             self.bodies.append(fields[b"e"])
+        if LogEntry.parse(self.seqs[-1], self.bodies[-1]).kind in TERMINAL:
+            self._is_over.set()
         for news in self._waiting:
             _tell(news, True)
 

@@ -15,12 +15,13 @@ from assistant.chat import live_logs, stream
 from assistant.chat.actions import Accepted
 from assistant.chat.follow import Piece, follow
 from assistant.chat.live_logs import LiveLog
+from assistant.chat.queue import Place
 from assistant.chat.stream import EntryKind, LogEntry
 from assistant.errors import AssistantError
 from assistant.models import Generation, Person
 from tests.assistant.rows import finish
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("valkey")]
 
 END = {"finish_reason": "stop", "text_sha256": "0" * 64}
 
@@ -89,6 +90,49 @@ async def test_deltas_that_gathered_come_as_one() -> None:
         (4, 5, "finished"),
     ]
     assert pieces[1].data == {"delta": "The tide turns."}
+
+
+async def test_text_gathers_at_the_pace_of_its_reader_and_the_end_waits_for_nobody() -> None:
+    id_ = uuid7()
+    begin, first, second, third, end = log_of(["The ", "tide ", "turns."])
+    pieces: asyncio.Queue[Piece | Place] = asyncio.Queue()
+
+    async def read() -> None:
+        async for piece in follow(id_, 0, pace_s=60):
+            pieces.put_nowait(piece)
+
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(write, id_, begin, first)
+        reader = asyncio.create_task(read())
+        taken = [await pieces.get(), await pieces.get()]
+        for entry in (second, third):
+            await asyncio.to_thread(write, id_, entry)
+            await asyncio.sleep(0.05)
+        assert pieces.empty()
+        await asyncio.to_thread(write, id_, end)
+        await reader
+
+    assert [*taken, pieces.get_nowait(), pieces.get_nowait()] == [
+        Piece(0, 1, "started", begin.data),
+        Piece(1, 2, "delta", {"delta": "The "}),
+        Piece(2, 4, "delta", {"delta": "tide turns."}),
+        Piece(4, 5, "finished", end.data),
+    ]
+
+
+async def test_what_gathered_comes_when_its_time_has_passed() -> None:
+    id_ = uuid7()
+    begin, first, second, *_ = log_of(["The ", "tide "])
+    reader = follow(id_, 0, pace_s=0.05)
+
+    async with asyncio.timeout(5):
+        await asyncio.to_thread(write, id_, begin, first)
+        before = [await anext(reader), await anext(reader)]
+        await asyncio.to_thread(write, id_, second)
+        after = await anext(reader)
+    await reader.aclose()
+
+    assert [before[-1], after] == [Piece(1, 2, "delta", {"delta": "The "}), Piece(2, 3, "delta", {"delta": "tide "})]
 
 
 async def test_a_position_gives_only_what_follows() -> None:

@@ -19,9 +19,11 @@ ORIGIN = b"http://testserver"
 class Socket(ApplicationCommunicator):
     """The browser's end. (channels.testing has one too, but wants the daphne server installed.)"""
 
-    def __init__(self, headers: list[Any]) -> None:
-        scope = {"type": "websocket", "path": "/ws/chat/", "headers": headers, "query_string": b"", "subprotocols": []}
-        super().__init__(websocket_application, scope)
+    def __init__(self, headers: list[Any], query: bytes = b"") -> None:
+        address = {"path": "/ws/chat/", "query_string": query}
+        super().__init__(
+            websocket_application, {"type": "websocket", **address, "headers": headers, "subprotocols": []}
+        )
 
     async def open(self) -> int | None:
         """Connect; returns the code with which the server closed at once, None when it did not."""
@@ -58,16 +60,16 @@ def cookie_of(person: Person) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-def socket_of(cookie: str | None, origin: bytes | None = ORIGIN) -> Socket:
+def socket_of(cookie: str | None, origin: bytes | None = ORIGIN, query: bytes = b"") -> Socket:
     headers: list[Any] = [(b"host", b"testserver")]
     if origin is not None:
         headers.append((b"origin", origin))
     if cookie is not None:
         headers.append((b"cookie", cookie.encode()))
-    return Socket(headers)
+    return Socket(headers, query)
 
 
-async def connect(cookie: str) -> Socket:
-    socket = socket_of(cookie)
+async def connect(cookie: str, query: bytes = b"") -> Socket:
+    socket = socket_of(cookie, query=query)
     assert await socket.open() is None
     return socket

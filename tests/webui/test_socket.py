@@ -11,7 +11,8 @@ import pytest
 from channels.db import database_sync_to_async
 from django.test import override_settings
 
-from assistant.chat import actions
+from assistant.chat import actions, stream
+from assistant.chat.stream import LogEntry
 from assistant.models import Message, Person
 from tests.assistant.rows import finish
 from tests.conftest import ask
@@ -196,6 +197,47 @@ async def test_a_peer_that_takes_nothing_is_let_go(alice: Person, cookie: str, m
         await socket
     assert told[-1] == {"type": "websocket.close", "code": protocol.CLOSE_TOO_SLOW}
     assert 1 <= [message["type"] for message in told].count("websocket.send") <= 2  # the hint and the answer
+
+
+@pytest.mark.parametrize(
+    ("query", "deltas"),
+    [
+        (b"pace_ms=1000", ["The ", "tide turns."]),
+        (b"pace_ms=99999999999", ["The ", "tide ", "turns."]),
+        (b"pace_ms=-1", ["The ", "tide ", "turns."]),
+        (b"pace_ms=soon", ["The ", "tide ", "turns."]),
+        (b"", ["The ", "tide ", "turns."]),
+    ],
+)
+async def test_text_comes_in_the_steps_that_a_page_asks_for(
+    query: bytes, deltas: list[str], alice: Person, cookie: str
+) -> None:
+    accepted = await database_sync_to_async(ask)(alice)
+    socket = await connect(cookie, query)
+    await socket.send("generation.follow", generation_id=accepted.generation_id, after_seq=0)
+    entries = [LogEntry(seq, "delta", {"delta": text}) for seq, text in enumerate(["The ", "tide ", "turns."], 1)]
+    entries.append(LogEntry(4, "finished", {"finish_reason": "stop", "text_sha256": "0" * 64}))
+
+    frames = []
+    for entry in entries:
+        arguments = stream.append_arguments(accepted.generation_id, 1, -1, [entry])
+        await asyncio.to_thread(lambda arguments=arguments: stream.append_script()(**arguments))
+        if len(frames) < len(deltas) - 1:
+            frames.append(await _answer(socket))
+        else:
+            await asyncio.sleep(0.05)
+    while frames[-1]["kind"] != "finished":
+        frames.append(await _answer(socket))
+
+    assert [frame["delta"] for frame in frames[:-1]] == deltas
+    await socket.close()
+
+
+@pytest.mark.parametrize(
+    ("named", "pace_s"), [("250", 0.25), ("0", 0), ("60000", 1), ("9" * 5000, 0), ("-1", 0), ("1.5", 0), ("²", 0)]
+)
+def test_a_pace_that_cannot_be_meant_is_none(named: str, pace_s: float) -> None:
+    assert protocol.pace_s({"pace_ms": ["7", named]}) == pace_s
 
 
 async def test_each_tab_of_a_person_hears_that_something_changed(alice: Person, cookie: str) -> None:

@@ -1,15 +1,12 @@
 // @ts-check
 /**
- * One message. A person's text is set as text; a reply's is Markdown (rich_text.js), read at most once in PACE_MS.
+ * One message. A person's text is set as text; a reply's is Markdown (rich_text.js), read again whenever some has come.
  * States: pending, sent, refused (a person's); queued, running, completed, cancelled, failed (a reply's).
  */
 import { fromTemplate, texts } from "texts";
 /** @typedef {import("texts").Message} Message */
 /** @typedef {import("feedback_buttons").FeedbackButtons} FeedbackButtons */
 /** @typedef {import("branch_picker").BranchPicker} BranchPicker */
-
-// Faster than anybody reads, and the work of a browser on a battery is in the times, not in the letters.
-const PACE_MS = 250;
 
 // What reads Markdown is a third of the page, and a new chat has none to read: it comes with the first message.
 /** @type {typeof import("rich_text").RichText | null} */
@@ -27,8 +24,6 @@ export class ChatMessage extends HTMLElement {
   /** @type {Message | null} */
   message = null;
   #shown = "";
-  #timer = 0;
-  #drawnAt = 0;
   /** @type {import("rich_text").RichText | null} */
   #rich = null;
 
@@ -90,8 +85,7 @@ export class ChatMessage extends HTMLElement {
   /** @param {string} text */
   show(text) {
     this.#shown = text;
-    if (document.hidden) this.#render(); // timers are slow in the background
-    else this.#timer ||= setTimeout(() => this.#render(), this.#drawnAt + PACE_MS - performance.now());
+    this.#render();
   }
 
   /**
@@ -99,7 +93,7 @@ export class ChatMessage extends HTMLElement {
    * @param {any} event
    */
   note(event) {
-    this.#render(event.kind !== "started"); // whoever waits for the end must find the whole text
+    if (event.kind !== "started") this.#render(true); // whoever waits for the end must find the whole text
     if (event.kind === "started") {
       this.dataset.state = "running";
       this.#reveal("dropped", event.dropped_messages > 0);
@@ -140,9 +134,6 @@ export class ChatMessage extends HTMLElement {
   }
 
   #render(isWhole = !this.isAnswering) {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
-    this.#drawnAt = performance.now();
     const place = /** @type {HTMLElement} */ (this.querySelector(".message-text"));
     if (this.dataset.role === "assistant" && RichText) {
       this.#rich ??= new RichText(place);

@@ -8,6 +8,8 @@ import { texts } from "texts";
 
 const FIRST_PAUSE_MS = 250; // most outages are over before anybody is told of them
 const LONGEST_PAUSE_MS = 2000;
+// A reply comes in so many steps. Faster than anybody reads; and a browser's work is in the steps, not in the letters.
+const PACE_MS = 250;
 // Sending waits until the page knows what it missed, but no longer than this: a slow list shall lock nobody out.
 const CATCH_UP_MS = 3000;
 // Why the server ended the connection (docs/protocol.md).
@@ -67,7 +69,7 @@ export class StreamClient extends EventTarget {
 
   connect() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/ws/chat/?person=${this.#personId}`);
+    const socket = new WebSocket(`${scheme}//${location.host}/ws/chat/?person=${this.#personId}&pace_ms=${PACE_MS}`);
     this.#socket = socket;
     socket.addEventListener("open", () => this.#onOpen());
     socket.addEventListener("message", (event) => this.#onFrame(JSON.parse(event.data)));
