@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -140,7 +139,8 @@ def learn(product: Product, folder: Path) -> str:
     settings = [part for name, value in HARD.items() for part in ("--set", f"{name}={json.dumps(value)}")]
     sha256 = manage(product, "train", *settings).split()[-1]
     assert len(sha256) == 64
-    verdict = until(lambda: first(product, "SELECT verdict FROM assistant_evaluationrun WHERE state = 'completed'"))
+    ended = "SELECT verdict FROM assistant_evaluationrun WHERE state = 'completed'"
+    [(verdict,)] = product.until_rows(ended, patience_s=PATIENCE_S)
     assert verdict in ("fail", "not_enough_evidence")
     return sha256
 
@@ -163,7 +163,7 @@ def roll_out(visitor: Visitor, product: Product, sha256: str) -> None:
 
 def told(page: Page, product: Product, before: str) -> None:
     """The question is asked again by itself, and the guest learns of it."""
-    until(lambda: first(product, "SELECT text FROM assistant_askedagain WHERE state = 'completed'"))
+    product.until_rows("SELECT 1 FROM assistant_askedagain WHERE state = 'completed'", patience_s=PATIENCE_S)
     page.reload()
     notice = page.locator("#news")
     expect(notice).to_contain_text("Your question was asked again")
@@ -192,16 +192,3 @@ def run(product: Product, *arguments: str) -> str:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, f"{arguments}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
-
-
-def first(product: Product, statement: str) -> Any:
-    found = product.rows(statement)
-    return found[0][0] if found else None
-
-
-def until(look: Callable[[], Any]) -> Any:
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not (found := look()):
-        assert time.monotonic() < give_up_at, "nothing came of it"
-        time.sleep(0.5)
-    return found
