@@ -150,15 +150,20 @@ def roll_out(visitor: Visitor, product: Product, sha256: str) -> None:
     by step, on the page of evidence."""
     page = as_admin(visitor, product, ADMIN)
     page.goto(f"/learning/adapters/{sha256[:12]}/")
-    steps = [("Try it on some people", "Begin"), *[("One step on", "One step on")] * 4]  # unseen, 5, 25, 50, 100 %
-    for button, confirm in steps:
+    shares = ("5 % of the people", "25 % of the people", "50 % of the people", "Roll back…")
+    steps = [
+        ("Try it on some people", "Begin", "It answers copies"),
+        *(("One step on", "One step on", share) for share in shares),
+    ]
+    for button, confirm, outcome in steps:
+        if button == "One step on":
+            product.until_rows("SELECT 1 FROM assistant_servingack WHERE ok", patience_s=PATIENCE_S)
         page.get_by_role("button", name=f"{button}…").click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_label("Reason")).to_be_focused()
         page.keyboard.type("To see whether it says it now.")
-        with page.expect_navigation():
-            dialog.get_by_role("button", name=confirm, exact=True).click()
-    expect(page.locator(".badge[data-live]")).to_have_text("answers now")
+        dialog.get_by_role("button", name=confirm, exact=True).click()
+        expect(page.get_by_role("main")).to_contain_text(outcome, timeout=PATIENCE_S * 1000)
 
 
 def told(page: Page, product: Product, before: str) -> None:
