@@ -133,8 +133,12 @@ def train(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def _of_training(run: TrainingRun) -> dict[str, Any]:
     result = run.result
     rows = {name_of(OBJECTIVES, kind): count for kind, count in result.get("rows", {}).items()}
+    is_trained = run.state == TrainingRun.State.COMPLETED and not run.is_dry_run
     return {
         "rows": bars(rows),
+        "is_trained": is_trained,
+        "estimated": queries.estimate_of(run) if is_trained else None,
+        "seconds": (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0,
         "reach": queries.reach_of(run.snapshot) if run.is_dry_run else None,
         "left_out": len(result.get("too_long", [])),
         "evaluations": EvaluationRun.objects.filter(training_run=run).order_by("created_at"),
