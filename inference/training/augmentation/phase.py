@@ -42,6 +42,7 @@ def make_rows(
         # A dry run must not take as long as the run.
         write=None if spec.dry_run else write,
         embed=embed,
+        refused=json.loads(Path(spec.refused).read_text(encoding="utf-8")) if spec.refused else None,
     )  # fmt: skip
     counts = {"rows": made.counts, "refused": made.refused}
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows)
