@@ -235,7 +235,9 @@ def take_all_of_staff(pictures: dict[Path, tuple[str, str]]) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         base = make_tiny_model(folder / "tiny")
-        with Product(script=None, MODEL=str(base), LIMITS="0") as product, browser_of(product) as browser:
+        # Approved answers are found by their words here: no picture shows more, and nothing is downloaded.
+        settings = {"MODEL": str(base), "EMBEDDER": "scripted:"}
+        with Product(script=None, **settings) as product, browser_of(product) as browser:
             shown = scene(product, browser, base, folder)
             for file, (name, look) in pictures.items():
                 print(file.name, flush=True)

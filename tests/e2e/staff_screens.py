@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browsing import Visitor, ask
+from tests.e2e.browsing import Visitor, replies, until_state
 from tests.e2e.learning import as_admin, learned
 from tests.outcomes import write_outcomes
 from tests.product import ALL_ARE_KNOWN, ROOT, Product
@@ -91,7 +91,9 @@ def _review(page: Page, scene: Scene) -> None:
 
 def _approved_answer(page: Page, scene: Scene) -> None:
     page.goto("/")
-    ask(page, "How long does a building permit take, please?")
+    page.locator("textarea[name=text]").fill("How long does a building permit take, please?")
+    page.locator(".composer__send").click()
+    until_state(replies(page).last, "completed", patience_ms=120_000)
 
 
 def _rollout(page: Page, scene: Scene) -> None:
