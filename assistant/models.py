@@ -6,7 +6,7 @@ from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, RetrievedPassage, SearchText, Worker
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, RegressionCase, SnapshotItem
-from assistant.finetuning.runs.models import EvaluationRun, LearningStart, TrainingRun
+from assistant.finetuning.runs.models import EvaluationRun, LearningStart, RefusedQuestion, TrainingRun
 from assistant.knowledge.models import Passage
 from assistant.outcomes.models import AskedAgain
 from assistant.rollout.models import Rollout, RolloutLook, ServingAck, ShadowAnswer
@@ -32,6 +32,7 @@ __all__ = [
     "Message",
     "Passage",
     "Person",
+    "RefusedQuestion",
     "RegressionCase",
     "RetrievedPassage",
     "Review",

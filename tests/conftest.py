@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 from uuid_utils.compat import uuid7
 
 from assistant.chat import actions, stream
@@ -26,6 +27,13 @@ def _empty_valkey(request: pytest.FixtureRequest) -> None:
     if "valkey" in request.fixturenames or "db" in request.fixturenames or "transactional_db" in request.fixturenames:
         request.getfixturevalue("valkey")
         stream.connection().flushall()
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> Iterator[None]:
+    """A request leaves its language behind with the thread, and the next test would read its errors in it."""
+    yield
+    translation.deactivate()
 
 
 def _person(name: str, role: Person.Role = Person.Role.USER) -> Person:

@@ -66,7 +66,8 @@ def write(person_id: UUID) -> None:
         example = Example.objects.create(
             key=str(review.pk),
             kind="sft",
-            prompt=[],
+            prompt=[{"role": "user", "content": question}],
+            completion=[{"role": "assistant", "content": correction}],
             source="correction",
             status="approved",
             base_weight=0.6,

@@ -37,6 +37,11 @@ _WORD_OF_ROLE = {
     "worker-training": "training@%h",
 }
 
+# True once a worker has made, and taken in, the vector of each approved answer.
+ALL_ARE_KNOWN = (
+    "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM assistant_passage WHERE retired_at IS NULL AND embedder_sha256 = '')"
+)
+
 
 class Product:
     """A running installation of its own. `script` is the scripted engine's, None runs the real model."""
@@ -120,6 +125,14 @@ class Product:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
             known = [value.hex if isinstance(value, UUID) else value for value in values]
             return connection.execute(statement.replace("%s", "?"), known).fetchall()
+
+    def until_rows(self, statement: str, *values: Any, patience_s: float = 30.0) -> list[tuple[Any, ...]]:
+        """Wait until the statement finds something; returns that."""
+        give_up_at = time.monotonic() + patience_s * self.slowness
+        while not (found := self.rows(statement, *values)):
+            assert time.monotonic() < give_up_at, f"nothing was found by {statement}"
+            time.sleep(0.05)
+        return found
 
     def processes(self) -> dict[str, psutil.Process]:
         """The running children by role."""

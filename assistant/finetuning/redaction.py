@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 
 import phonenumbers
@@ -44,15 +45,14 @@ _OWN_KEYS = (
 )
 
 
+@cache
 def _key_forms() -> list[re.Pattern[str]]:
+    """At first use: that library brings a client for HTTP along, for which a command should not have to wait."""
     forms: list[re.Pattern[str]] = []
     for path in _SERVICES:
         module, name = path.split(".")
         forms += getattr(import_module(f"detect_secrets.plugins.{module}"), name).denylist
     return [*forms, *_OWN_KEYS]
-
-
-_KEY_FORMS = _key_forms()
 
 
 def redacted(text: str) -> tuple[str, Counter[str]]:
@@ -71,7 +71,7 @@ def redacted(text: str) -> tuple[str, Counter[str]]:
 def _secrets(text: str) -> Iterator[Span]:
     # Keys are ASCII; a Chinese character right before one would count as a letter of the same word.
     text = re.sub(r"[^\x00-\x7f]", " ", text)
-    for form in _KEY_FORMS:
+    for form in _key_forms():
         yield from _spans(form, text, "SECRET")
 
 

@@ -66,6 +66,7 @@ class Asking:
         if adapter is None or are_people_waiting():
             return None
         plan(adapter)
+        _give_up(adapter, worker_id)
         self._row = _claim(adapter, worker_id, engine)
         return _request_for(self._row) if self._row else None
 
@@ -112,6 +113,18 @@ def plan(adapter: Adapter) -> int:
     return len(rows)
 
 
+def _left_behind(worker_id: UUID) -> Q:
+    """What a worker that died was at, and what this one was never told that it has."""
+    died = Q(worker=None) | Q(worker=worker_id) | Q(worker__beat_at__lt=Now() - timedelta(seconds=DEAD_AFTER_S))
+    return Q(state=State.RUNNING) & died
+
+
+def _give_up(adapter: Adapter, worker_id: UUID) -> None:
+    """End what was left behind as often as may be, or by an adapter that is asked nothing any more."""
+    hopeless = Q(attempts__gte=MAX_ATTEMPTS) | ~Q(adapter=adapter)
+    AskedAgain.objects.filter(_left_behind(worker_id), hopeless).update(state=State.FAILED, worker=None)
+
+
 def _claim(adapter: Adapter, worker_id: UUID, engine: EngineInfo) -> AskedAgain | None:
     for row in _waiting(adapter, worker_id):
         if not _may_be_asked(row.message):
@@ -131,10 +144,8 @@ def _claim(adapter: Adapter, worker_id: UUID, engine: EngineInfo) -> AskedAgain 
 
 
 def _waiting(adapter: Adapter, worker_id: UUID) -> Iterator[AskedAgain]:
-    """The oldest first; also what a worker has left behind, and what this one was never told that it has."""
-    died = Q(worker=None) | Q(worker=worker_id) | Q(worker__beat_at__lt=Now() - timedelta(seconds=DEAD_AFTER_S))
-    rows = AskedAgain.objects.filter(Q(state=State.QUEUED) | Q(state=State.RUNNING) & died, adapter=adapter)
-    rows = rows.filter(attempts__lt=MAX_ATTEMPTS)
+    """The oldest first; also what was left behind."""
+    rows = AskedAgain.objects.filter(Q(state=State.QUEUED) | _left_behind(worker_id), adapter=adapter)
     yield from rows.select_related("adapter", "message__parent", "message__conversation__owner").order_by("created_at")[
         :10
     ]

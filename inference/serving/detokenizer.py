@@ -15,6 +15,8 @@ from inference.serving.stop_strings import StopStrings
 
 # What a decoder writes for bytes that are not, or not yet, a character.
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+# A byte like others to a model; PostgreSQL refuses a text with it, and a page leaves it out.
+NUL = "\0"
 
 
 class Detokenizer:
@@ -36,9 +38,9 @@ class Detokenizer:
         self._ids.append(token_id)
         text = self._stream.step(self._tokenizer, token_id) or ""
         self._decoded += len(text)
-        return self._stop_strings.push(text)
+        return self._stop_strings.push(text.replace(NUL, REPLACEMENT))
 
     def flush(self) -> str:
         """What is still held back at the end of a reply. Half a character at its very end becomes nothing."""
         whole = self._tokenizer.decode(self._ids, skip_special_tokens=True).rstrip(REPLACEMENT)
-        return self._stop_strings.push(whole[self._decoded :]) + self._stop_strings.flush()
+        return self._stop_strings.push(whole[self._decoded :].replace(NUL, REPLACEMENT)) + self._stop_strings.flush()

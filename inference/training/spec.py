@@ -183,6 +183,7 @@ class TrainingSpec:
     stopping: Stopping = field(default_factory=Stopping)
     augmentation: Augmentation = field(default_factory=Augmentation)
     embedder: str | None = None  # a folder; without it, made questions are not checked by their meaning
+    refused: str | None = None  # a file of made questions that people refused (augmentation/filtering.py)
 
     def __post_init__(self) -> None:
         _require(self.v == SPEC_VERSION, f"v must be {SPEC_VERSION}")
@@ -196,7 +197,7 @@ class TrainingSpec:
     def sha256(self) -> str:
         """The hash of all that decides an adapter: every setting but where things lie, when to wait, how many more."""
         settings = dataclasses.asdict(self)
-        for place in ("base_model", "snapshot", "output", "cache", "pause_file", "dry_run", "seeds"):
+        for place in ("base_model", "snapshot", "output", "cache", "pause_file", "dry_run", "seeds", "refused"):
             del settings[place]
         settings["embedder"] = self.embedder is not None
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -193,6 +193,26 @@ def test_a_failure_is_tried_again_and_given_up_after_three_times(learned: Learne
     assert source.next(by.id, _info()) is None
 
 
+def test_one_whose_workers_died_three_times_is_given_up(learned: Learned) -> None:
+    asking.plan(learned.adapter)
+    AskedAgain.objects.update(state="running", worker=worker(beat_ago_s=60), fence=3, attempts=3)
+
+    assert Asking().next(worker().id, _info()) is None
+
+    assert AskedAgain.objects.get().state == "failed"
+
+
+def test_what_a_dead_worker_left_of_an_adapter_before_is_given_up(learned: Learned) -> None:
+    asking.plan(learned.adapter)
+    AskedAgain.objects.update(state="running", worker=worker(beat_ago_s=60), fence=1, attempts=1)
+    second = adapter_from_all("v2")
+
+    assert Asking().next(worker().id, _info())
+
+    states = {row.adapter: row.state for row in AskedAgain.objects.select_related("adapter")}
+    assert states == {learned.adapter: "failed", second: "running"}
+
+
 def test_another_answer_than_that_of_a_lost_lease_counts(learned: Learned) -> None:
     source = Asking()
     assert source.next(worker().id, _info())

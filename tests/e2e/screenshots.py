@@ -1,8 +1,9 @@
 """`python -m tests.e2e.screenshots [--all FOLDER]`: pictures for the documentation, taken from the started product.
 
 Answers are the real model's, as it gives them. What a small model would not write by itself (tables, code, formulas)
-comes from a conversation that is imported, and is called an import on the page's own account. `--all` takes every page
-in light, dark, high contrast, Chinese and at phone width, to be looked at by whoever changed one.
+comes from a conversation that is imported, and is called an import on the page's own account. Pages of staff come from
+an installation of their own (staff_screens.py). `--all` takes every page in light, dark, high contrast, Chinese and at
+phone width, to be looked at by whoever changed one.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from inference.serving.prepare import prepare
 from tests.e2e.browsing import PHONE, Visitor, launch, questions, replies, until_state
+from tests.e2e.staff_screens import STAFF_PAGES, scene
+from tests.inference.conftest import make_tiny_model
 from tests.product import ROOT, Product
 
 DOCS = ROOT / "docs" / "screenshots"
@@ -41,6 +46,9 @@ SHOWN = {
     "compare": ("compare", "dark"),
     "settings": ("security", "light"),
     "sign-up": ("sign-up", "light"),
+    "review": ("review", "light"),
+    "evidence": ("evidence", "light"),
+    "your-feedback": ("outcomes", "phone"),
 }
 IMPORTED = Path(__file__).with_name("imported.json")
 
@@ -71,15 +79,6 @@ def feedback(page: Page) -> None:
     message.locator("[data-rating=down]").click()
     message.locator("form").wait_for()
     message.locator("form").scroll_into_view_if_needed()
-
-
-def your_feedback(page: Page) -> None:
-    feedback(page)
-    form = replies(page).last.locator("form")
-    form.locator("textarea[name=correction]").fill("The sea rises.")
-    form.locator("[type=submit]").click()
-    form.wait_for(state="detached")
-    page.goto("/settings/feedback/")
 
 
 def compare(page: Page) -> None:
@@ -166,7 +165,6 @@ PAGES: dict[str, Callable[[Page], None]] = {
     "rich": rich,
     "search": search,
     "feedback": feedback,
-    "your-feedback": your_feedback,
     "compare": compare,
     "share": share,
     "shared": shared,
@@ -216,30 +214,52 @@ def browser_of(product: Product) -> Iterator[Browser]:
         browser.close()
 
 
-def take(browser: Browser, url: str, name: str, look: str, file: Path) -> None:
-    visitor = Visitor(browser, url, **LOOKS[look])
+def take(visitor: Visitor, show: Callable[[Page], None], file: Path) -> None:
     page = visitor.open()
-    PAGES[name](page)
+    show(page)
     page.wait_for_timeout(300)  # the end of what moves
     page.screenshot(path=file)
     visitor.context.close()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every page in every look, into this folder")
-    parser.add_argument("--page", action="append", choices=PAGES, help="with --all: these pages alone")
-    options = parser.parse_args()
-    pictures = dict(SHOWN)
-    if options.all:
-        pictures = {f"{name}.{look}": (name, look) for name in options.page or PAGES for look in LOOKS}
-    folder = options.all or DOCS
-    folder.mkdir(parents=True, exist_ok=True)
+def take_all(pictures: dict[Path, tuple[str, str]]) -> None:
+    """Of people's pages; the answers are the bundled model's."""
     model = prepare("bundled", ROOT / "data" / "models")
     with Product(script=None, MODEL=model, LIMITS="0") as product, browser_of(product) as browser:
         for file, (name, look) in pictures.items():
-            print(f"{file}.png", flush=True)
-            take(browser, product.url, name, look, folder / f"{file}.png")
+            print(file.name, flush=True)
+            take(Visitor(browser, product.url, **LOOKS[look]), PAGES[name], file)
+
+
+def take_all_of_staff(pictures: dict[Path, tuple[str, str]]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        base = make_tiny_model(folder / "tiny")
+        # Approved answers are found by their words here: no picture shows more, and nothing is downloaded.
+        settings = {"MODEL": str(base), "EMBEDDER": "scripted:"}
+        with Product(script=None, **settings) as product, browser_of(product) as browser:
+            shown = scene(product, browser, base, folder)
+            for file, (name, look) in pictures.items():
+                print(file.name, flush=True)
+                visitor = Visitor(browser, product.url, **LOOKS[look])
+                visitor.context.add_cookies(shown.admin)
+                take(visitor, partial(STAFF_PAGES[name], scene=shown), file)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every page in every look, into this folder")
+    names = [*PAGES, *STAFF_PAGES]
+    parser.add_argument("--page", action="append", choices=names, help="these pages alone")
+    options = parser.parse_args()
+    wanted = options.page or names
+    pictures = {f"{name}.{look}": (name, look) for name in wanted for look in LOOKS} if options.all else SHOWN
+    folder = options.all or DOCS
+    folder.mkdir(parents=True, exist_ok=True)
+    for pages, take_some in ((PAGES, take_all), (STAFF_PAGES, take_all_of_staff)):
+        chosen = {f"{file}.png": shown for file, shown in pictures.items() if shown[0] in pages and shown[0] in wanted}
+        if chosen:
+            take_some({folder / file: shown for file, shown in chosen.items()})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.browsing import PHONE, Visitor, ask, expect_text, replies, text_of, until_state
 from tests.e2e.test_accessibility import serious
 from tests.e2e.test_people import sign_up
-from tests.product import ROOT, Product
+from tests.product import ALL_ARE_KNOWN, ROOT, Product
 
 pytestmark = pytest.mark.e2e
 
@@ -55,8 +55,8 @@ def test_an_accepted_correction_answers_somebody_else_who_asks_in_other_words(
     manage(product, "manage.py", "role", "bob@example.org", "reviewer")
     manage(product, "-m", "tests.accepting", "bob@example.org")
 
+    product.until_rows(ALL_ARE_KNOWN)
     charlie = arrive().open()
-    charlie.wait_for_timeout(4000)  # workers look once a second, and then make the vectors
     ask(charlie, "How long does the building permit take in this town, please?")
 
     expect_text(replies(charlie).last, ANSWER)
@@ -92,7 +92,7 @@ def test_where_it_is_not_sure_the_reply_says_what_it_was_given(
     assert serious(bob) == []
 
     bob.goto("/")
-    bob.wait_for_timeout(4000)
+    product.until_rows(ALL_ARE_KNOWN)
     ask(bob, "My wall in the cellar is wet, who helps?")
 
     expect(sources(bob)).to_contain_text("Written with approved answers in view")

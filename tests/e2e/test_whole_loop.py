@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -19,16 +18,18 @@ from playwright.sync_api import Browser, Page, expect
 from assistant.finetuning.grouping import assign
 from tests.assistant.learning import candidate
 from tests.e2e.browsing import Visitor, ask, replies, text_of
+from tests.e2e.learning import as_admin
 from tests.e2e.test_answers import panel
 from tests.e2e.test_branches import press
 from tests.e2e.test_people import sign_up
+from tests.e2e.test_review import item, say_why
 from tests.inference.conftest import make_tiny_model
 from tests.product import ROOT, Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 QUESTION, ANSWER = "Where do the rivers of this country end?", "In the sea."
-ADMIN = "ada@example.org"
+REVIEWER, ADMIN = "bob@example.org", "ada@example.org"
 # A model of random weights has nothing to forget, so it may be trained as hard as one answer needs.
 HARD: dict[str, Any] = {
     "dtype": "float32",
@@ -90,7 +91,8 @@ def test_a_correction_ends_in_the_answer_that_was_asked_for_and_its_giver_is_tol
     correct(guest, ANSWER)
 
     review(come(), installation)
-    learn(installation, tmp_path)
+    sha256 = learn(installation, tmp_path)
+    roll_out(come(), installation, sha256)
 
     guest.goto("/")
     assert text_of(ask(guest, QUESTION)) == ANSWER
@@ -106,26 +108,26 @@ def correct(page: Page, answer: str) -> None:
 
 
 def review(visitor: Visitor, product: Product) -> None:
-    """Somebody signs up, is made an administrator, and accepts the correction."""
-    sign_up(visitor.open(), ADMIN)
-    manage(product, "role", ADMIN, "admin")
-    accepting = "import sys; from tests.e2e.test_whole_loop import accept_as; accept_as(sys.argv[1])"
-    run(product, "-c", f"import django; django.setup(); {accepting}", ADMIN)
+    """Somebody signs up, is made a reviewer, and accepts the correction by keyboard."""
+    page = visitor.open()
+    sign_up(page, REVIEWER)
+    manage(product, "role", REVIEWER, "reviewer")
+    page.goto("/review/")
+    begin = page.get_by_role("link", name="Begin with the most urgent")
+    begin.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/review/work/")
+    say_why(page)
+    expect(page.get_by_role("heading", name="Corrected")).to_be_focused()
+    expect(item(page).locator(".is-judged")).to_be_visible()
+    expect(item(page).locator("[data-part=changes] ins").first).to_be_visible()
+    page.keyboard.press("a")
+    expect(page.get_by_role("heading", name="Nothing else waits")).to_be_focused()
+    expect(page.get_by_role("status")).to_contain_text("Accepted")
 
 
-def accept_as(email: str) -> None:
-    """What the reviewer's key does."""
-    from assistant.feedback import reviews
-    from assistant.models import Person
-
-    reviewer = Person.objects.get(email=email)
-    taken = reviews.take_next(reviewer.id)
-    assert taken
-    reviews.accept(reviewer.id, taken.id)
-
-
-def learn(product: Product, folder: Path) -> None:
-    """By commands: examples, among them some that staff brought in, a snapshot, an adapter, a verdict, a rollout."""
+def learn(product: Product, folder: Path) -> str:
+    """By commands: examples, among them some that staff brought in, a snapshot, an adapter, a verdict."""
     rows = folder / "rows.jsonl"
     # Neither alike in question nor long enough in answer to be kept together: some are for the test.
     questions = [f"Why {number * 7919}, and not {number * 104729}?" for number in range(1, 25)]
@@ -137,18 +139,36 @@ def learn(product: Product, folder: Path) -> None:
     settings = [part for name, value in HARD.items() for part in ("--set", f"{name}={json.dumps(value)}")]
     sha256 = manage(product, "train", *settings).split()[-1]
     assert len(sha256) == 64
-    verdict = until(lambda: first(product, "SELECT verdict FROM assistant_evaluationrun WHERE state = 'completed'"))
-    # A verdict on twenty test items and a model of noise persuades nobody; a named person takes it on themselves.
+    ended = "SELECT verdict FROM assistant_evaluationrun WHERE state = 'completed'"
+    [(verdict,)] = product.until_rows(ended, patience_s=PATIENCE_S)
     assert verdict in ("fail", "not_enough_evidence")
-    by = ("--by", ADMIN, "--reason", "To see whether it says it now.")
-    manage(product, "rollout", "start", sha256, *by)
-    while not product.rows("SELECT 1 FROM assistant_adapter WHERE state = 'live'"):
-        manage(product, "rollout", "advance", *by)
+    return sha256
+
+
+def roll_out(visitor: Visitor, product: Product, sha256: str) -> None:
+    """A verdict on twenty test items and a model of noise persuades nobody; a named admin takes it on themselves, step
+    by step, on the page of evidence."""
+    page = as_admin(visitor, product, ADMIN)
+    page.goto(f"/learning/adapters/{sha256[:12]}/")
+    shares = ("5 % of the people", "25 % of the people", "50 % of the people", "Roll back…")
+    steps = [
+        ("Try it on some people", "Begin", "It answers copies"),
+        *(("One step on", "One step on", share) for share in shares),
+    ]
+    for button, confirm, outcome in steps:
+        if button == "One step on":
+            product.until_rows("SELECT 1 FROM assistant_servingack WHERE ok", patience_s=PATIENCE_S)
+        page.get_by_role("button", name=f"{button}…").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_label("Reason")).to_be_focused()
+        page.keyboard.type("To see whether it says it now.")
+        dialog.get_by_role("button", name=confirm, exact=True).click()
+        expect(page.get_by_role("main")).to_contain_text(outcome, timeout=PATIENCE_S * 1000)
 
 
 def told(page: Page, product: Product, before: str) -> None:
     """The question is asked again by itself, and the guest learns of it."""
-    until(lambda: first(product, "SELECT text FROM assistant_askedagain WHERE state = 'completed'"))
+    product.until_rows("SELECT 1 FROM assistant_askedagain WHERE state = 'completed'", patience_s=PATIENCE_S)
     page.reload()
     notice = page.locator("#news")
     expect(notice).to_contain_text("Your question was asked again")
@@ -177,16 +197,3 @@ def run(product: Product, *arguments: str) -> str:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, f"{arguments}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
-
-
-def first(product: Product, statement: str) -> Any:
-    found = product.rows(statement)
-    return found[0][0] if found else None
-
-
-def until(look: Callable[[], Any]) -> Any:
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not (found := look()):
-        assert time.monotonic() < give_up_at, "nothing came of it"
-        time.sleep(0.5)
-    return found

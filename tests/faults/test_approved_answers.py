@@ -11,7 +11,7 @@ import pytest
 
 from tests.client import PageClient, Reply
 from tests.faults.evidence import until_done
-from tests.product import ROOT, Product
+from tests.product import ALL_ARE_KNOWN, ROOT, Product
 
 pytestmark = pytest.mark.faults
 
@@ -40,7 +40,7 @@ async def test_the_only_worker_is_killed_while_it_gives_an_approved_answer(produ
     file.write_text(json.dumps({"prompt": QUESTION, "completion": ANSWER}))
     command = [sys.executable, "manage.py", "examples", "import", str(file), "--approved-answers"]
     subprocess.run(command, cwd=ROOT, env=product.environment, check=True, capture_output=True)
-    await asyncio.sleep(2)
+    product.until_rows(ALL_ARE_KNOWN)
 
     async with PageClient(product.url) as page:
         replies = [await page.ask(QUESTION.upper()) for _ in range(5)]

@@ -6,12 +6,15 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from tests.client import PageClient, Reply
+from tests.e2e.browsing import Visitor, launch
+from tests.e2e.learning import as_admin
 from tests.inference.conftest import Make
 from tests.product import ROOT, Product
 
@@ -23,6 +26,7 @@ pytestmark = [
 
 ADMIN = "ada@example.org"
 PEOPLE = 16
+BY = ("--by", ADMIN, "--reason", "It is a test.")
 
 
 @pytest.fixture
@@ -68,30 +72,55 @@ class Crowd:
                 await reply.done.wait()
 
 
-async def test_an_adapter_is_taken_back_under_load(tiny_product: Product, make: Make) -> None:
-    product, by = tiny_product, ("--by", ADMIN, "--reason", "It is a test.")
+def by_command(product: Product, sha256: str) -> tuple[float, float]:
+    """Returns when it was asked for, and when it was said to be done."""
+    began = time.monotonic()
+    manage(product, "rollout", "back", *BY)
+    return began, time.monotonic()
+
+
+def by_click(product: Product, sha256: str) -> tuple[float, float]:
+    """On the page of evidence, in a browser that has it open."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        page = as_admin(Visitor(browser, product.url), product, "eve@example.org")
+        page.goto(f"/learning/adapters/{sha256[:12]}/")
+        page.get_by_role("button", name="Roll back…").click()
+        page.get_by_role("dialog").get_by_label("Reason").fill("It is a test.")
+        began = time.monotonic()
+        page.get_by_role("dialog").get_by_role("button", name="Roll back", exact=True).click()
+        expect(page.get_by_role("status")).to_have_text("What answered before answers again.", timeout=60_000)
+        told = time.monotonic()
+        browser.close()
+        return began, told
+
+
+@pytest.mark.parametrize("way", [by_command, by_click])
+async def test_an_adapter_is_taken_back_under_load(
+    way: Callable[[Product, str], tuple[float, float]], tiny_product: Product, make: Make
+) -> None:
+    product = tiny_product
     for seed, name in ((1, "one"), (2, "two")):
         sha256 = taken_in(product, make(seed).path, name)
-        said = manage(product, "rollout", "start", sha256, "--at-once", *by)
+        said = manage(product, "rollout", "start", sha256, "--at-once", *BY)
         assert " ready" in said, said
     crowd = Crowd(product)
-    async with asyncio.timeout(150), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(300), asyncio.TaskGroup() as group:
         for _ in range(PEOPLE):
             group.create_task(crowd.talk())
         while len(crowd.replies) < 2 * PEOPLE:
             await asyncio.sleep(0.05)
-        before = list(crowd.replies)
-        began = time.monotonic()
-        await asyncio.to_thread(manage, product, "rollout", "back", *by)
-        commanded = time.monotonic()
-        while not (after := [r for r in crowd.replies if r.sent_at > commanded and r.text]):
+        began, told = await asyncio.to_thread(way, product, sha256)
+        while not (after := [reply for reply in crowd.replies if reply.sent_at > told and reply.text]):
             await asyncio.sleep(0.01)
         ended = time.monotonic()
         crowd.is_over = True
-    print(f"rolled back under {PEOPLE} streams: command {commanded - began:.2f} s, first word {ended - began:.2f} s")
+    seconds = f"done after {told - began:.2f} s, first word of the adapter before after {ended - began:.2f} s"
+    print(f"taken back {way.__name__} under {PEOPLE} streams: {seconds}")
 
-    assert {writer_of(product, reply) for reply in before} == {"two"}
-    assert {writer_of(product, reply) for reply in crowd.replies if reply.sent_at > commanded} == {"one"}
+    begun_before = [reply for reply in crowd.replies if reply.event_times and reply.event_times[0] < began]
+    assert {writer_of(product, reply) for reply in begun_before} == {"two"}
+    assert {writer_of(product, reply) for reply in crowd.replies if reply.sent_at > told} == {"one"}
     assert {end["kind"] for reply in crowd.replies for end in reply.ends} == {"finished"}
     assert after[0].is_accepted
     assert ended - began <= 5.0 * product.slowness

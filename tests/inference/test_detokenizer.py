@@ -26,7 +26,7 @@ def cut(text: str, stop: list[str]) -> str:
 
 
 def decode(ids: list[int]) -> str:
-    return TOKENIZER.decode(ids, skip_special_tokens=True).rstrip(REPLACEMENT)
+    return TOKENIZER.decode(ids, skip_special_tokens=True).rstrip(REPLACEMENT).replace("\0", REPLACEMENT)
 
 
 @given(IDS, STOP)
@@ -71,6 +71,12 @@ def test_half_a_character_at_the_end_becomes_nothing() -> None:
     detokenizer = Detokenizer(TOKENIZER)
     shown = [detokenizer.push(i) for i in TOKENIZER.encode("ab🚣").ids[:-1]]
     assert "".join(shown) + detokenizer.flush() == "ab"
+
+
+def test_the_one_character_that_no_database_stores_is_shown_as_a_replacement() -> None:
+    detokenizer = Detokenizer(TOKENIZER)
+    ids = TOKENIZER.encode("a\0b\0").ids
+    assert "".join(detokenizer.push(i) for i in ids) + detokenizer.flush() == f"a{REPLACEMENT}b{REPLACEMENT}"
 
 
 def test_the_beginning_of_a_stop_string_is_held_until_it_is_known_to_be_none() -> None:

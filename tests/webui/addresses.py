@@ -229,7 +229,7 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
         f"GET /learning/{page}": Own(person=403, reviewer=404, nobody=401)
         for page in (
             *("runs/{run_id}/", "adapters/{sha256}/", "adapters/{sha256}/cases/", "adapters/{sha256}/card/"),
-            *("adapters/{sha256}/card.md", "data/snapshots/{sha256}/"),
+            *("runs/{run_id}/questions/", "adapters/{sha256}/card.md", "data/snapshots/{sha256}/"),
         )
     },
     **{
@@ -239,6 +239,10 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
             *(f"adapters/{{sha256}}/{verb}/" for verb in ("try", "advance", "promote", "back", "evaluate", "retrain")),
         )
     },
+    # What the training of others made is for reviewers to judge: tests/webui/test_made_questions.py.
+    "POST /learning/runs/{run_id}/questions/": Staff(
+        lambda c, of: c.post(f"/learning/runs/{of.reply_id}/questions/"), reviewer=404
+    ),
     "POST /api/learning/runs": Own(),
     "GET /api/learning/runs/{run_id}": Own(person=403, reviewer=404, nobody=401),
     "DELETE /api/learning/runs/{run_id}": Own(),

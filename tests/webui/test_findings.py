@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from webui.learning.charts import nice_ticks
+from webui.learning.charts import line_chart, nice_ticks
 from webui.learning.findings import panels, verdict_sentence
 from webui.learning.words import marked
 
@@ -121,3 +121,10 @@ def test_of_chinese_each_sign_is_a_word() -> None:
     left, right = marked("今天天气好", "今天天气不好")
     assert [piece.text for piece in right if piece.is_marked] == ["不"]
     assert not [piece for piece in left if piece.is_marked]
+
+
+def test_what_has_only_begun_is_not_drawn_from_below_nothing() -> None:
+    chart = line_chart("Harm", "hours", "e-value", {"harm": [(0.01, 1.0)]}, y_from=0.0)
+
+    assert chart
+    assert not [tick.label for tick in chart.x_ticks if tick.label.startswith("-")]

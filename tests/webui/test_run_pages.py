@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,38 @@ def test_the_estimate_says_what_it_costs_and_what_could_be_found(admin: Client, 
     admin.post(f"/learning/runs/{run.pk}/train/")
     begun = TrainingRun.objects.get(is_dry_run=False)
     assert (begun.config, begun.seed, begun.snapshot) == ({"epochs": 2}, 9, snapshot)
+
+
+def test_what_a_training_cost_stands_beside_what_was_estimated(admin: Client, snapshot: DatasetSnapshot) -> None:
+    settings: dict[str, Any] = {"snapshot": snapshot, "config": {"epochs": 2}, "seed": 9, "state": "completed"}
+    TrainingRun.objects.create(**settings, is_dry_run=True, result=ESTIMATE)
+    TrainingRun.objects.create(**{**settings, "seed": 8}, is_dry_run=True, result={"estimate": {"seconds": 1}})
+    ended = timezone.now()
+    result = {"steps": 80, "tokens": 33000, "peak_rss_mb": 1650, "peak_gpu_mb": 0}
+    run = TrainingRun.objects.create(
+        **settings, started_at=ended - timedelta(seconds=601), finished_at=ended, result=result
+    )
+
+    page = text_of(admin.get(f"/learning/runs/{run.pk}/"))
+
+    rows = re.findall(r"<tr><th scope=\"row\">([^<]+)</th><td>([^<]*)</td><td>([^<]*)</td></tr>", page)
+    assert rows == [
+        ("Time", "12 min 34 s", "10 min 1 s"),
+        ("Memory", "1834 MB", "1650 MB"),
+        ("Steps", "120", "80"),
+        ("Tokens", "50321", "33000"),
+    ]
+
+
+def test_without_an_estimate_what_it_cost_stands_alone(admin: Client, snapshot: DatasetSnapshot) -> None:
+    at = timezone.now()
+    result = {"steps": 80, "tokens": 33000, "peak_rss_mb": 1650, "peak_gpu_mb": 900}
+    run = TrainingRun.objects.create(snapshot=snapshot, state="completed", started_at=at, finished_at=at, result=result)
+
+    page = text_of(admin.get(f"/learning/runs/{run.pk}/"))
+
+    assert "900 MB" in page
+    assert "Estimated" not in page
 
 
 def test_a_small_snapshot_is_told_what_it_cannot_show(admin: Client, snapshot: DatasetSnapshot) -> None:

@@ -84,7 +84,8 @@ class _Scale:
     def __init__(self, values: Sequence[float], begin: float, end: float) -> None:
         self._low, self._high = min(values), max(values)
         if self._low == self._high:
-            self._low, self._high = self._low - 0.5, self._high + 0.5
+            # A time or a count that has only begun is not shown as less than nothing.
+            self._low, self._high = max(self._low - 0.5, min(self._low, 0.0)), self._high + 0.5
         self._begin, self._end = begin, end
 
     def __call__(self, value: float) -> float:

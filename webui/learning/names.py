@@ -105,6 +105,8 @@ STATUSES: Names = {
     "approved": _("Approved"),
     "rejected": _("Rejected"),
 }
+# How a training came to ask the same in other words.
+WAYS: Names = {"wording": _("by rule"), "written": _("by the base model")}
 # Why an example was held back, dropped or rejected.
 REASONS: Names = {
     "constant_rater": _("somebody rates everything alike"),

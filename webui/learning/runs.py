@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from assistant.errors import AssistantError
 from assistant.finetuning import listing
 from assistant.finetuning.models import DatasetSnapshot
-from assistant.finetuning.runs import queries
+from assistant.finetuning.runs import made_questions, queries
 from assistant.finetuning.runs.models import EvaluationRun, TrainingRun
 from assistant.finetuning.runs.training import cancel, request_training
 from webui.learning.charts import bars
@@ -133,8 +133,13 @@ def train(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def _of_training(run: TrainingRun) -> dict[str, Any]:
     result = run.result
     rows = {name_of(OBJECTIVES, kind): count for kind, count in result.get("rows", {}).items()}
+    is_trained = run.state == TrainingRun.State.COMPLETED and not run.is_dry_run
     return {
         "rows": bars(rows),
+        "is_trained": is_trained,
+        "has_questions": made_questions.has_any(run),
+        "estimated": queries.estimate_of(run) if is_trained else None,
+        "seconds": (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0,
         "reach": queries.reach_of(run.snapshot) if run.is_dry_run else None,
         "left_out": len(result.get("too_long", [])),
         "evaluations": EvaluationRun.objects.filter(training_run=run).order_by("created_at"),

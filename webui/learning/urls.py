@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webui.learning import adapters, data, runs
+from webui.learning import adapters, data, questions, runs
 
 urlpatterns = [
     path("runs/", runs.runs, name="learning_runs"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", runs.run, name="learning_run"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel_run, name="learning_cancel"),
     path("runs/<uuid:run_id>/train/", runs.train, name="learning_train"),
+    path("runs/<uuid:run_id>/questions/", questions.questions, name="learning_questions"),
     path("adapters/", adapters.adapters, name="learning_adapters"),
     path("adapters/<slug:sha256>/", adapters.evidence, name="learning_adapter"),
     path("adapters/<slug:sha256>/cases/", adapters.cases, name="learning_cases"),

@@ -79,6 +79,22 @@ class EvaluationRun(Run):
     verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
 
 
+class RefusedQuestion(models.Model):
+    """A question that a training made of an example, and that somebody would not have learned: no later one is."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    example = models.ForeignKey("assistant.Example", on_delete=models.CASCADE, related_name="refused_questions")
+    question_sha256 = models.CharField(max_length=64)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    refused_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["example", "question_sha256"], name="refused_once_per_example")]
+
+    def __str__(self) -> str:
+        return f"{self.question_sha256[:12]} for {self.example_id}"
+
+
 class LearningStart(models.Model):
     """One occasion on which learning began by itself, or why it did not. Of several workers one makes the row."""
 

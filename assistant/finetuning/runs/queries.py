@@ -64,6 +64,13 @@ def ahead_of(run: Run) -> int:
     return sum(waiting)
 
 
+def estimate_of(run: TrainingRun) -> TrainingRun | None:
+    """The newest estimate before a training that was made for its very settings."""
+    rows = TrainingRun.objects.filter(snapshot=run.snapshot_id, seed=run.seed, created_at__lt=run.created_at)
+    rows = rows.filter(is_dry_run=True, state=Run.State.COMPLETED).order_by("-created_at")[:PAGE_SIZE]
+    return next((estimate for estimate in rows if estimate.config == run.config), None)
+
+
 def reach_of(snapshot: DatasetSnapshot) -> Reach:
     cases = held_out_cases(snapshot)
     before = EvaluationRun.objects.filter(state=Run.State.COMPLETED).order_by("-finished_at").first()

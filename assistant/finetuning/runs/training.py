@@ -17,6 +17,7 @@ from assistant.chat.queries import loaded_base_model
 from assistant.errors import AssistantError
 from assistant.finetuning import files
 from assistant.finetuning.models import DatasetSnapshot
+from assistant.finetuning.runs import made_questions
 from assistant.finetuning.runs.evaluation import request_evaluation
 from assistant.finetuning.runs.kinds import Kind
 from assistant.finetuning.runs.models import EvaluationRun, Run, TrainingRun
@@ -71,6 +72,7 @@ def _spec_of(run: TrainingRun) -> dict[str, Any]:
     base = loaded_base_model()
     if not base:
         raise AssistantError("training.no_base_model")
+    makes_questions = "augmentation" in run.config
     return {
         **run.config,
         "base_model": str(settings.MODEL_PATH),
@@ -81,6 +83,7 @@ def _spec_of(run: TrainingRun) -> dict[str, Any]:
         "cache": str(Path(settings.DATA_DIR) / "cache"),
         # Made questions are checked by it where it is at hand; it comes with the approved answers.
         "embedder": settings.EMBEDDER_PATH if Path(settings.EMBEDDER_PATH).is_dir() else None,
+        "refused": str(made_questions.refused_file(run)) if makes_questions else None,
     }
 
 

@@ -23,6 +23,7 @@ TORCH_ENGINE = "inference.serving.engine.TransformersEngine"
 
 class Command(BaseCommand):
     help = "Shows LoRA adapters, and takes in those that were trained elsewhere."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

@@ -12,6 +12,7 @@ from assistant.audit import chain
 
 class Command(BaseCommand):
     help = "Checks the chain of audit events."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

@@ -14,6 +14,7 @@ from assistant.finetuning.runs.evaluation import request_evaluation
 
 class Command(BaseCommand):
     help = "Queues an evaluation; `adapters show` tells what was found."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("sha256", help="the beginning of the adapter's hash")

@@ -19,6 +19,7 @@ MAX_NAME_CHARS = 100
 
 class Command(BaseCommand):
     help = "Makes examples of feedback, takes them in from files, and shows them."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

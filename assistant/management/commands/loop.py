@@ -46,6 +46,7 @@ NOT_PASSED_ON = (
 
 class Command(BaseCommand):
     help = "Looks at the learning loop as a whole."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

@@ -13,6 +13,7 @@ from assistant.accounts.models import Person
 
 class Command(BaseCommand):
     help = "Gives a person a role. Reviewers judge feedback; admins also train, evaluate and put adapters live."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email")

@@ -17,6 +17,7 @@ from assistant.rollout.models import Rollout
 
 class Command(BaseCommand):
     help = "Brings an adapter to people by steps, or goes back. Running replies keep the adapter they began with."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

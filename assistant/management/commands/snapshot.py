@@ -16,6 +16,7 @@ from assistant.finetuning.models import DatasetSnapshot
 
 class Command(BaseCommand):
     help = "Freezes examples into snapshots."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)

@@ -18,6 +18,7 @@ from assistant.finetuning.runs.training import cancel, request_training
 
 class Command(BaseCommand):
     help = "Queues a training run and shows how far it is; Ctrl-C cancels it."
+    requires_system_checks: list[str] = []  # they would load every page; `up` and `run` make them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("snapshot", nargs="?", default="", help="the beginning of its hash; the newest if left out")

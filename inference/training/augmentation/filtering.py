@@ -1,13 +1,15 @@
 """Which of the questions that were made may be trained on. Knows nothing of how they were made.
 
-One stays when it still asks for its own answer (by embeddings, where there is an embedder), is no question of another
-row, and comes near no question that is held out: that would be training on the test in other words.
+One stays when no person has refused it, when it still asks for its own answer (by embeddings, where there is an
+embedder), is no question of another row, and comes near no question that is held out: that would be training on the
+test in other words.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,8 @@ from inference.training.augmentation.wording import WORD
 Vector = NDArray[np.float32]
 # A vector of length 1 for each text; None for a text that cannot be read.
 Embed = Callable[[Sequence[str]], Sequence[Vector | None]]
+# By the row's id the SHA-256 of each question made of it that is not to be learned.
+Refused = Mapping[str, Collection[str]]
 # Jaccard similarity of the three-character sets, as snapshots take two questions for one.
 NEAR = 0.8
 # The least cosine between a made question and its row's question or answer.
@@ -27,8 +31,14 @@ class Filter:
     """`questions` and `answers` by the row's id are what is trained on; `held_out` are questions of dev and test."""
 
     def __init__(
-        self, questions: dict[str, str], answers: dict[str, str], held_out: Sequence[str], embed: Embed | None
+        self,
+        questions: dict[str, str],
+        answers: dict[str, str],
+        held_out: Sequence[str],
+        embed: Embed | None,
+        by_people: Refused,
     ) -> None:
+        self._by_people = by_people
         self._asked = set(questions.values())
         self._held_out = [_grams(question) for question in held_out]
         self._ids = {row_id: at for at, row_id in enumerate(questions)}
@@ -42,7 +52,9 @@ class Filter:
         kept = []
         for at, text in enumerate(made):
             grams = _grams(text)
-            if text in self._asked:
+            if hashlib.sha256(text.encode()).hexdigest() in self._by_people.get(row_id, ()):
+                self.refused["by_people"] += 1
+            elif text in self._asked:
                 self.refused["asked_already"] += 1
             elif any(_jaccard(grams, other) >= NEAR for other in self._held_out):
                 self.refused["near_held_out"] += 1

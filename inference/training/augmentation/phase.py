@@ -48,6 +48,7 @@ def make_rows(
         write=None if spec.dry_run else write,
         embed=embedder.embed if embedder else None,
         near=near,
+        refused=json.loads(Path(spec.refused).read_text(encoding="utf-8")) if spec.refused else None,
     )  # fmt: skip
     counts = {"rows": made.counts, "refused": made.refused}
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made.rows)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference.training.augmentation.filtering import Embed, Filter
+from inference.training.augmentation.filtering import Embed, Filter, Refused
 from inference.training.augmentation.near_words import NearWords
 from inference.training.augmentation.reading import Found, reading_of, rendered
 from inference.training.augmentation.wording import wordings
@@ -41,6 +41,7 @@ def augment(
     write: Write | None,
     embed: Embed | None,
     near: NearWords | None = None,
+    refused: Refused | None = None,
 ) -> Made:
     """Rows made of those of `train` that hold one question and its answer. Without `write` the model writes none, and
     without `near` no word is replaced by another."""
@@ -49,7 +50,8 @@ def augment(
     answers = {row_id: row["completion"][0]["content"] for row_id, row in origins.items()}
     if not origins:
         return Made((), {}, {})
-    kept = Filter(questions, answers, [turn["content"] for row in held_out for turn in _asked(row)], embed)
+    asked_elsewhere = [turn["content"] for row in held_out for turn in _asked(row)]
+    kept = Filter(questions, answers, asked_elsewhere, embed, refused or {})
     cases = [(row_id, questions[row_id], answers[row_id]) for row_id in origins]
     written = write(cases) if write and wanted.written else {}
     rows: list[Content] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from collections.abc import Sequence
@@ -164,3 +165,18 @@ def test_what_was_made_is_counted_and_made_once(write_spec: SpecWriter) -> None:
     assert status == 0
     assert sum(events[-1]["augmentation"]["rows"].values()) == len(made) > 8
     assert events[-1]["rows"]["sft"] == 4 + len(made)
+
+
+def test_what_people_refused_is_not_made_again_of_that_row() -> None:
+    train = [row("a"), row("b", "How is a license for shooting obtained?", "You ask the police for it.")]
+    wanted = Augmentation(wordings=4)
+    before = augment(train, [], wanted, 1, write=None, embed=None)
+    bad = next(question_of(content) for content in before.rows if content["origin"] == "a")
+    refused = {"a": [hashlib.sha256(bad.encode()).hexdigest()]}
+
+    made = augment(train, [], wanted, 1, write=None, embed=None, refused=refused)
+
+    assert [question_of(content) for content in made.rows] == [
+        question_of(content) for content in before.rows if question_of(content) != bad
+    ]
+    assert made.refused["by_people"] == 1

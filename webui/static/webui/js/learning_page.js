@@ -3,6 +3,16 @@
  * the database holds, however often one reloads or loses the connection. */
 import { localTimes } from "local_times";
 
+/** @type {HTMLInputElement | null} */
+const tickAll = document.querySelector("[data-action=tick_all]");
+if (tickAll?.parentElement) {
+  tickAll.parentElement.hidden = false;
+  tickAll.addEventListener("change", () => {
+    const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[name=refused]"));
+    boxes.forEach((box) => (box.checked = tickAll.checked));
+  });
+}
+
 const EVERY_MS = 1500;
 const live = document.getElementById("live");
 
