@@ -243,6 +243,11 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "GET /api/learning/runs/{run_id}": Own(person=403, reviewer=404, nobody=401),
     "DELETE /api/learning/runs/{run_id}": Own(),
     "GET /api/learning/adapters/{sha256}/evidence": Own(person=403, reviewer=404, nobody=401),
+    # A key opens these, and no session: tests/webui/test_v1.py.
+    "GET /v1/models": Own(person=401, nobody=401),
+    "GET /v1/models/{name}": Own(person=401, nobody=401),
+    "POST /v1/chat/completions": Own(),
+    "POST /v1/completions": Own(),
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
 }
