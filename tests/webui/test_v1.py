@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
 from assistant.accounts import api_keys
-from assistant.models import Adapter, ApiKey, Conversation, Generation, Person
+from assistant.chat import stream
+from assistant.models import Adapter, ApiKey, Conversation, Generation, Message, Person
 from tests.assistant.rows import worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -213,6 +219,60 @@ def test_requests_are_counted_for_the_person_of_the_key_and_wrong_keys_for_their
     assert [program.get("/v1/models").status_code for _ in "123"] == [200, 200, 429]
     assert program_of(charlie).get("/v1/models").status_code == 200
     assert [Client().get("/v1/models", headers={"Authorization": "Bearer x"}).status_code for _ in "1234"][-1] == 429
+
+
+@pytest.fixture
+def when_asked() -> Iterator[Callable[[dict[str, Any], str], None]]:
+    """Ends the next reply that is asked for in this way, as a worker would."""
+    threads: list[threading.Thread] = []
+
+    def end(fields: dict[str, Any], text: str) -> None:
+        def wait_and_end() -> None:
+            while not (generation := Generation.objects.filter(state="queued").first()):
+                time.sleep(0.05)
+            Message.objects.filter(pk=generation.reply_id).update(text=text)
+            Generation.objects.filter(pk=generation.pk).update(text_sha256=stream.text_sha256(text), **fields)
+            connection.close()
+
+        threads.append(threading.Thread(target=wait_and_end))
+        threads[-1].start()
+
+    yield end
+    for thread in threads:
+        thread.join(timeout=10)
+
+
+def test_a_reply_that_is_not_streamed_comes_whole(program: Client, when_asked: Callable[..., None]) -> None:
+    ended = {"state": "completed", "finish_reason": "length", "prompt_tokens": 3, "completion_tokens": 2}
+    when_asked(ended, "Hi, alice.")
+
+    answer = asked(program, stream=False).json()
+
+    assert answer["choices"][0]["message"]["content"] == "Hi, alice."
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_reply_that_fails_is_an_error(program: Client, when_asked: Callable[..., None], stream: bool) -> None:
+    failed = {"state": "failed", "error_code": "generation.prompt_too_long", "error_message": "Too long."}
+    when_asked(failed, "")
+
+    answer = asked(program, stream=stream)
+
+    if stream:
+        said = b"".join(async_to_sync(_all)(answer.streaming_content)).decode()
+        assert said.count("data: ") == 2  # the role, then the error: no [DONE] after it
+        error = json.loads(said.split("data: ")[-1])["error"]
+    else:
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+    assert error["code"] == "generation.prompt_too_long"
+    assert error["message"] == "The message is longer than the model can read. Shorten it."
+
+
+async def _all(parts: AsyncIterator[bytes]) -> list[bytes]:
+    return [part async for part in parts]
 
 
 def test_errors_are_in_the_language_that_is_asked_for(program: Client) -> None:
