@@ -82,6 +82,13 @@ def your_feedback(page: Page) -> None:
     page.goto("/settings/feedback/")
 
 
+def new_key(page: Page) -> None:
+    page.goto("/settings/api-keys/")
+    page.locator("input[name=name]").fill("Notes to mail")
+    page.locator("main .button--primary").click()
+    page.locator(".secret").wait_for()
+
+
 def compare(page: Page) -> None:
     ask(page, "Why do people drink tea?")
     message = replies(page).last
@@ -181,6 +188,7 @@ PAGES: dict[str, Callable[[Page], None]] = {
     "appearance": at("/settings/appearance/"),
     "privacy": as_member(at("/settings/privacy/")),
     "security": as_member(at("/settings/security/")),
+    "api-keys": as_member(new_key),
     "delete": at("/settings/delete/"),
     "sign-up": at("/accounts/signup/"),
     "sign-in": at("/accounts/login/"),

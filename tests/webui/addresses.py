@@ -180,6 +180,10 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "GET /settings/delete/": Own(),
     "POST /settings/delete/": Own(),
     "GET /settings/security/": Own(guest=302, nobody=302),
+    "GET /settings/api-keys/": Own(guest=302, nobody=302),
+    "POST /settings/api-keys/": Own(),
+    # Names a key in its form: tests/webui/test_api_keys.py.
+    "POST /settings/api-keys/revoke/": Own(),
     # Names a device in its form: test_charlie_signs_no_device_of_alice_out.
     "POST /settings/security/devices/": Own(),
     **{
