@@ -258,6 +258,13 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         500,
         True,
     ),
+    "generation.not_resumable": (
+        _("This reply was interrupted, and the model's server cannot go on with it word for word. Try again."),
+        500,
+        True,
+    ),
+    "upstream.unavailable": (_("The model's server does not answer at the moment. Try again."), 503, True),
+    "upstream.refused": (_("The model's server refused to write this reply. Tell the administrator."), 502, False),
     "generation.prompt_too_long": (_("The message is longer than the model can read. Shorten it."), 400, False),
     "generation.prompt_invalid": (_("The model cannot read these messages. Start a new chat."), 400, False),
     "engine.step_failed": (_("The model failed while writing. Try again."), 500, True),

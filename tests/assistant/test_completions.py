@@ -28,7 +28,7 @@ def completed(person: Person, *texts: str, **options: Any) -> Accepted:
 
 
 def prompt_of(accepted: Accepted) -> list[tuple[str, str]]:
-    request = request_for(Generation.objects.get(pk=accepted.generation_id), ())
+    request = request_for(Generation.objects.get(pk=accepted.generation_id))
     return [(message.role, message.text) for message in request.messages]
 
 
