@@ -71,6 +71,7 @@ class OpenAIEngine:
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._writing: dict[str, asyncio.Task[FinishReason]] = {}
+        self._waited_for: set[asyncio.Task[Any]] = set()
         self._given_up = 0  # how many of OPTIONAL this server has refused
         self._is_stopped = False
         self._thread = threading.Thread(target=self._run, name="upstream-engine", daemon=True)
@@ -137,8 +138,15 @@ class OpenAIEngine:
 
     def _wait_for(self, work: Coroutine[Any, Any, Answer]) -> Answer | None:
         """What `work` comes to on the engine's loop; None when the engine is stopped before."""
+
+        async def known() -> Answer:
+            task = self._loop.create_task(work)
+            self._waited_for.add(task)
+            task.add_done_callback(self._waited_for.discard)
+            return await task
+
         try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+            return asyncio.run_coroutine_threadsafe(known(), self._loop).result()
         except concurrent.futures.CancelledError:
             return None
 
@@ -154,7 +162,7 @@ class OpenAIEngine:
 
     async def _close(self) -> None:
         """Leave: the server stops writing for whoever has closed the connection."""
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        tasks = [*self._writing.values(), *self._waited_for]  # what they have begun themselves ends with them
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
