@@ -145,9 +145,14 @@ class OpenAIEngine:
             task.add_done_callback(self._waited_for.discard)
             return await task
 
+        waiting = known()
         try:
-            return asyncio.run_coroutine_threadsafe(known(), self._loop).result()
-        except concurrent.futures.CancelledError:
+            return asyncio.run_coroutine_threadsafe(waiting, self._loop).result()
+        except (concurrent.futures.CancelledError, RuntimeError):
+            if not self._is_stopped:
+                raise
+            waiting.close()
+            work.close()
             return None
 
     def _tell(self, call: Any, *arguments: Any) -> None:
@@ -162,10 +167,12 @@ class OpenAIEngine:
 
     async def _close(self) -> None:
         """Leave: the server stops writing for whoever has closed the connection."""
-        tasks = [*self._writing.values(), *self._waited_for]  # what they have begun themselves ends with them
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was asked for in the last moment begins, so that it ends as well
+        while tasks := [*self._writing.values(), *self._waited_for]:  # what these have begun ends with them
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0)
         await self._client.aclose()
 
     async def _listed(self) -> dict[str, dict[str, Any]]:
