@@ -61,6 +61,8 @@ CONNECT_S, SILENCE_S = 10.0, 300.0
 # A server that is being restarted is waited for about half a minute before the reply fails.
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 START_PAUSE_S, STILL_WAITING_EVERY_S = 1.0, 15.0
+# What a server, or the proxy before it, says while it is starting.
+PASSING = (429, 502, 503, 504)
 DEFAULT_CONTEXT_LENGTH = 8192
 STEP_FAILED = EngineFailure("engine.step_failed", "The model failed while writing. Try again.", retryable=True)
 
@@ -186,8 +188,8 @@ class OpenAIEngine:
             else:
                 if response.status_code in (401, 403):
                     raise ValueError(f"{self._url} refuses the key. Correct UPSTREAM_API_KEY.")
-                if response.status_code < 500 and response.status_code != 429:
-                    return _models_in(response)
+                if response.status_code not in PASSING:
+                    return _models_in(response)  # of a server that lists none, the model must be named
                 problem = f"status {response.status_code}"
             if time.monotonic() >= speak_at:
                 log.warning("still waiting for %s: %s", self._url, problem)

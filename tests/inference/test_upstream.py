@@ -284,6 +284,16 @@ def test_a_server_that_is_not_there_yet_is_waited_for(start: Start, server: Serv
     assert listener.run(ask(max_tokens=3))[0][-1].finish_reason == "length"
 
 
+def test_a_server_that_cannot_list_its_models_writes_with_the_one_that_is_named(
+    server: Server, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.inference.upstream_server._Handler.do_GET", lambda self: self._answer(500, "no list"))
+
+    listener = start(OpenAIEngine(EngineConfig("upstream", upstream=replace(server.upstream, model="scripted"))))
+
+    assert listener.run(ask(max_tokens=3))[0][-1].finish_reason == "length"
+
+
 def test_waiting_ends_when_the_engine_is_stopped(server: Server) -> None:
     engine = OpenAIEngine(EngineConfig("upstream", upstream=replace(server.upstream, url="http://127.0.0.1:9/v1")))
     thread = threading.Thread(target=engine.start, args=(print,), daemon=True)
