@@ -155,6 +155,11 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         503,
         True,
     ),
+    "training.no_weights": (
+        _("Another server writes here, and no weights to train from are named. Set MODEL to those that it runs."),
+        409,
+        False,
+    ),
     "learning.too_few": (
         _("{count} approved answers may be learned from; from {minimum} on it is worth a training."),
         409,

@@ -5,7 +5,7 @@ It comes from the token log for as long as there is one, and after that from the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,7 @@ class Piece:
     data: dict[str, Any]
 
 
-async def follow(generation_id: UUID, after_seq: int) -> AsyncIterator[Piece | Place]:
+async def follow(generation_id: UUID, after_seq: int) -> AsyncGenerator[Piece | Place, None]:
     """Yield what follows `after_seq`, the last piece being terminal. Deltas that gathered while the reader was busy
     come as one. A reply whose log is gone comes as a snapshot of its whole text. Of one that no worker has taken yet
     comes its place in the queue, whenever that changed. Raises generation.not_found when it was erased."""

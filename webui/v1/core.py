@@ -15,7 +15,8 @@ from webui.api.core import tell_failures
 
 class _KeyAuth(HttpBearer):
     async def authenticate(self, request: HttpRequest, token: str) -> Person | None:
-        return await database_sync_to_async(_admit)(token, address_of(request))
+        person: Person | None = await database_sync_to_async(_admit)(token, address_of(request))
+        return person
 
 
 def _admit(key: str, address: str) -> Person | None:

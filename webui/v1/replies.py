@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from assistant.chat import actions, queries
 from assistant.chat.actions import Accepted
 from assistant.chat.follow import follow
 from assistant.chat.queue import Place
-from assistant.errors import TABLE, failure_message
+from assistant.errors import TABLE, AssistantError, failure_message
 from webui.errors import openai_error
 from webui.v1.wire import Asked, Shape, head_of
 
@@ -93,7 +93,7 @@ async def _events(
     yield DONE
 
 
-async def _written(person_id: UUID, generation_id: UUID) -> AsyncIterator[tuple[str, str]]:
+async def _written(person_id: UUID, generation_id: UUID) -> AsyncGenerator[tuple[str, str], None]:
     """Text as it comes, and with the last how it ended; ("", "") while it waits. Raises ReplyFailed."""
     seq, text, is_over = 0, "", False
     try:
@@ -116,6 +116,8 @@ async def _written(person_id: UUID, generation_id: UUID) -> AsyncIterator[tuple[
                             raise ReplyFailed(piece.data["code"], piece.data["message"])
                         if delta or is_over:
                             yield delta, _reason(piece.data["finish_reason"]) if is_over else ""
+            except AssistantError as gone:  # its conversation was erased meanwhile
+                raise ReplyFailed(gone.code, gone.message) from gone
             except (OperationalError, InterfaceError):
                 await asyncio.sleep(DATABASE_RETRY_S)  # the database is away; the log has been read to its end
     finally:
