@@ -42,6 +42,7 @@ SHOWN = {
     "settings": ("security", "light"),
     "sign-up": ("sign-up", "light"),
 }
+PASSPHRASE = "a long pass phrase of four words"
 IMPORTED = Path(__file__).with_name("imported.json")
 
 
@@ -86,6 +87,8 @@ def new_key(page: Page) -> None:
     page.goto("/settings/api-keys/")
     page.locator("input[name=name]").fill("Notes to mail")
     page.locator("main .button--primary").click()
+    page.locator("input[type=password]").fill(PASSPHRASE)
+    page.locator("form:has(input[type=password]) [type=submit]").click()
     page.locator(".secret").wait_for()
 
 
@@ -159,7 +162,7 @@ def as_member(then: Callable[[Page], None]) -> Callable[[Page], None]:
     def take(page: Page) -> None:
         page.goto("/accounts/signup/")
         page.locator("input[type=email]").fill(f"ada-{id(page)}@example.org")
-        page.locator("input[type=password]").fill("a long pass phrase of four words")
+        page.locator("input[type=password]").fill(PASSPHRASE)
         page.locator(".account__submit").click()
         page.wait_for_url("**/")
         then(page)
