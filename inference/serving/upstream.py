@@ -17,7 +17,6 @@ import concurrent.futures
 import hashlib
 import logging
 import threading
-import time
 from collections.abc import Collection, Coroutine
 from contextlib import suppress
 from functools import partial
@@ -40,6 +39,7 @@ from inference.contract import (
     StreamEvent,
 )
 from inference.serving.upstream_adapters import UpstreamAdapters
+from inference.serving.upstream_models import models_of
 from inference.serving.upstream_reply import UpstreamReply
 from inference.serving.upstream_wire import (
     OPTIONAL,
@@ -60,9 +60,6 @@ Answer = TypeVar("Answer")
 CONNECT_S, SILENCE_S = 10.0, 300.0
 # A server that is being restarted is waited for about half a minute before the reply fails.
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
-START_PAUSE_S, STILL_WAITING_EVERY_S = 1.0, 15.0
-# What a server, or the proxy before it, says while it is starting.
-PASSING = (429, 502, 503, 504)
 DEFAULT_CONTEXT_LENGTH = 8192
 STEP_FAILED = EngineFailure("engine.step_failed", "The model failed while writing. Try again.", retryable=True)
 
@@ -93,7 +90,7 @@ class OpenAIEngine:
         self._slots = asyncio.Semaphore(self._config.max_running)
         self._loop = asyncio.new_event_loop()
         self._thread.start()
-        listed = self._wait_for(self._listed())
+        listed = self._wait_for(models_of(self._client, self._url))
         if listed is None:
             threading.Event().wait()  # the process is ending, and nobody waits for this daemon thread
             raise AssertionError
@@ -176,25 +173,6 @@ class OpenAIEngine:
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.sleep(0)
         await self._client.aclose()
-
-    async def _listed(self) -> dict[str, dict[str, Any]]:
-        """The server's models by id; waits until it answers. Raises ValueError where it refuses the key."""
-        speak_at = time.monotonic() + STILL_WAITING_EVERY_S
-        while True:
-            try:
-                response = await self._client.get(f"{self._url}/models")
-            except httpx2.TransportError as error:
-                problem = str(error) or type(error).__name__
-            else:
-                if response.status_code in (401, 403):
-                    raise ValueError(f"{self._url} refuses the key. Correct UPSTREAM_API_KEY.")
-                if response.status_code not in PASSING:
-                    return _models_in(response)  # of a server that lists none, the model must be named
-                problem = f"status {response.status_code}"
-            if time.monotonic() >= speak_at:
-                log.warning("still waiting for %s: %s", self._url, problem)
-                speak_at += STILL_WAITING_EVERY_S
-            await asyncio.sleep(START_PAUSE_S)
 
     def _base_model_sha256(self, about: dict[str, Any]) -> str:
         """Of the weights in MODEL, which the server is said to run; else of what it calls its model."""
@@ -314,11 +292,3 @@ class OpenAIEngine:
 
 def _prompt_of(body: Body, tokens: int) -> PromptInfo:
     return PromptInfo(tokens=tokens, sha256=body.sha256, chat_template_sha256="", dropped_messages=body.dropped)
-
-
-def _models_in(response: httpx2.Response) -> dict[str, dict[str, Any]]:
-    """What /models lists; nothing where a server has no such list."""
-    try:
-        return {str(each["id"]): each for each in response.json()["data"]}
-    except (ValueError, KeyError, TypeError):
-        return {}

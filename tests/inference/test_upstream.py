@@ -30,6 +30,7 @@ from inference.contract import (
     UpstreamServer,
 )
 from inference.serving import upstream as upstream_module
+from inference.serving import upstream_models
 from inference.serving.scripted import scripted_text
 from inference.serving.upstream import OpenAIEngine
 from inference.serving.upstream_reply import UpstreamReply
@@ -45,7 +46,7 @@ PROMPT_TOO_LONG = (400, {"error": {"message": "This model's maximum context leng
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream_module, "PAUSES_S", (0.01, 0.01))
-    monkeypatch.setattr(upstream_module, "START_PAUSE_S", 0.05)
+    monkeypatch.setattr(upstream_models, "PAUSE_S", 0.05)
 
 
 def failure_of(events: list[StreamEvent]) -> tuple[str, bool]:
