@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -34,6 +35,20 @@ def engine_exists(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
             f"INFERENCE_ENGINE={settings.INFERENCE_ENGINE} names no module that can be found.",
             hint="Leave it unset for the built-in engine, or give package.module.ClassName.",
             id="parley.E001",
+        )
+    ]
+
+
+@register()
+def upstream_is_named(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    is_upstream = settings.INFERENCE_ENGINE == settings.UPSTREAM_ENGINE
+    if not is_upstream or urlsplit(settings.UPSTREAM_URL).scheme in ("http", "https"):
+        return []
+    return [
+        Error(
+            f"INFERENCE_ENGINE={settings.INFERENCE_ENGINE} asks another server, and UPSTREAM_URL does not say which.",
+            hint="Set UPSTREAM_URL to its address up to /v1, for example http://127.0.0.1:8001/v1.",
+            id="parley.E006",
         )
     ]
 

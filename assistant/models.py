@@ -1,6 +1,6 @@
 """Re-exports, so that Django sees one app."""
 
-from assistant.accounts.models import ConsentChange, Person
+from assistant.accounts.models import ApiKey, ConsentChange, Person
 from assistant.adapters.models import Adapter
 from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, RetrievedPassage, SearchText, Worker
@@ -14,6 +14,7 @@ from assistant.sharing.models import ShareLink
 
 __all__ = [
     "Adapter",
+    "ApiKey",
     "AskedAgain",
     "AuditEvent",
     "AuditHead",

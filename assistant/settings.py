@@ -295,12 +295,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 5,
 }
 
-# The model, and the engine that runs it
-MODEL = env.text("MODEL", "bundled")
+# The model, and the engine that runs it: one of ours, or a server with OpenAI's interface, beside which MODEL is needed
+# for learning alone
+UPSTREAM_ENGINE = "inference.serving.upstream.OpenAIEngine"
+INFERENCE_ENGINE = env.text("INFERENCE_ENGINE", "inference.serving.engine.TransformersEngine")
+UPSTREAM_URL = env.text("UPSTREAM_URL", "")
+UPSTREAM_MODEL = env.text("UPSTREAM_MODEL", "")
+UPSTREAM_API_KEY = env.text("UPSTREAM_API_KEY", "")
+UPSTREAM_RESUME: Literal["replay", "continue"] = env.choice("UPSTREAM_RESUME", "replay", ("replay", "continue"))
+MODEL = env.text("MODEL", "upstream" if INFERENCE_ENGINE == UPSTREAM_ENGINE else "bundled")
 MODELS_DIR = DATA_DIR / "models"
 # What the engine loads: the prepared copy of the bundled model, or what MODEL names.
 MODEL_PATH = str(MODELS_DIR / "smollm2-135m-instruct") if MODEL == "bundled" else MODEL
-INFERENCE_ENGINE = env.text("INFERENCE_ENGINE", "inference.serving.engine.TransformersEngine")
 ENGINE_DTYPE: Literal["auto", "float32", "bfloat16"] = env.choice(
     "ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16")
 )
@@ -353,5 +359,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    # Who asks an upstream server need not read of each request.
+    "loggers": {"httpx2": {"level": "WARNING"}},
     "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
 }

@@ -71,19 +71,22 @@ class AdapterError(Exception):
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One reply to write. `prefix_token_ids` are ids of this very reply that people have already been shown:
-    the engine continues after them and emits only what is new."""
+    the engine continues after them and emits only what is new. `prefix_text` is the same as it was shown, for an engine
+    whose ids mean nothing outside of it."""
 
     generation_id: str
     messages: tuple[ChatMessage, ...]
     sampling: SamplingParams
     adapter: AdapterRef | None = None
     prefix_token_ids: tuple[int, ...] = ()
+    prefix_text: str = ""
     v: int = CONTRACT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
 class PromptInfo:
-    """What the engine really read. `dropped_messages` counts the oldest messages left out to fit the context."""
+    """What the engine really read. `dropped_messages` counts the oldest messages left out to fit the context; `tokens`
+    is 0 where it is not known yet."""
 
     tokens: int
     sha256: str
@@ -113,9 +116,21 @@ class StreamEvent:
     generation_id: str
     token_ids: tuple[int, ...] = ()
     delta: str = ""
-    prompt: PromptInfo | None = None  # on started
+    prompt: PromptInfo | None = None  # on started; on finished once more where only then it is known in full
     finish_reason: FinishReason | None = None  # on finished
     failure: EngineFailure | None = None  # on failed
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamServer:
+    """A server with OpenAI's interface that writes in the place of a model of ours. `url` ends before
+    /chat/completions; `model` is what the server calls it, "" its first; `resume` says how a reply goes on that was
+    begun before (serving/upstream.py)."""
+
+    url: str
+    model: str = ""
+    api_key: str = field(default="", repr=False)
+    resume: Literal["replay", "continue"] = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,7 @@ class EngineConfig:
     threads: int = 0  # 0 = half of the cores: a step waits for its slowest thread, and other processes need cores too
     max_running: int = 16  # generations decoded together; further ones are not admitted
     context_length: int = 0  # tokens, prompt and reply together; 0 = what the model was made for
+    upstream: UpstreamServer | None = None
 
 
 @dataclass(frozen=True, slots=True)

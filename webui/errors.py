@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -18,7 +19,9 @@ from webui.body_limit import body_limit_of, is_too_large
 def failure(request: HttpRequest, problem: AssistantError) -> HttpResponse:
     """Tell whoever asked, in their shape."""
     answer: HttpResponse
-    if request.path_info.startswith("/api/"):
+    if request.path_info.startswith("/v1/"):
+        answer = JsonResponse(openai_error(problem.code, problem.message, problem.status), status=problem.status)
+    elif request.path_info.startswith("/api/"):
         fields = {"code": problem.code, "message": problem.message, "retryable": problem.retryable}
         answer = JsonResponse(fields, status=problem.status)
     else:
@@ -28,8 +31,19 @@ def failure(request: HttpRequest, problem: AssistantError) -> HttpResponse:
         answer = HttpResponse(page, status=problem.status)
     if problem.retry_after_s is not None:
         answer["Retry-After"] = str(problem.retry_after_s)
+    elif problem.status == 429:
+        answer["Retry-After"] = "1"  # it ends when one of their own replies does, which nobody can foretell
     add_never_cache_headers(answer)
     return answer
+
+
+def openai_error(code: str, message: str, status: int) -> dict[str, Any]:
+    """The shape that OpenAI's clients read, with our code (platform.openai.com/docs/guides/error-codes)."""
+    type_ = _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return {"error": {"message": message, "type": type_, "param": None, "code": code}}
+
+
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
 class Failures(MiddlewareMixin):

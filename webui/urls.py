@@ -5,6 +5,7 @@ from django.urls import include, path
 from webui import approved_answers, data, health, sharing, views
 from webui.api import api
 from webui.manifest import manifest
+from webui.v1 import api as v1
 
 urlpatterns = [
     path("", views.chat, name="new_chat"),
@@ -19,6 +20,7 @@ urlpatterns = [
     path("s/<slug:token>/", sharing.shared, name="shared"),
     path("s/<slug:token>/copy/", sharing.continue_as_copy, name="continue_as_copy"),
     path("api/", api.urls),
+    path("v1/", v1.urls),
     path("accounts/", include("webui.accounts")),
     path("learning/", include("webui.learning.urls")),
     path("settings/", include("webui.settings.urls")),

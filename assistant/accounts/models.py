@@ -32,6 +32,21 @@ class Person(AbstractUser):
         return "guest" if self.is_guest else self.email or self.username
 
 
+class ApiKey(models.Model):
+    """Lets a program act for a person. The key itself is shown once; here are its hash and its first letters."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+
 class ConsentChange(models.Model):
     """Each time a person allowed their conversations to be used for training, or took that back. Only ever added to:
     it proves later what was allowed when something was learned."""

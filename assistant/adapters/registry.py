@@ -59,12 +59,17 @@ class Canary:
 
 def choices_for(person: Person, base_model_sha256: str) -> list[ModelChoice]:
     """What a person may choose from; empty where every choice would come to the same."""
-    adapters = list(_choosable(person, base_model_sha256).order_by("-id")[:MAX_CHOICES])
+    adapters = choosable_adapters(person, base_model_sha256)
     if not adapters:
         return []
-    by_state = sorted(adapters, key=lambda adapter: _ORDER.index(Adapter.State(adapter.state)))
-    named = [ModelChoice(str(adapter.id), adapter.state, adapter.name) for adapter in by_state]
+    named = [ModelChoice(str(adapter.id), adapter.state, adapter.name) for adapter in adapters]
     return [ModelChoice(AUTOMATIC, "automatic"), *named, ModelChoice(BASE, "base")]
+
+
+def choosable_adapters(person: Person, base_model_sha256: str) -> list[Adapter]:
+    """Those a person may name, the live one first, the newest before older ones of the same state."""
+    adapters = _choosable(person, base_model_sha256).order_by("-id")[:MAX_CHOICES]
+    return sorted(adapters, key=lambda adapter: _ORDER.index(Adapter.State(adapter.state)))
 
 
 def is_choosable(person: Person, choice: str, base_model_sha256: str) -> bool:

@@ -47,7 +47,7 @@ def send_message(
     `parent_id` is the reply the message follows, None its beginning; a parent that has been answered before makes a
     new branch. Raises AssistantError message.*, conversation.*, generation.too_many.
     """
-    person = _lock(person_id)
+    person = lock_person(person_id)
     if stored := _stored(person, client_message_id):
         return stored
     text = checked(text)
@@ -89,7 +89,7 @@ def regenerate(
     """Ask for another reply beside this one, which stays; `model_choice` None is the conversation's own. Beside an
     approved answer the model writes, with that in view unless it shall not. While a reply is being written for the same
     turn, that one is returned, so that a double click asks once."""
-    person = _lock(person_id)
+    person = lock_person(person_id)
     reply = queries.message_of(person.id, message_id)
     if reply.role != Message.Role.ASSISTANT or reply.parent is None:
         raise AssistantError("message.not_a_reply")
@@ -114,7 +114,7 @@ def edit_message(person_id: UUID, message_id: UUID, text: str) -> None:
     """Put another text in the place of one's own message, whose replies stay. They were written from the earlier text:
     their `prompt_sha256` says so. Not while the assistant answers: a worker that takes the reply over would go on from
     another prompt. Raises message.*, conversation.busy."""
-    person = _lock(person_id)
+    person = lock_person(person_id)
     message = queries.message_of(person.id, message_id)
     if message.role != Message.Role.USER or message.author_id != person.id:
         raise AssistantError("message.not_editable")
@@ -162,8 +162,9 @@ def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> 
     transaction.on_commit(lambda: stream.hint(person_id, conversation_id))
 
 
-def _lock(person_id: UUID) -> Person:
-    """Let one person's writes happen one after the other; 50 equal submits at once then find the first one's row."""
+def lock_person(person_id: UUID) -> Person:
+    """Let one person's writes happen one after the other; 50 equal submits at once then find the first one's row.
+    Raises person.not_signed_in."""
     person = Person.objects.select_for_update().filter(pk=person_id, is_active=True).first()
     if person is None:
         raise AssistantError("person.not_signed_in")

@@ -33,7 +33,9 @@ def prompt_of(path: list[Message], conversation: Conversation) -> tuple[ChatMess
     return tuple(messages)
 
 
-def request_for(generation: Generation, prefix_token_ids: tuple[int, ...]) -> GenerationRequest:
+def request_for(
+    generation: Generation, prefix_token_ids: tuple[int, ...] = (), prefix_text: str = ""
+) -> GenerationRequest:
     """Build the request of a claimed generation."""
     assert generation.reply.parent is not None
     return GenerationRequest(
@@ -42,4 +44,5 @@ def request_for(generation: Generation, prefix_token_ids: tuple[int, ...]) -> Ge
         sampling=sampling_of(generation),
         adapter=reference_to(generation.adapter),
         prefix_token_ids=prefix_token_ids,
+        prefix_text=prefix_text,
     )

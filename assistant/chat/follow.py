@@ -5,7 +5,7 @@ It comes from the token log for as long as there is one, and after that from the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,7 @@ class Piece:
     data: dict[str, Any]
 
 
-async def follow(generation_id: UUID, after_seq: int, pace_s: float = 0) -> AsyncIterator[Piece | Place]:
+async def follow(generation_id: UUID, after_seq: int, pace_s: float = 0) -> AsyncGenerator[Piece | Place, None]:
     """Yield what follows `after_seq`, the last piece being terminal. Deltas that gathered while the reader was busy,
     or within `pace_s` seconds of the one before, come as one; the first and the end come at once. A reply whose log is
     gone comes as a snapshot of its whole text. Of one that no worker has taken yet comes its place in the queue,

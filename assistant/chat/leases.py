@@ -112,7 +112,7 @@ def claim(
     if adapter and adapter.base_model_sha256 != engine.base_model_sha256:
         _commit_and_log(reply, Generation.State.FAILED, error=AssistantError("adapter.wrong_base"))
         return None
-    return reply, request_for(generation, token_ids)
+    return reply, request_for(generation, token_ids, text)
 
 
 def cancelled(worker_id: UUID) -> QuerySet[Generation, UUID]:
@@ -248,7 +248,7 @@ def _provenance(reply: LiveReply, engine: EngineInfo | None) -> dict[str, object
     if reply.prompt:
         fields |= {
             "prompt_sha256": reply.prompt.sha256,
-            "prompt_tokens": reply.prompt.tokens,
+            "prompt_tokens": reply.prompt.tokens or None,
             "chat_template_sha256": reply.prompt.chat_template_sha256,
             "dropped_messages": reply.prompt.dropped_messages,
         }

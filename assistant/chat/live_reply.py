@@ -49,8 +49,8 @@ class LiveReply:
         delta = "".join(event.delta for event in events)
         ids = tuple(id_ for event in events for id_ in event.token_ids)
         for event in events:
+            self.prompt = event.prompt or self.prompt
             if event.kind == "started":
-                self.prompt = event.prompt
                 # A reply that is being continued has been announced before.
                 if self.seq == 0:
                     dropped = event.prompt.dropped_messages if event.prompt else 0

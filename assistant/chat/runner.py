@@ -30,7 +30,16 @@ from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Generation, Worker
 from assistant.chat.writer import LogWriter
 from assistant.knowledge.library import Library
-from inference.contract import Emit, Engine, EngineConfig, EngineInfo, GenerationRequest, Retriever, StreamEvent
+from inference.contract import (
+    Emit,
+    Engine,
+    EngineConfig,
+    EngineInfo,
+    GenerationRequest,
+    Retriever,
+    StreamEvent,
+    UpstreamServer,
+)
 
 log = logging.getLogger(__name__)
 
@@ -301,4 +310,14 @@ def _engine_config() -> EngineConfig:
         threads=settings.ENGINE_THREADS,
         max_running=settings.ENGINE_MAX_RUNNING,
         context_length=settings.CONTEXT_LENGTH,
+        upstream=_upstream() if settings.UPSTREAM_URL else None,
+    )
+
+
+def _upstream() -> UpstreamServer:
+    return UpstreamServer(
+        url=settings.UPSTREAM_URL,
+        model=settings.UPSTREAM_MODEL,
+        api_key=settings.UPSTREAM_API_KEY,
+        resume=settings.UPSTREAM_RESUME,
     )

@@ -11,8 +11,8 @@ from django.conf import settings
 from assistant.errors import AssistantError
 from inference.contract import SamplingParams
 
-# What an owner may change; the stop strings and the ban on repeats are the product's own.
-CHANGEABLE = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens", "seed")
+# What an owner, or a program of theirs, may change; the ban on repeats is the product's own.
+CHANGEABLE = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens", "seed", "stop")
 
 
 def defaults() -> SamplingParams:
@@ -29,6 +29,7 @@ def with_changes(changes: Mapping[str, Any]) -> SamplingParams:
     base = defaults()
     chosen = {name: changes.get(name, getattr(base, name)) for name in CHANGEABLE}
     chosen["max_tokens"] = min(chosen["max_tokens"], base.max_tokens)
+    chosen["stop"] = tuple(chosen["stop"])  # JSON has lists
     return SamplingParams(**chosen, no_repeat_ngram=base.no_repeat_ngram)
 
 

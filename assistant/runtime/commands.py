@@ -27,8 +27,8 @@ def argv(role: str) -> list[str]:
 
 
 def prepare_model() -> list[str] | None:
-    """What fetches and converts the model before the first start; None when the engine reads a script, not weights."""
-    if settings.MODEL.startswith("scripted:"):
+    """What fetches and converts the model before the first start; None when no weights are read here."""
+    if settings.MODEL.startswith("scripted:") or settings.MODEL == "upstream":
         return None
     arguments = ["--model", settings.MODEL, "--models-dir", str(settings.MODELS_DIR)]
     return [sys.executable, "-m", "inference.serving.prepare", *arguments]

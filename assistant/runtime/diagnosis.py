@@ -29,7 +29,7 @@ from assistant.runtime.preparation import redis_client, without_password
 PACKAGES = ("django", "channels", "celery", "redis", "uvicorn", "torch", "transformers", "peft")
 # What makes a CPU fast at the model's arithmetic, as Linux spells it.
 CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimddp", "bf16", "i8mm")
-SECRETS = ("SECRET_KEY", "PASSWORD", "TOKEN")
+SECRETS = ("SECRET_KEY", "API_KEY", "PASSWORD", "TOKEN")
 LEAST_FREE_BYTES = 2 * 1024**3
 GIB = 1024**3
 
@@ -147,6 +147,12 @@ def _workers() -> Iterator[Finding]:
 def _model() -> Iterator[Finding]:
     threads = settings.ENGINE_THREADS or f"all {_cores()} cores"
     yield Finding("ok", "Engine", f"{settings.INFERENCE_ENGINE}, {threads}, {settings.ENGINE_DTYPE}")
+    if settings.INFERENCE_ENGINE == settings.UPSTREAM_ENGINE:
+        model = settings.UPSTREAM_MODEL or "its first model"
+        yield Finding("ok", "Model", f"{model} at {without_password(settings.UPSTREAM_URL)}")
+    if settings.MODEL == "upstream":
+        yield Finding("warn", "Model", "none is here to learn with", "Set MODEL to the weights that the server runs.")
+        return
     if settings.MODEL.startswith("scripted:"):
         yield Finding("warn", "Model", f"{settings.MODEL} only plays a script", "Unset MODEL for real answers.")
         return

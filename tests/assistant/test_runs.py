@@ -16,11 +16,12 @@ from django.db.models.functions import Now
 
 from assistant.chat.actions import Accepted
 from assistant.errors import AssistantError
+from assistant.finetuning import files
 from assistant.finetuning.runs import runner as runner_module
 from assistant.finetuning.runs.child import Child, FolderBusy
 from assistant.finetuning.runs.kinds import Kind, folder_of
 from assistant.finetuning.runs.runner import RunRunner
-from assistant.finetuning.runs.training import cancel, request_training
+from assistant.finetuning.runs.training import TRAINING, cancel, request_training
 from assistant.models import Adapter, DatasetSnapshot, Generation, Person, TrainingRun
 from tests.assistant.test_runner import until
 
@@ -262,6 +263,17 @@ def test_only_an_admin_asks_for_a_run_or_ends_it(alice: Person, bob: Person) -> 
         with pytest.raises(AssistantError, match=r"request\.not_allowed"):
             cancel(person, run.pk)
     assert state_of(run) == "queued"
+
+
+def test_beside_another_server_a_training_says_which_weights_it_misses(settings: Any) -> None:
+    run = counting()
+    snapshot = files.folder_of(run.snapshot_id)
+    snapshot.mkdir(parents=True)
+    (snapshot / "train.jsonl").touch()
+    settings.MODEL = "upstream"
+
+    with pytest.raises(AssistantError, match=r"training\.no_weights"):
+        TRAINING.spec_of(run)
 
 
 def test_a_setting_that_is_not_there_is_named() -> None:

@@ -50,6 +50,7 @@ SHOWN = {
     "evidence": ("evidence", "light"),
     "your-feedback": ("outcomes", "phone"),
 }
+PASSPHRASE = "a long pass phrase of four words"
 IMPORTED = Path(__file__).with_name("imported.json")
 
 
@@ -79,6 +80,15 @@ def feedback(page: Page) -> None:
     message.locator("[data-rating=down]").click()
     message.locator("form").wait_for()
     message.locator("form").scroll_into_view_if_needed()
+
+
+def new_key(page: Page) -> None:
+    page.goto("/settings/api-keys/")
+    page.locator("input[name=name]").fill("Notes to mail")
+    page.locator("main .button--primary").click()
+    page.locator("input[type=password]").fill(PASSPHRASE)
+    page.locator("form:has(input[type=password]) [type=submit]").click()
+    page.locator(".secret").wait_for()
 
 
 def compare(page: Page) -> None:
@@ -151,7 +161,7 @@ def as_member(then: Callable[[Page], None]) -> Callable[[Page], None]:
     def take(page: Page) -> None:
         page.goto("/accounts/signup/")
         page.locator("input[type=email]").fill(f"ada-{id(page)}@example.org")
-        page.locator("input[type=password]").fill("a long pass phrase of four words")
+        page.locator("input[type=password]").fill(PASSPHRASE)
         page.locator(".account__submit").click()
         page.wait_for_url("**/")
         then(page)
@@ -179,6 +189,7 @@ PAGES: dict[str, Callable[[Page], None]] = {
     "appearance": at("/settings/appearance/"),
     "privacy": as_member(at("/settings/privacy/")),
     "security": as_member(at("/settings/security/")),
+    "api-keys": as_member(new_key),
     "delete": at("/settings/delete/"),
     "sign-up": at("/accounts/signup/"),
     "sign-in": at("/accounts/login/"),

@@ -28,7 +28,9 @@ from inference.contract import AdapterRef, Engine, EngineConfig
 from inference.serving import adapters
 from inference.serving.engine import TransformersEngine
 from inference.serving.scripted import ScriptedEngine
+from inference.serving.upstream import OpenAIEngine
 from tests.inference.listening import Listener
+from tests.inference.upstream_server import Server, running
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -135,11 +137,23 @@ def tiny(tiny_folder: Path, start: Callable[[Engine], Listener]) -> Listener:
     return start(TransformersEngine(EngineConfig(str(tiny_folder), dtype="float32", max_running=8)))
 
 
-@pytest.fixture(params=["scripted", "transformers"])
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Another server, with OpenAI's interface."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def upstream(server: Server, start: Callable[[Engine], Listener]) -> Listener:
+    return start(OpenAIEngine(EngineConfig("upstream", max_running=8, upstream=server.upstream)))
+
+
+@pytest.fixture(params=["scripted", "transformers", "upstream"])
 def listener(request: pytest.FixtureRequest, start: Callable[[Engine], Listener]) -> Listener:
-    """Each engine in turn: what the contract says holds for both."""
-    if request.param == "transformers":
-        return request.getfixturevalue("tiny")
+    """Each engine in turn: what the contract says holds for all."""
+    if request.param in ("transformers", "upstream"):
+        return request.getfixturevalue("tiny" if request.param == "transformers" else "upstream")
     return start(ScriptedEngine(EngineConfig("scripted:tokens_per_second=1000&tokens=400", max_running=8)))
 
 

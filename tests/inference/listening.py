@@ -24,6 +24,7 @@ def ask(
     text: str = "How are you?",
     *,
     prefix: tuple[int, ...] = (),
+    said: str = "",
     adapter: AdapterRef | None = None,
     messages: tuple[ChatMessage, ...] = (),
     seed: int = 1,
@@ -33,7 +34,7 @@ def ask(
 ) -> GenerationRequest:
     sampling = SamplingParams(seed=seed, temperature=temperature, max_tokens=max_tokens, stop=stop)
     messages = messages or (ChatMessage("user", text),)
-    return GenerationRequest(f"generation-{next(_numbers)}", messages, sampling, adapter, prefix)
+    return GenerationRequest(f"generation-{next(_numbers)}", messages, sampling, adapter, prefix, said)
 
 
 class Listener:

@@ -53,6 +53,15 @@ def test_a_secret_that_can_be_guessed_on_the_network(on_the_network: Settings, s
     assert set(found()) == {"parley.E004"}
 
 
+def test_another_server_that_is_not_named(on_the_network: Settings) -> None:
+    on_the_network.INFERENCE_ENGINE = on_the_network.UPSTREAM_ENGINE
+    for address in ("", "gpu:8000/v1"):
+        on_the_network.UPSTREAM_URL = address
+        assert set(found()) == {"parley.E006"}
+    on_the_network.UPSTREAM_URL = "http://gpu:8000/v1"
+    assert found() == {}
+
+
 def test_listening_for_others_whom_it_would_not_admit(on_the_network: Settings) -> None:
     on_the_network.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     assert set(found()) == {"parley.W001"}

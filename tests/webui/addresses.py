@@ -180,6 +180,10 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "GET /settings/delete/": Own(),
     "POST /settings/delete/": Own(),
     "GET /settings/security/": Own(guest=302, nobody=302),
+    "GET /settings/api-keys/": Own(guest=302, nobody=302),
+    "POST /settings/api-keys/": Own(),
+    # Names a key in its form: tests/webui/test_api_keys.py.
+    "POST /settings/api-keys/revoke/": Own(),
     # Names a device in its form: test_charlie_signs_no_device_of_alice_out.
     "POST /settings/security/devices/": Own(),
     **{
@@ -247,6 +251,11 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "GET /api/learning/runs/{run_id}": Own(person=403, reviewer=404, nobody=401),
     "DELETE /api/learning/runs/{run_id}": Own(),
     "GET /api/learning/adapters/{sha256}/evidence": Own(person=403, reviewer=404, nobody=401),
+    # A key opens these, and no session: tests/webui/test_v1.py.
+    "GET /v1/models": Own(person=401, nobody=401),
+    "GET /v1/models/{name}": Own(person=401, nobody=401),
+    "POST /v1/chat/completions": Own(),
+    "POST /v1/completions": Own(),
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
 }

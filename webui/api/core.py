@@ -32,31 +32,33 @@ def person_of(request: HttpRequest) -> Person:
     return request.user
 
 
-@api.exception_handler(AssistantError)
-def _expected(request: HttpRequest, problem: AssistantError) -> HttpResponse:
-    return failure(request, problem)
+def tell_failures(of: NinjaAPI, not_signed_in: str) -> None:
+    """Have this API tell every failure in the product's way; `not_signed_in` is the code for whoever is nobody."""
+
+    @of.exception_handler(AssistantError)
+    def _expected(request: HttpRequest, problem: AssistantError) -> HttpResponse:
+        return failure(request, problem)
+
+    @of.exception_handler(ValidationError)
+    def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
+        first = problem.errors[0]
+        reason = f"{first['loc'][-1]}: {first['msg'].lower()}"
+        return failure(request, AssistantError("request.invalid", reason=reason))
+
+    @of.exception_handler(HttpError)
+    def _unreadable(request: HttpRequest, problem: HttpError) -> HttpResponse:
+        if problem.status_code == 403:  # ninja's check of the CSRF token
+            return failure(request, AssistantError("request.forged"))
+        return failure(request, AssistantError("request.invalid", reason=str(problem).lower()))
+
+    @of.exception_handler(AuthenticationError)
+    def _not_signed_in(request: HttpRequest, problem: AuthenticationError) -> HttpResponse:
+        return failure(request, AssistantError(not_signed_in))
+
+    @of.exception_handler(OperationalError)
+    @of.exception_handler(InterfaceError)
+    def _no_database(request: HttpRequest, problem: Exception) -> HttpResponse:
+        return failure(request, AssistantError("database.unavailable"))
 
 
-@api.exception_handler(ValidationError)
-def _invalid(request: HttpRequest, problem: ValidationError) -> HttpResponse:
-    first = problem.errors[0]
-    reason = f"{first['loc'][-1]}: {first['msg'].lower()}"
-    return failure(request, AssistantError("request.invalid", reason=reason))
-
-
-@api.exception_handler(HttpError)
-def _unreadable(request: HttpRequest, problem: HttpError) -> HttpResponse:
-    if problem.status_code == 403:  # ninja's check of the CSRF token
-        return failure(request, AssistantError("request.forged"))
-    return failure(request, AssistantError("request.invalid", reason=str(problem).lower()))
-
-
-@api.exception_handler(AuthenticationError)
-def _not_signed_in(request: HttpRequest, problem: AuthenticationError) -> HttpResponse:
-    return failure(request, AssistantError("person.not_signed_in"))
-
-
-@api.exception_handler(OperationalError)
-@api.exception_handler(InterfaceError)
-def _no_database(request: HttpRequest, problem: Exception) -> HttpResponse:
-    return failure(request, AssistantError("database.unavailable"))
+tell_failures(api, "person.not_signed_in")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webui.settings import appearance, feedback, language, privacy, profile, security
+from webui.settings import api_keys, appearance, feedback, language, privacy, profile, security
 
 urlpatterns = [
     path("", profile.profile, name="settings"),
@@ -19,4 +19,6 @@ urlpatterns = [
     path("delete/", privacy.delete_account, name="settings_delete"),
     path("security/", security.security, name="settings_security"),
     path("security/devices/", security.end_devices, name="settings_devices"),
+    path("api-keys/", api_keys.keys, name="settings_api_keys"),
+    path("api-keys/revoke/", api_keys.revoke, name="settings_api_keys_revoke"),
 ]

@@ -69,6 +69,8 @@ def _spec_of(run: TrainingRun) -> dict[str, Any]:
     folder = files.folder_of(run.snapshot_id)
     if not (folder / "train.jsonl").is_file():
         raise AssistantError("snapshot.erased")
+    if settings.MODEL == "upstream":
+        raise AssistantError("training.no_weights")
     base = loaded_base_model()
     if not base:
         raise AssistantError("training.no_base_model")

@@ -68,7 +68,7 @@ def augment(
                 others.append(text)
                 rows.append(_row(origins[row_id], f"{row_id}~{len(others) - 1}", how, text, answer, wanted.weight))
         if draw.random() < wanted.reading:
-            wrong = [(questions[near], answers[near]) for near in kept.nearest(row_id, wanted.passages)]
+            wrong = [(questions[other], answers[other]) for other in kept.nearest(row_id, wanted.passages)]
             reading = reading_of((question, answer), wrong, wanted.passages, draw)
             how = "reading" if reading.fits else "nothing_fits"
             row = _row(origins[row_id], f"{row_id}~r", how, draw.choice(others), reading.answer, wanted.weight)
