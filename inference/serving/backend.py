@@ -25,8 +25,10 @@ Indices = NDArray[np.int32]
 class AdapterHost(Protocol):
     """What holds the weights of a base model and of adapters beside them, by an index of the caller's choice."""
 
-    # (inputs, outputs) of each layer that an adapter may change, by the layer's full name in transformers' network.
-    linears: Mapping[str, tuple[int, int]]
+    @property
+    def linears(self) -> Mapping[str, tuple[int, int]]:
+        """(inputs, outputs) of each layer that an adapter may change, by its full name in transformers' network."""
+        ...
 
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
         """Put an adapter in, a layer at a time: others may run between two pieces, its own rows when it has ended.
