@@ -19,7 +19,6 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 from inference.contract import AdapterRef, Engine, EngineConfig
 from inference.serving import adapters
 from inference.serving.engine import TransformersEngine
-from inference.serving.scripted import ScriptedEngine
 from tests.inference.listening import Listener
 
 CHATML = (
@@ -124,14 +123,6 @@ def start(request: pytest.FixtureRequest) -> Iterator[Callable[[Engine], Listene
 @pytest.fixture
 def tiny(tiny_folder: Path, start: Callable[[Engine], Listener]) -> Listener:
     return start(TransformersEngine(EngineConfig(str(tiny_folder), dtype="float32", max_running=8)))
-
-
-@pytest.fixture(params=["scripted", "transformers"])
-def listener(request: pytest.FixtureRequest, start: Callable[[Engine], Listener]) -> Listener:
-    """Each engine in turn: what the contract says holds for both."""
-    if request.param == "transformers":
-        return request.getfixturevalue("tiny")
-    return start(ScriptedEngine(EngineConfig("scripted:tokens_per_second=1000&tokens=400", max_running=8)))
 
 
 @pytest.fixture(scope="session")
