@@ -17,7 +17,7 @@ from torch import Tensor
 from inference import model_files
 from inference.serving.adapters import AdapterFiles
 from inference.serving.backend import PAGE_TOKENS, Indices
-from inference.serving.native import build, weights
+from inference.serving.native import build, verification, weights
 from inference.serving.native.library import Kernel
 from inference.serving.native.network import read_network
 
@@ -27,18 +27,20 @@ BFLOAT16_BYTES = 2
 class NativeBackend:
     """See backend.Backend. Raises NativeUnavailable with a sentence where the kernel cannot run `model`.
 
-    `model` is its folder; `threads` compute; `level` is one of build.LEVELS, the best by default.
+    `model` is its folder; `threads` compute; `level` is one of build.LEVELS, the best by default; in `folder` is kept
+    what was compiled and packed.
     """
 
     name = "native"
     device = "cpu"
     page_tokens = PAGE_TOKENS
 
-    def __init__(self, model: Path, threads: int, level: str | None = None) -> None:
+    def __init__(self, model: Path, threads: int, level: str | None = None, folder: Path | None = None) -> None:
         network = read_network(model)
-        folder = cache_folder(model)
+        folder = folder or cache_folder(model)
+        sha256 = model_files.base_model_sha256(model)
         library = build.library(folder, level)
-        packed = weights.load(model, network, folder, model_files.base_model_sha256(model))
+        packed = weights.load(model, network, folder, sha256)
         self._kernel = Kernel(library, network, packed, threads)
         self.dtype = packed.form
         self.vocabulary = network.vocabulary
@@ -47,6 +49,7 @@ class NativeBackend:
         position = network.layers * network.kv_heads * network.head_size * 2 * BFLOAT16_BYTES
         self.page_bytes = PAGE_TOKENS * position
         self._numbers = {name: number for number, name in enumerate(self.linears)}
+        verification.verify(self, model, folder, sha256)
 
     def close(self) -> None:
         """Give memory and threads back."""

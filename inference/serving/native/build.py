@@ -32,7 +32,7 @@ LEVELS: dict[str, tuple[set[str], list[str]]] = {
     "avx2": (COMMON, ["-march=x86-64-v3"]),
 }
 # Warnings of g++ 12 about its own headers hide those about ours.
-FLAGS = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Wno-uninitialized", "-Wno-maybe-uninitialized"]
+FLAGS = ["-std=c++20", "-O3", "-Wall", "-Wextra", "-Wno-uninitialized", "-Wno-maybe-uninitialized"]
 LINKING = ["-shared", "-fPIC", "-pthread"]
 TIMEOUT_S = 600
 

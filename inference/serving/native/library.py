@@ -58,7 +58,7 @@ class Kernel:
             getattr(self._library, f"parley_{name}").argtypes = [*arguments, ctypes.c_char_p]
         self._library.parley_close.argtypes = [pointer]
         self._model = pointer()
-        self._weights = weights  # stays mapped as long as the model
+        self._weights = weights  # stay in memory as long as the model
         self._vocabulary = network.vocabulary
         tensors = [*weights.tensors, *(weights.tensors[-1:] if network.is_tied else [])]
         shape = CShape(

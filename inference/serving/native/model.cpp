@@ -24,8 +24,8 @@ Model::Model(const Shape& shape, Weights weights, int threads)
 }
 
 void Model::reserve(int pages, int slots) {
-    require(!pages_, "The pages have been reserved already.");
     require(pages > 0 && slots > 0, "There must be pages and slots.");
+    pages_.reset();  // before there are others, so that both need not fit
     pages_ = std::make_unique<Pages>(shape_.layers, shape_.kv_heads, shape_.head_size, pages, slots);
 }
 

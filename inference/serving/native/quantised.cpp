@@ -29,21 +29,22 @@ void QuantisedRows::set(int row, const float* values, int inputs) {
 }
 
 void dequantise(const Matrix& matrix, int output, float* values) {
-    const uint8_t* panel = matrix.panel(output / LANES);
     const int lane = output % LANES;
-    for (int group = 0; group < matrix.groups(); group++, values += GROUP) {
+    const uint8_t* line = matrix.panel(output / LANES);
+    for (int group = 0; group < matrix.groups(); group++, values += GROUP, line += matrix.group_bytes()) {
+        const uint8_t* quants = line + SCALE_BYTES + lane * 4;
         alignas(64) float d[LANES], m[LANES];
-        const uint16_t* scales = reinterpret_cast<const uint16_t*>(panel) + group * (matrix.bits == 4 ? 32 : 16);
-        const uint8_t* quants = panel + matrix.scale_bytes() + group * (matrix.bits == 4 ? 256 : 512) + lane * 4;
-        store(d, load_halves(scales));
-        if (matrix.bits == 4) store(m, load_halves(scales + LANES));
-        for (int i = 0; i < GROUP; i++) {
-            if (matrix.bits == 4) {
-                const int byte = quants[(i % 16 / 4) * 64 + i % 4];
-                values[i] = d[lane] * static_cast<float>(i < 16 ? byte & 15 : byte >> 4) + m[lane];
-            } else {
-                values[i] = d[lane] * static_cast<float>(quants[i / 4 * 64 + i % 4] - 128);
+        if (matrix.bits == 4) {
+            store(d, load_halves(reinterpret_cast<const uint16_t*>(line)));
+            store(m, load_halves(reinterpret_cast<const uint16_t*>(line) + LANES));
+            for (int i = 0; i < GROUP; i++) {
+                const int both = quants[i % 16 / 4 * 64 + i % 4];
+                values[i] = d[lane] * static_cast<float>(i < 16 ? both & 15 : both >> 4) + m[lane];
             }
+        } else {
+            store(d, load(reinterpret_cast<const float*>(line)));
+            for (int i = 0; i < GROUP; i++)
+                values[i] = d[lane] * static_cast<float>(quants[i / 4 * 64 + i % 4] - 128);
         }
     }
 }
@@ -53,6 +54,9 @@ namespace {
 // How far ahead of their use weights are asked of memory; 1 KiB is some groups.
 constexpr int AHEAD = 1024;
 
+// Four quants of a row as what one instruction multiplies all outputs' weights with.
+using Four [[gnu::may_alias]] = int32_t;
+
 // ROWS rows of x times one panel. Each group's weights are unpacked once, for all rows.
 template <int BITS, int ROWS>
 void multiply_panel(const Matrix& matrix, int index, const QuantisedRows& x, int row, Floats (&sums)[ROWS]) {
@@ -60,33 +64,32 @@ void multiply_panel(const Matrix& matrix, int index, const QuantisedRows& x, int
     const int8_t* q = x.quants.data() + static_cast<size_t>(row) * inputs;
     const float* x_scales = x.scales.data() + static_cast<size_t>(row) * groups;
     const float* x_sums = x.sums.data() + static_cast<size_t>(row) * groups;
-    const uint8_t* panel = matrix.panel(index);
-    const uint16_t* scales = reinterpret_cast<const uint16_t*>(panel);
-    const uint8_t* quants = panel + matrix.scale_bytes();
+    const uint8_t* line = matrix.panel(index);
     for (Floats& sum : sums) sum = all(0.0f);
     for (int group = 0; group < groups; group++, q += GROUP) {
-        const Floats d = load_halves(scales);
-        Floats m;
+        Floats d, m;
         Bytes weights[8];
+        const uint8_t* quants = line + SCALE_BYTES;
         if constexpr (BITS == 4) {
-            m = load_halves(scales + LANES);
+            d = load_halves(reinterpret_cast<const uint16_t*>(line));
+            m = load_halves(reinterpret_cast<const uint16_t*>(line) + LANES);
             for (int j = 0; j < 4; j++) {
                 const Bytes both = load_bytes(quants + 64 * j);
                 weights[j] = low_nibbles(both);
                 weights[j + 4] = high_nibbles(both);
             }
         } else {
+            d = load(reinterpret_cast<const float*>(line));
             m = mul(d, all(BYTE_OFFSET));
             for (int j = 0; j < 8; j++) weights[j] = load_bytes(quants + 64 * j);
         }
-        for (int line = 0; line < (BITS == 4 ? 4 : 8); line++)
-            _mm_prefetch(reinterpret_cast<const char*>(quants) + AHEAD + 64 * line, _MM_HINT_T0);
-        scales += BITS == 4 ? 2 * LANES : LANES;
-        quants += BITS == 4 ? 256 : 512;
+        constexpr int BYTES = SCALE_BYTES + (BITS == 4 ? 256 : 512);
+        for (int ahead = 0; ahead < BYTES; ahead += 64)
+            _mm_prefetch(reinterpret_cast<const char*>(line) + AHEAD + ahead, _MM_HINT_T0);
+        line += BYTES;
 #pragma GCC unroll 16
         for (int r = 0; r < ROWS; r++) {
-            int32_t four[8];
-            std::memcpy(four, q + static_cast<size_t>(r) * inputs, sizeof four);
+            const Four* four = reinterpret_cast<const Four*>(q + static_cast<size_t>(r) * inputs);
             Ints low = no_ints(), high = no_ints();
             for (int j = 0; j < 4; j++) {
                 if constexpr (BITS == 4) {

@@ -2,17 +2,17 @@
 //
 // A matrix [outputs, inputs] is kept as panels of 16 outputs, so that one vector holds the same inputs of 16 outputs:
 //
-//   panel     = scales of all its groups | quants of all its groups          (padded to 64 bytes each)
-//   8 bits:     scales  [group][16 outputs]  float16 d                       32 bytes a group
-//               quants  [group][8][16 outputs][4 inputs]  uint8 q            512 bytes a group; weight = d * (q - 128)
-//   4 bits:     scales  [group][16 outputs] float16 d | [16 outputs] float16 m    64 bytes a group
-//               quants  [group][4][16 outputs][4 inputs]  two nibbles        256 bytes a group; weight = d * q + m
+//   panel            = [group], each group: a line of 64 bytes with scales | quants
+//   group in 8 bits:   [16 outputs] float32 d                              | [8][16 outputs][4 inputs] uint8 q
+//                      weight = d * (q - 128)
+//   group in 4 bits:   [16 outputs] float16 d | [16 outputs] float16 m     | [4][16 outputs][4 inputs] two nibbles q
+//                      weight = d * q + m
 //
 //   inputs of a group in 4 bits:   byte vector j, low nibbles   inputs 4j .. 4j+3
 //                                  byte vector j, high nibbles  inputs 16+4j .. 16+4j+3
 //
-// These hold exactly what GGUF's blocks hold: Q8_0 (d), Q4_1 (d, m), and Q4_0 (d, m = -8 d). The last panel is filled
-// up with zeros. (Blocks: ggml-common.h of llama.cpp.)
+// So a product reads memory from the matrix's first byte to its last. These hold exactly what GGUF's blocks hold: Q8_0
+// (d), Q4_1 (d, m), and Q4_0 (d, m = -8 d). The last panel is filled up with zeros. (Blocks: ggml-common.h of llama.cpp.)
 //
 // Activations are quantised row by row when they are used: int8 q and float32 scale per 32 values, as ggml does with
 // Q8_0; scales of whole rows would ruin small models, whose few large activations set them.
@@ -26,6 +26,7 @@
 namespace parley {
 
 constexpr int GROUP = 32;
+constexpr int SCALE_BYTES = 64;
 
 struct Matrix {
     int bits;  // 4 or 8
@@ -34,8 +35,8 @@ struct Matrix {
 
     int groups() const { return inputs / GROUP; }
     int count() const { return (outputs + LANES - 1) / LANES; }
-    size_t scale_bytes() const { return (groups() * (bits == 4 ? 64 : 32) + 63) / 64 * 64; }
-    size_t panel_bytes() const { return scale_bytes() + groups() * (bits == 4 ? 256 : 512); }
+    size_t group_bytes() const { return SCALE_BYTES + (bits == 4 ? 256 : 512); }
+    size_t panel_bytes() const { return groups() * group_bytes(); }
     size_t bytes() const { return count() * panel_bytes(); }
     const uint8_t* panel(int index) const { return panels + index * panel_bytes(); }
 };

@@ -102,13 +102,15 @@ def _panels(blocks: Blocks) -> Bytes:
     missing = -rows % LANES
     # A row that fills up the last panel is zero.
     quants = np.pad(blocks.quants, ((0, missing), (0, 0), (0, 0)), constant_values=0 if blocks.bits == 4 else 128)
-    halves = [blocks.scales, blocks.offsets] if blocks.bits == 4 else [blocks.scales]
-    sides = [np.pad(half, ((0, missing), (0, 0))).reshape(-1, LANES, groups) for half in halves]
-    scales = np.ascontiguousarray(np.stack(sides, 1).transpose(0, 3, 1, 2)).view(np.uint8)
-    scales = scales.reshape(len(scales), -1)
-    scales = np.pad(scales, ((0, 0), (0, -scales.shape[1] % ALIGNMENT)))
+    # [panel, output, group] -> [panel, group, output]
+    scales, offsets = (
+        np.pad(side, ((0, missing), (0, 0))).reshape(-1, LANES, groups).transpose(0, 2, 1)
+        for side in (blocks.scales, blocks.offsets)
+    )
+    line = np.concatenate([scales, offsets], 2) if blocks.bits == 4 else scales.astype(np.float32)
     # [panel, output, group, word, input of the word] -> [panel, group, word, output, input of the word]
     words = quants.reshape(-1, LANES, groups, GROUP // WORDS, WORDS).transpose(0, 2, 3, 1, 4)
     if blocks.bits == 4:
         words = words[:, :, :4] | (words[:, :, 4:] << 4)
-    return np.concatenate([scales, np.ascontiguousarray(words).reshape(len(scales), -1)], 1).reshape(-1)
+    parts = [np.ascontiguousarray(line).view(np.uint8), words.reshape(*words.shape[:2], -1)]
+    return np.concatenate(parts, 2).reshape(-1)

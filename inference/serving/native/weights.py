@@ -1,4 +1,4 @@
-"""A model's weights as the kernel takes them, in one file that is made once and mapped into memory afterwards.
+"""A model's weights as the kernel takes them, in one file that is made once.
 
     tensors, each at a multiple of 64 bytes | index, JSON | length of the index, uint64 | "parley-1"
 
@@ -41,7 +41,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Weights:
-    data: NDArray[np.uint8]  # mapped
+    data: NDArray[np.uint8]
     tensors: list[Tensor]
 
     @property
@@ -60,25 +60,32 @@ def load(model: Path, network: Network, folder: Path, sha256: str) -> Weights:
     try:
         with packages.locked(folder):
             try:
-                return _mapped(path)
+                return _read(path)
             except FileNotFoundError:
                 log.info("Packing the weights for the kernel, once; this takes some seconds.")
             except ValueError as error:
                 log.warning("%s is packed anew: %s.", path.name, error)
             _write(path, _packed(model, network))
-        return _mapped(path)
+        return _read(path)
     except (OSError, ValueError) as error:
         raise NativeUnavailable(f"The weights could not be packed: {error}.") from error
 
 
-def _mapped(path: Path) -> Weights:
+def _read(path: Path) -> Weights:
     """Raises ValueError for a file that is not whole, FileNotFoundError where there is none."""
-    data: NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
+    # Not mapped: every step reads all of it, and files have no huge pages, with which a step of one row took an eighth
+    # less on a virtual machine. (numpy asks for huge pages for large arrays.)
+    size = path.stat().st_size
+    room = np.empty(size + quantising.ALIGNMENT, np.uint8)
+    first = -room.ctypes.data % quantising.ALIGNMENT
+    data = room[first : first + size]
+    with path.open("rb") as file:
+        file.readinto(data.data)
     end = data[-END:].tobytes()
     length = int.from_bytes(end[:8], "little")
-    if not end.endswith(MAGIC) or length > data.size - END:
+    if not end.endswith(MAGIC) or length > size - END:
         raise ValueError("it is cut short")
-    index = json.loads(data[data.size - END - length : data.size - END].tobytes())
+    index = json.loads(data[size - END - length : size - END].tobytes())
     return Weights(data, [Tensor(**entry) for entry in index])
 
 
