@@ -310,6 +310,8 @@ def _engine_config() -> EngineConfig:
         threads=settings.ENGINE_THREADS,
         max_running=settings.ENGINE_MAX_RUNNING,
         context_length=settings.CONTEXT_LENGTH,
+        backend=settings.ENGINE_BACKEND,
+        cache_mib=settings.ENGINE_CACHE_MIB,
         upstream=_upstream() if settings.UPSTREAM_URL else None,
     )
 
