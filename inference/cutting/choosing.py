@@ -7,14 +7,14 @@ same thing can be spared one by one but not together (SLEB, arXiv:2402.09025, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from inference.evaluation.fidelity import Passage, Read, divergence
+from inference.evaluation.fidelity import Passages, Read, divergence
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,12 @@ def tries(layers: int, count: int) -> int:
 
 @torch.inference_mode()
 def choose(
-    layers: torch.nn.ModuleList, read: Read, over: Sequence[Passage], count: int, tick: Callable[[], object]
+    layers: torch.nn.ModuleList, read: Read, over: Passages, count: int, tick: Callable[[], object]
 ) -> list[Removal]:
     """The `count` layers to leave out, in the order in which they were chosen. `read` is the network that has `layers`,
     which are all in their place again afterwards. `tick` is called after each try."""
     whole = list(layers)
-    expected = [passage.predictions(read) for passage in over]
-    positions = sum(passage.positions for passage in over)
+    expected = list(over.predictions(read))
     removals: list[Removal] = []
     try:
         for _ in range(count):
@@ -54,11 +53,8 @@ def choose(
                 if layers[number] is not layer:
                     continue
                 layers[number] = _Spared()
-                kl = sum(
-                    float(divergence(wanted, passage.predictions(read)).sum())
-                    for wanted, passage in zip(expected, over, strict=True)
-                )
-                costs[number] = kl / positions
+                pairs = zip(expected, over.predictions(read), strict=True)
+                costs[number] = sum(float(divergence(*pair).sum()) for pair in pairs) / over.positions
                 layers[number] = layer
                 tick()
             cheapest = min(costs, key=costs.__getitem__)

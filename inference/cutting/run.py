@@ -23,7 +23,7 @@ from inference.serving.scratch import SCRATCH_PAGES, Scratch
 from inference.serving.torch_backend import TorchBackend
 
 REPORT = "cutting.json"
-POSITIONS_TO_CHOOSE = 400
+POSITIONS_TO_CHOOSE = 300
 POSITIONS_TO_REPORT = 1200
 PROMPT_TOKENS = 48
 
@@ -49,8 +49,8 @@ def cut(model: str, count: int, out: Path, dtype: str) -> dict[str, Any]:
 
 def _cut(source: Path, count: int, new: Path, dtype: str) -> dict[str, Any]:
     to_choose, to_report = fidelity.passages(ChatTemplate(pretrained.load_tokenizer(source)))
-    to_choose = fidelity.with_positions(to_choose, POSITIONS_TO_CHOOSE)
-    to_report = fidelity.with_positions(to_report, POSITIONS_TO_REPORT)
+    to_choose = to_choose.with_positions(POSITIONS_TO_CHOOSE)
+    to_report = to_report.with_positions(POSITIONS_TO_REPORT)
     whole, whole_scratch = _load(source, dtype)
     layers = whole.network.get_decoder().layers
     with _stage(1, "Trying which layers can be spared", choosing.tries(len(layers), count)) as bar:
@@ -58,10 +58,10 @@ def _cut(source: Path, count: int, new: Path, dtype: str) -> dict[str, Any]:
     with _stage(2, "Writing the smaller model", 1):
         writing.write(source, {removal.layer for removal in removals}, new)
     smaller, smaller_scratch = _load(new, dtype)
-    with _stage(3, "Comparing it with the whole model", len(to_report)) as bar:
+    with _stage(3, "Comparing it with the whole model", len(to_report.texts)) as bar:
         found = fidelity.compare(whole_scratch.logits, smaller_scratch.logits, to_report, bar.update)
     with _stage(4, "Measuring the speed of both", 2 * speed.ROUNDS) as bar:
-        prompt = to_report[0].token_ids[:PROMPT_TOKENS]
+        prompt = (to_report.head + to_report.texts[0])[:PROMPT_TOKENS]
         rates = speed.tokens_per_s([whole_scratch, smaller_scratch], prompt, bar.update)
     return {
         "v": 1,
@@ -74,7 +74,7 @@ def _cut(source: Path, count: int, new: Path, dtype: str) -> dict[str, Any]:
         "bytes": [_bytes(source), _bytes(new)],
         "tokens_per_s": rates,
         "fidelity": asdict(found),
-        "positions_to_choose": sum(passage.positions for passage in to_choose),
+        "positions_to_choose": to_choose.positions,
         "dtype": whole.dtype,
         "device": whole.device,
         "threads": torch.get_num_threads(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,24 +25,37 @@ SUITES = (
 )  # fmt: skip
 MAX_TOKENS = 256
 
-Read = Callable[[Sequence[int]], Tensor]
-"""Token ids -> the logits after each of them, float32 [n, vocabulary]."""
+Read = Callable[[Sequence[int], int], Tensor]
+"""Token ids and the position of the first one -> the logits after each of them, float32 [n, vocabulary]. What stands at
+the positions before has been read before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A text; its tokens count from `first` on, which is not the first of all."""
+class Passages:
+    """`texts` by their token ids, each of which follows upon `head`, which is read once for all of them."""
 
-    token_ids: tuple[int, ...]
-    first: int
+    head: tuple[int, ...]
+    texts: tuple[tuple[int, ...], ...]
 
     @property
     def positions(self) -> int:
-        return len(self.token_ids) - self.first
+        return sum(map(len, self.texts))
 
-    def predictions(self, read: Read) -> Tensor:
-        """The log-probabilities for each token that counts, [positions, vocabulary]."""
-        return read(self.token_ids)[self.first - 1 : -1].log_softmax(-1)
+    def predictions(self, read: Read) -> Iterator[Tensor]:
+        """For each text the log-probabilities for its tokens, [tokens, vocabulary]."""
+        at_begin = read(self.head, 0)[-1:]
+        for text in self.texts:
+            after = read(text, len(self.head))
+            yield torch.cat([at_begin, after[:-1]]).log_softmax(-1)
+
+    def with_positions(self, positions: int) -> Passages:
+        """As many texts from the first one on as have `positions` together, or all of them."""
+        taken: list[tuple[int, ...]] = []
+        for text in self.texts:
+            if sum(map(len, taken)) >= positions:
+                break
+            taken.append(text)
+        return Passages(self.head, tuple(taken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +70,15 @@ class Fidelity:
     perplexity: float
 
 
-def passages(template: ChatTemplate) -> tuple[list[Passage], list[Passage]]:
+def passages(template: ChatTemplate) -> tuple[Passages, Passages]:
     """The text in two halves that share no item, one to choose by and one to report on, mixed and always in the same
     order. Raises PromptError where the template refuses messages."""
     items = [item for name in SUITES for item in suites.load(name).items]
     items.sort(key=lambda item: hashlib.sha256(item.id.encode()).digest())
-    texts = [template.encode(item.prompt) + (template.encode_answer(item.gold) if item.gold else ()) for item in items]
-    first = max(1, next((at for at, column in enumerate(zip(*texts, strict=False)) if len(set(column)) > 1), 1))
-    found = [Passage(text[:MAX_TOKENS], first) for text in texts]
-    return found[::2], found[1::2]
-
-
-def with_positions(found: Sequence[Passage], positions: int) -> list[Passage]:
-    """As many passages from the beginning as have `positions` together, or all of them."""
-    taken: list[Passage] = []
-    for passage in found:
-        if sum(one.positions for one in taken) >= positions:
-            break
-        taken.append(passage)
-    return taken
+    found = [template.encode(item.prompt) + (template.encode_answer(item.gold) if item.gold else ()) for item in items]
+    shared = next(at for at, column in enumerate(zip(*found, strict=False)) if len(set(column)) > 1)
+    head, texts = found[0][:shared], tuple(ids[shared:MAX_TOKENS] for ids in found)
+    return Passages(head, texts[::2]), Passages(head, texts[1::2])
 
 
 def divergence(reference: Tensor, other: Tensor) -> Tensor:
@@ -84,18 +87,15 @@ def divergence(reference: Tensor, other: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def compare(reference: Read, other: Read, over: Sequence[Passage], tick: Callable[[], object]) -> Fidelity:
-    """How far `other` is from `reference`; `tick` is called after each passage."""
-    positions, kl, same, reference_loss, loss = 0, 0.0, 0, 0.0, 0.0
-    for passage in over:
-        expected, found = passage.predictions(reference), passage.predictions(other)
-        said = torch.tensor(passage.token_ids[passage.first :], device=expected.device)[:, None]
-        positions += passage.positions
+def compare(reference: Read, other: Read, over: Passages, tick: Callable[[], object]) -> Fidelity:
+    """How far `other` is from `reference`; `tick` is called after each text."""
+    kl, same, reference_loss, loss = 0.0, 0, 0.0, 0.0
+    for text, expected, found in zip(over.texts, over.predictions(reference), over.predictions(other), strict=True):
+        said = torch.tensor(text, device=expected.device)[:, None]
         kl += float(divergence(expected, found).sum())
         same += int((expected.argmax(-1) == found.argmax(-1)).sum())
         reference_loss -= float(expected.gather(1, said).sum())
         loss -= float(found.gather(1, said).sum())
         tick()
-    return Fidelity(
-        positions, kl / positions, same / positions, math.exp(reference_loss / positions), math.exp(loss / positions)
-    )
+    n = over.positions
+    return Fidelity(n, kl / n, same / n, math.exp(reference_loss / n), math.exp(loss / n))

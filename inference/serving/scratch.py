@@ -25,7 +25,7 @@ class Scratch:
         """The logits after `token_ids`, [vocabulary]. Raises ValueError for ids that are none."""
         return self._read(token_ids, 0, adapter, len(token_ids) - 1)[0]
 
-    def logits(self, token_ids: Sequence[int], begin: int = 0) -> Tensor:
+    def logits(self, token_ids: Sequence[int], begin: int) -> Tensor:
         """The base model's logits after each of `token_ids`, [n, vocabulary]. Position `begin` is where the first one
         stands; those before it must have been read. Raises ValueError for ids that are none."""
         return self._read(token_ids, begin, NO_ADAPTER, 0)
