@@ -28,6 +28,7 @@ PROMPT_TOKENS = 48
 def forms(model: Path, cut: list[Path]) -> Iterator[tuple[str, EngineConfig]]:
     """What is measured: the name of a row, and what an engine would be told."""
     yield "bfloat16", EngineConfig(str(model), dtype="bfloat16", backend="torch")
+    yield "the kernel's own", EngineConfig(str(model), backend="native")
     for folder in cut:
         yield f"cut: {folder.name}, float32", EngineConfig(str(folder), dtype="float32", backend="torch")
 

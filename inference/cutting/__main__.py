@@ -67,7 +67,8 @@ def table(report: dict[str, Any]) -> str:
             *lines,
             f"\nLayers left out, counted from 0, with the KL after each in nats: {dropped}",
             f"Over {found['positions']:,} positions of other text: mean KL {found['kl']:.4f} nats, the same token most "
-            f"likely at {found['top1']:.1%}. In {report['dtype']} on {report['device']}, {report['threads']} threads.",
+            f"likely at {found['top1']:.1%}.",
+            f"Measured with torch in {report['dtype']} on {report['device']}, threads: {report['threads']}.",
         ]
     )
 
