@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean bench-retrieval
+.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean bench-retrieval bench-quality
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ loop-demo: install-tests ## the whole learning loop on real questions with simul
 
 bench-retrieval: install-tests ## which approved answers are found for questions in other words, how surely, and how fast
 	@exec $(PYTHON) -m bench.retrieval
+
+bench-quality: install-tests ## what smaller forms of the model cost in quality, against float32
+	@exec $(PYTHON) -m bench.quality
 
 bench-page: install-tests browser ## weight, speed and smoothness of the page, in a browser
 	@exec $(PYTHON) -m bench.page

@@ -1,4 +1,4 @@
-"""Forwards that are nobody's reply: warming up, and comparing an adapter with what is stored beside it."""
+"""Forwards that are nobody's reply: warming up, comparing an adapter with what is stored beside it, measuring."""
 
 from __future__ import annotations
 
@@ -23,12 +23,19 @@ class Scratch:
 
     def last_logits(self, token_ids: Sequence[int], adapter: int = NO_ADAPTER) -> Tensor:
         """The logits after `token_ids`, [vocabulary]. Raises ValueError for ids that are none."""
+        return self._read(token_ids, 0, adapter, len(token_ids) - 1)[0]
+
+    def logits(self, token_ids: Sequence[int], begin: int) -> Tensor:
+        """The base model's logits after each of `token_ids`, [n, vocabulary]. Position `begin` is where the first one
+        stands; those before it must have been read. Raises ValueError for ids that are none."""
+        return self._read(token_ids, begin, NO_ADAPTER, 0)
+
+    def _read(self, token_ids: Sequence[int], begin: int, adapter: int, first_output: int) -> Tensor:
         ids = np.asarray(token_ids, dtype=np.int32)
-        logits = self._backend.forward(
+        return self._backend.forward(
             ids,
             np.full_like(ids, self._slot),
-            np.arange(len(ids), dtype=np.int32),
+            np.arange(begin, begin + len(ids), dtype=np.int32),
             np.full_like(ids, adapter),
-            np.array([len(ids) - 1], dtype=np.int32),
+            np.arange(first_output, len(ids), dtype=np.int32),
         )
-        return logits[0]
