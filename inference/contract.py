@@ -39,6 +39,11 @@ class SamplingParams:
     no_repeat_ngram: int = 0  # 0 = off
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
+    min_p: float = 0.0  # share of the likeliest token's probability, 0 = off; arXiv:2407.01082
+    presence_penalty: float = 0.0  # taken from the logit of each token that the reply has; 0 = off
+    frequency_penalty: float = 0.0  # the same, as many times as the reply has it
+    logit_bias: tuple[tuple[int, float], ...] = ()  # added to the logits of these ids
+    logprobs: int | None = None  # alternatives to tell with each token's log-probability; None = tell neither
 
     def __post_init__(self) -> None:
         _require(0 <= self.seed < 2**63, "seed must be between 0 and 2^63-1")
@@ -52,6 +57,16 @@ class SamplingParams:
             len(self.stop) <= 8 and all(0 < len(s) <= 200 for s in self.stop),
             "at most 8 stop strings of 1 to 200 characters",
         )
+        _require(0.0 <= self.min_p <= 1.0, "min_p must be between 0 (off) and 1")
+        _require(
+            all(-2.0 <= penalty <= 2.0 for penalty in (self.presence_penalty, self.frequency_penalty)),
+            "presence_penalty and frequency_penalty must be between -2 and 2",
+        )
+        _require(
+            len(self.logit_bias) <= 1024 and all(i >= 0 and -100.0 <= bias <= 100.0 for i, bias in self.logit_bias),
+            "logit_bias must be at most 1024 token ids with a number from -100 to 100 each",
+        )
+        _require(self.logprobs is None or 0 <= self.logprobs <= 20, "logprobs must be from 0 to 20")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +86,15 @@ class AdapterError(Exception):
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One reply to write. `prefix_token_ids` are ids of this very reply that people have already been shown:
-    the engine continues after them and emits only what is new."""
+    the engine continues after them and emits only what is new. Where there are more requests than room, each `owner`
+    gets as much as the others; what it names the engine need not know."""
 
     generation_id: str
     messages: tuple[ChatMessage, ...]
     sampling: SamplingParams
     adapter: AdapterRef | None = None
     prefix_token_ids: tuple[int, ...] = ()
+    owner: str = ""
     v: int = CONTRACT_VERSION
 
 
@@ -101,6 +118,24 @@ class EngineFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenChance:
+    """A token and how likely the model held it, before penalties and temperature: ln p, in nats. `text` may be half a
+    character."""
+
+    token_id: int
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprobs:
+    """A token of a reply and the likeliest ones in its place."""
+
+    chosen: TokenChance
+    alternatives: tuple[TokenChance, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StreamEvent:
     """One event of a generation. Every submitted request gets one `started` and then exactly one terminal event
     (`finished` or `failed`), unless the engine is stopped.
@@ -116,6 +151,7 @@ class StreamEvent:
     prompt: PromptInfo | None = None  # on started
     finish_reason: FinishReason | None = None  # on finished
     failure: EngineFailure | None = None  # on failed
+    logprobs: tuple[TokenLogprobs, ...] = ()  # on a delta of a request that asks for them, one for each id
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +163,8 @@ class EngineConfig:
     threads: int = 0  # 0 = half of the cores: a step waits for its slowest thread, and other processes need cores too
     max_running: int = 16  # generations decoded together; further ones are not admitted
     context_length: int = 0  # tokens, prompt and reply together; 0 = what the model was made for
+    backend: Literal["auto", "torch", "native"] = "auto"  # what computes; auto = the fastest that there is
+    cache_mib: int = 0  # for keys and values; 0 = a share of the memory that is free
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +178,28 @@ class EngineInfo:
     context_length: int
     max_running: int
     extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineMetrics:
+    """What an engine has done since its start, and what it does now. The times are of the last thousand, in seconds;
+    0.0 while there are none."""
+
+    running: int
+    waiting: int
+    pages: int  # of keys and values
+    pages_in_use: int
+    steps: int
+    tokens_written: int
+    tokens_read: int  # of prompts, those that were read again after a preemption included
+    tokens_reused: int  # of prompts, whose keys and values were there already
+    preemptions: int
+    tokens_per_s: float  # written, over the last ten seconds
+    first_token_p50_s: float  # from `submit` to the first token
+    first_token_p95_s: float
+    gap_p50_s: float  # between two tokens of a reply
+    gap_p95_s: float
+    gap_max_s: float
 
 
 Emit = Callable[[StreamEvent], None]

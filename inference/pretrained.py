@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
@@ -56,9 +56,21 @@ def load_network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
     return network.to(device).eval()
 
 
-def end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
-    """The tokens with which the model ends a reply."""
-    declared = network.generation_config.eos_token_id
+def load_tokenizer(folder: Path) -> Any:
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def generation_config(folder: Path) -> Any:
+    """What the model in `folder` says of generating, as its network has it in `generation_config`."""
+    try:
+        return GenerationConfig.from_pretrained(folder)
+    except OSError:
+        return GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder))
+
+
+def end_ids(config: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens with which a model ends a reply; `config` is its generation config."""
+    declared = config.eos_token_id
     ids = declared if isinstance(declared, list) else [declared]
     return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)
 

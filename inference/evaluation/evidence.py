@@ -42,7 +42,7 @@ class Evidence:
         self._adapters = adapters
         self._journal = journal
         self._scorer: Scorer | None = scorer
-        self._template = ChatTemplate(scorer.model.tokenizer)
+        self._template = ChatTemplate(scorer.tokenizer)
         self._asker: Asker | None = None
         self._emit = emit
         self._interruption = interruption

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from inference.contract import AdapterError, AdapterRef
 from inference.evaluation.scorer import Scorer
+from inference.serving.lora import LoraLayers
 
 # Files that are run when they are read, or may be. Nobody needs to open them for the adapter to be refused.
 PICKLED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
@@ -30,10 +30,10 @@ def refusal(
     if pickled:
         return f"The adapter's folder holds {pickled[0]}; only safetensors are allowed."
     try:
-        name = scorer.adapters.load(adapter, ())
+        index = scorer.adapters.load(adapter, ())
     except AdapterError as error:
         return str(error)
-    norms = relative_norms(scorer.model.network, name)
+    norms = relative_norms(scorer.model.lora, index)
     if max(norms.values()) == 0:
         return "The adapter changes nothing: all that it adds is zero."
     worst = max(norms, key=lambda layer: math.inf if math.isnan(norms[layer]) else norms[layer])
@@ -45,17 +45,12 @@ def refusal(
 
 
 @torch.inference_mode()
-def relative_norms(network: Any, name: str) -> dict[str, float]:
-    """‖s·B·A‖ / ‖W‖ (Frobenius) of every layer that the adapter `name` changes."""
-    from peft.tuners.lora import LoraLayer
-
-    norms = {}
-    for layer_name, layer in network.named_modules():
-        if isinstance(layer, LoraLayer) and name in layer.lora_A:
-            a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
-            added = abs(layer.scaling[name]) * _product_norm(b, a)
-            norms[layer_name] = added / float(layer.get_base_layer().weight.double().norm())
-    return norms
+def relative_norms(lora: LoraLayers, index: int) -> dict[str, float]:
+    """‖s·B·A‖ / ‖W‖ (Frobenius) of every layer that the adapter changes."""
+    return {
+        name: abs(pair.scale) * _product_norm(pair.b, pair.a) / float(weight.double().norm())
+        for name, weight, pair in lora.pairs(index)
+    }
 
 
 def _product_norm(b: Tensor, a: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""LoRA adapters of one loaded model: read, checked, put in and taken out while rows with other adapters run.
+"""LoRA adapters beside one loaded model: read, checked, put in and taken out while rows with other adapters run.
 
 Knows nothing of who may use which adapter. An adapter's files come from outside, so nothing in them is trusted:
 no pickle, no code, no paths, no weights but those of LoRA pairs whose shapes fit.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from torch import Tensor
 from inference import self_check
 from inference.contract import AdapterError, AdapterRef
 from inference.self_check import SelfCheck
+from inference.serving.backend import NO_ADAPTER, AdapterHost
 
-BASE = "__base__"  # peft's word for a row without adapter
 MAX_LOADED = 8
 MAX_RANK = 256
 MAX_BYTES = 2 << 30
@@ -49,44 +49,34 @@ class AdapterFiles:
 
 
 class Adapters:
-    """The adapters loaded into `network`, at most `MAX_LOADED` that no row uses; named by their sha256."""
+    """The adapters that `host` holds, at most `MAX_LOADED` that no row uses; named by their sha256."""
 
-    def __init__(self, network: Any) -> None:
-        self._network = network
-        # As it was before the first adapter, so that files can be checked while another thread changes the network.
-        self._linears = {
-            name: (module.in_features, module.out_features)
-            for name, module in network.named_modules()
-            if isinstance(module, torch.nn.Linear)
-        }
-        self._loaded: dict[str, None] = {}  # least recently used first
-        self._rows: list[str] = []
+    def __init__(self, host: AdapterHost) -> None:
+        self._host = host
+        self._loaded: dict[str, int] = {}  # the host's index of each, least recently used first
 
     @property
     def loaded(self) -> frozenset[str]:
         return frozenset(self._loaded)
 
-    def load(self, ref: AdapterRef, in_use: Collection[str]) -> str:
-        """Make the adapter ready and return its name for `use`. Raises AdapterError with a sentence."""
+    def index_of(self, name: str | None) -> int:
+        """The host's index of a loaded adapter; None is the base model."""
+        return NO_ADAPTER if name is None else self._loaded[name]
+
+    def load(self, ref: AdapterRef, in_use: Collection[str]) -> int:
+        """Make the adapter ready and return the host's index of it. Raises AdapterError with a sentence."""
         if ref.sha256 not in self._loaded:
             for _ in self.put_in(self.read(ref), in_use):
                 pass
         self.touch(ref.sha256)
-        return ref.sha256
+        return self._loaded[ref.sha256]
 
     def touch(self, name: str) -> None:
         """Note that a loaded adapter is used now."""
         self._loaded[name] = self._loaded.pop(name)
 
-    def use(self, rows: Sequence[str | None]) -> None:
-        """Say which adapter each row of the next forward has."""
-        self._rows = [row or BASE for row in rows]
-
     def read(self, ref: AdapterRef) -> AdapterFiles:
         """Read and check an adapter's files, from any thread. Raises AdapterError with a sentence."""
-        # Heavy: not before the first adapter, and not on the thread that writes.
-        import peft.tuners.lora  # noqa: F401 - so that putting the adapter in finds it loaded
-
         folder = Path(ref.path)
         config = _read_config(folder / CONFIG, ref.config_sha256)
         weights = _read_weights(folder / WEIGHTS, ref.sha256)
@@ -107,57 +97,22 @@ class Adapters:
         """Put an adapter into one layer after the other; rows that have it may run when this has ended, others also in
         between. Raises AdapterError with a sentence."""
         self._make_room(in_use)
+        index = next(i for i in range(len(self._loaded) + 1) if i not in self._loaded.values())
         try:
-            for module in files.weights:
-                self._put_into(module, files)
-                yield
-        except Exception as error:
-            self._take_out(files.sha256)
+            yield from self._host.put_adapter(index, files)
+        except ValueError as error:
             raise AdapterError(f"The adapter does not fit the model: {error}") from error
-        self._loaded[files.sha256] = None
+        self._loaded[files.sha256] = index
 
     def drop(self, name: str) -> None:
         """Take a loaded adapter out; the others stay as they are."""
-        self._take_out(name)
-        del self._loaded[name]
+        self._host.drop_adapter(self._loaded.pop(name))
 
     def _make_room(self, in_use: Collection[str]) -> None:
         for name in [name for name in self._loaded if name not in in_use]:
             if len(self._loaded) < MAX_LOADED:
                 break
             self.drop(name)
-
-    def _put_into(self, module: str, files: AdapterFiles) -> None:
-        from peft import LoraConfig
-        from peft.tuners.lora import Linear, LoraLayer
-
-        # Weights are set below, so that none are drawn.
-        config = LoraConfig(use_rslora=files.use_rslora, init_lora_weights=False, inference_mode=True)
-        layer = self._network.get_submodule(module)
-        if isinstance(layer, LoraLayer):
-            layer.update_layer(files.sha256, files.rank, lora_alpha=files.alpha, config=config)
-        else:
-            layer = Linear(layer, files.sha256, config, r=files.rank, lora_alpha=files.alpha)
-            # peft's own way to mix adapters in a batch, which it arms anew for each forward; ours stays armed.
-            layer.register_forward_pre_hook(self._name_rows, with_kwargs=True)
-            layer.eval()
-            self._network.set_submodule(module, layer)
-        # peft keeps one adapter active for all rows, which must not be one that is taken out; rows name their own.
-        layer.set_adapter([])
-        for side, parts in (("A", layer.lora_A), ("B", layer.lora_B)):
-            weight = parts[files.sha256].weight
-            weight.requires_grad_(False)
-            weight.copy_(files.weights[module][side])
-
-    def _take_out(self, name: str) -> None:
-        from peft.tuners.lora import LoraLayer
-
-        for layer in self._network.modules():
-            if isinstance(layer, LoraLayer):
-                layer.delete_adapter(name)
-
-    def _name_rows(self, _layer: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        return args, {**kwargs, "adapter_names": self._rows}
 
     def _fitting(self, weights: dict[str, Tensor], rank: int) -> dict[str, dict[str, Tensor]]:
         """`weights` by the layers that they adapt. Any other key could overwrite the base model."""
@@ -170,9 +125,9 @@ class Adapters:
                 raise AdapterError(f"The adapter's weight {key} is not finite.")
             layers.setdefault(match["module"], {})[match["side"]] = weight
         for name, sides in layers.items():
-            if name not in self._linears:
+            if name not in self._host.linears:
                 raise AdapterError(f"The adapter changes {name}, and the model has no such layer.")
-            inputs, outputs = self._linears[name]
+            inputs, outputs = self._host.linears[name]
             if {side: tuple(weight.shape) for side, weight in sides.items()} != {
                 "A": (rank, inputs),
                 "B": (outputs, rank),

@@ -1,93 +1,129 @@
-"""The rows that are decoded together: which slot each has, and the two kinds of forward that move them on.
+"""One step of all running replies: a forward over what the scheduler planned, and each one's next token.
 
-Knows nothing of threads, events or text. Rows that decode have the first slots; a row that is still being read
-has the one behind them.
+Knows nothing of threads, events or text. Whatever a step cannot go on with leaves it with a failure of its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from inference.contract import GenerationRequest
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference.contract import EngineFailure
 from inference.serving.adapters import Adapters
-from inference.serving.base_model import BaseModel
-from inference.serving.reply import Reply
-from inference.serving.sampling import SamplingRow, choose
+from inference.serving.backend import Backend, Indices
+from inference.serving.metrics import Meter
+from inference.serving.pages import PagePool
+from inference.serving.row import Row
+from inference.serving.sampling import Chosen, SamplingRow, choose
+from inference.serving.scheduler import Part, Scheduler
 
-# A long prompt is read in pieces, so that rows that are writing wait for one piece and not for all of it.
-CHUNK_TOKENS = 256
+log = logging.getLogger(__name__)
+
+STEP_FAILED = EngineFailure("engine.step_failed", "The model failed while writing. Try again.", retryable=True)
+NOT_FINITE = EngineFailure(
+    "engine.not_finite",
+    "The model computed something that is not a number, so the reply could not go on.",
+    retryable=False,
+)
 
 
-@dataclass(eq=False, slots=True)
-class Row:
-    """One running generation. `history` is the prompt and the reply; the cache holds its first `cached` tokens."""
+@dataclass(slots=True)
+class Outcome:
+    """What became of a step's rows: next tokens, ends, and those whose pages others needed."""
 
-    request: GenerationRequest
-    reply: Reply
-    history: list[int]
-    adapter: str | None
-    cached: int = 0
-
-    @property
-    def sampling_row(self) -> SamplingRow:
-        return SamplingRow(self.request.sampling, self.history, self.reply.tokens)
+    written: list[tuple[Row, Chosen]] = field(default_factory=list)
+    failed: list[tuple[Row, EngineFailure]] = field(default_factory=list)
+    preempted: list[Row] = field(default_factory=list)
 
 
 class Batch:
-    def __init__(self, model: BaseModel, adapters: Adapters) -> None:
-        self._model = model
+    """At most `slots` replies over `pages` pages, both reserved in `backend`."""
+
+    def __init__(self, backend: Backend, adapters: Adapters, pages: int, slots: int) -> None:
+        self._backend = backend
         self._adapters = adapters
-        self.decoding: list[Row] = []
-        self.reading: Row | None = None
+        self.pool = PagePool(pages)
+        self._scheduler = Scheduler(self.pool, slots, backend.page_tokens)
+        self.meter = Meter()
 
     @property
-    def rows(self) -> list[Row]:
-        return [*self.decoding, self.reading] if self.reading else list(self.decoding)
+    def rows(self) -> Sequence[Row]:
+        return self._scheduler.rows
 
-    def add(self, row: Row) -> None:
-        """Begin to read `row`; only when no other is being read."""
-        assert self.reading is None
-        self.reading = row
+    @property
+    def has_room(self) -> bool:
+        return self._scheduler.has_room
 
-    def read(self) -> list[tuple[Row, int]]:
-        """Read the next chunk; when it was the last, the row has its next token and decodes from now on."""
-        row = self.reading
-        if row is None:
-            return []
-        chunk = row.history[row.cached : row.cached + CHUNK_TOKENS]
-        self._adapters.use([row.adapter])
-        logits = self._model.prefill(len(self.decoding), chunk, row.cached)
-        row.cached += len(chunk)
-        if row.cached < len(row.history):
-            return []
-        chosen = choose(logits, [row.sampling_row])
-        self.reading = None
-        self.decoding.append(row)
-        return [(row, chosen[0])]
-
-    def decode(self) -> list[tuple[Row, int]]:
-        """The next token of every row that decodes, in one forward."""
-        rows = list(self.decoding)
-        if not rows:
-            return []
-        self._adapters.use([row.adapter for row in rows])
-        logits = self._model.decode([row.history[-1] for row in rows], [row.cached for row in rows])
-        for row in rows:
-            row.cached += 1
-        return list(zip(rows, choose(logits, [row.sampling_row for row in rows]), strict=True))
+    def add(self, row: Row) -> bool:
+        """Begin to read `row`. False when there are not the pages for it now."""
+        is_added = self._scheduler.add(row)
+        if is_added:
+            self.meter.admitted(row.cached)
+        return is_added
 
     def remove(self, row: Row) -> None:
-        """Take `row` out and close the gap."""
-        if row is self.reading:
-            self.reading = None
-        else:
-            slot = self.decoding.index(row)
-            last = self.decoding.pop()
-            end = len(self.decoding)
-            if last is not row:
-                self.decoding[slot] = last
-                self._model.move(end, slot, last.cached)
-            if self.reading:
-                self._model.move(end + 1, end, self.reading.cached)
-        if not self.rows:
-            self._model.clear()
+        """Its pages are free from now on."""
+        self._scheduler.remove(row)
+
+    def step(self) -> Outcome:
+        parts, preempted = self._scheduler.plan()
+        outcome = Outcome(preempted=preempted)
+        self.meter.preempted(len(preempted))
+        if not parts:
+            return outcome
+        try:
+            began = time.monotonic()
+            logits = self._forward(parts)
+            # amax passes on what is not a number.
+            is_sound = torch.isfinite(logits.amax(1)).tolist()
+            ready = [i for i, part in enumerate(parts) if part.is_last and is_sound[i]]
+            chosen = choose(logits[ready], [_sampling_row(parts[i].row) for i in ready])
+        except Exception:
+            log.exception("a step of %d generations failed", len(parts))
+            for part in parts:
+                self._fail(part.row, STEP_FAILED, outcome)
+            return outcome
+        self._scheduler.took(parts, time.monotonic() - began)
+        for part, sound in zip(parts, is_sound, strict=True):
+            if not sound:
+                log.error("generation %s: logits that are not finite", part.row.request.generation_id)
+                self._fail(part.row, NOT_FINITE, outcome)
+        outcome.written = [(parts[i].row, token) for i, token in zip(ready, chosen, strict=True)]
+        self.meter.stepped(sum(part.tokens for part in parts if part.tokens > 1), len(chosen))
+        return outcome
+
+    def _forward(self, parts: Sequence[Part]) -> Tensor:
+        """The logits after the last token of each part: of those that end within a prompt too, because they show at
+        once whether what was read is finite."""
+        tokens = np.array([part.tokens for part in parts])
+        for part in parts:
+            self._backend.set_pages(part.row.slot, part.row.pages)
+
+        def each(values: Sequence[int]) -> Indices:
+            return np.repeat(np.array(values, dtype=np.int32), tokens)
+
+        rows = [part.row for part in parts]
+        ids = [row.history[row.cached : row.cached + part.tokens] for row, part in zip(rows, parts, strict=True)]
+        return self._backend.forward(
+            np.concatenate(ids).astype(np.int32),
+            each([row.slot for row in rows]),
+            np.concatenate([np.arange(r.cached, r.cached + p.tokens) for r, p in zip(rows, parts, strict=True)]).astype(
+                np.int32
+            ),
+            each([self._adapters.index_of(row.adapter) for row in rows]),
+            (tokens.cumsum() - 1).astype(np.int32),
+        )
+
+    def _fail(self, row: Row, failure: EngineFailure, outcome: Outcome) -> None:
+        self._scheduler.remove(row, is_sound=False)
+        outcome.failed.append((row, failure))
+
+
+def _sampling_row(row: Row) -> SamplingRow:
+    return SamplingRow(row.request.sampling, row.history, row.reply.tokens)

@@ -12,23 +12,26 @@ from pathlib import Path
 
 import torch
 
-from inference import self_check
+from inference import pretrained, self_check
 from inference.chat_template import ChatTemplate
 from inference.contract import AdapterError, AdapterRef, EngineConfig
 from inference.serving.adapters import WEIGHTS, Adapters
-from inference.serving.base_model import BaseModel
+from inference.serving.scratch import SCRATCH_PAGES, Scratch
+from inference.serving.torch_backend import TorchBackend
 
 
 @torch.inference_mode()
 def self_check_of(config: EngineConfig, folder: Path) -> bytes:
     """Raises OSError or ValueError for the model and AdapterError for the adapter, with a sentence."""
-    model = BaseModel(config)
-    adapters = Adapters(model.network)
+    model_folder = pretrained.local_folder(config.model)
+    backend = TorchBackend(model_folder, config.dtype)
+    backend.reserve(SCRATCH_PAGES, 1)
+    scratch = Scratch(backend, 0, 0)
     ref = AdapterRef(hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(), str(folder))
-    adapters.use([adapters.load(ref, ()), None])
-    token_ids = ChatTemplate(model.tokenizer).encode(self_check.PROMPT)
-    adapted, base = model.last_logits([token_ids] * 2)
-    return self_check.written(self_check.measured(token_ids, adapted, base, str(model.dtype).removeprefix("torch.")))
+    index = Adapters(backend).load(ref, ())
+    token_ids = ChatTemplate(pretrained.load_tokenizer(model_folder)).encode(self_check.PROMPT)
+    adapted, base = scratch.last_logits(token_ids, index), scratch.last_logits(token_ids)
+    return self_check.written(self_check.measured(token_ids, adapted, base, backend.dtype))
 
 
 def main() -> int:

@@ -1,11 +1,12 @@
-"""The engine that runs a transformers model: many generations in one thread, decoded together (continuous batching).
+"""The engine that runs a model: many generations in one thread, written together (continuous batching).
 
-Knows nothing of conversations, Celery or Redis. A step reads at most one chunk of one new prompt and then writes one
-token of every running reply in one forward, so a reply that begins waits for no other to end.
+Knows nothing of conversations, Celery or Redis, and nothing of what computes. Between two steps it does what others
+asked for since: submit, cancel, load an adapter.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from inference import model_files
+from inference import model_files, pretrained
 from inference.chat_template import ChatTemplate, PromptError
 from inference.contract import (
     AdapterError,
@@ -29,22 +30,29 @@ from inference.contract import (
     EngineConfig,
     EngineFailure,
     EngineInfo,
+    EngineMetrics,
     FinishReason,
     GenerationRequest,
     PromptInfo,
     StreamEvent,
+    TokenChance,
+    TokenLogprobs,
 )
+from inference.serving import backends, memory
 from inference.serving.adapters import Adapters
-from inference.serving.base_model import BaseModel
-from inference.serving.batch import Batch, Row
+from inference.serving.batch import STEP_FAILED, Batch
 from inference.serving.loading import Loading
+from inference.serving.pages import Chain
 from inference.serving.reply import Reply
+from inference.serving.row import Row
+from inference.serving.sampling import Chosen
+from inference.serving.scratch import SCRATCH_PAGES, Scratch
+from inference.serving.waiting import Waiting, WaitingLine
 
 log = logging.getLogger(__name__)
 
 # How soon whoever waits for an adapter notices that the engine has been stopped.
 POLL_S = 0.5
-STEP_FAILED = EngineFailure("engine.step_failed", "The model failed while writing. Try again.", retryable=True)
 
 
 class TransformersEngine:
@@ -55,9 +63,10 @@ class TransformersEngine:
         self._changed = threading.Condition()
         # What the engine's thread shall do before its next step, in the order in which it came.
         self._inbox: deque[Callable[[], None]] = deque()
-        self._waiting: deque[GenerationRequest] = deque()
+        self._line = WaitingLine()
+        self._numbers = itertools.count()
         # Requests whose adapter is being loaded, by its sha256.
-        self._parked: dict[str, list[GenerationRequest]] = {}
+        self._parked: dict[str, list[Waiting]] = {}
         self._kept: frozenset[str] | None = None  # None: nothing was said of what is to be kept
         self._stepped_at: float | None = None  # None while there is nothing to do
         self._is_stopped = False
@@ -66,25 +75,27 @@ class TransformersEngine:
     def start(self, emit: Emit) -> EngineInfo:
         self._emit_event = emit
         torch.set_num_threads(self._config.threads or max(1, (os.cpu_count() or 1) // 2))
-        self._model = BaseModel(self._config)
-        self._template = ChatTemplate(self._model.tokenizer)
-        self._context_length = self._config.context_length or self._model.max_context
-        if self._context_length > self._model.max_context:
-            raise ValueError(
-                f"The context shall be {self._context_length} tokens, but the model reads {self._model.max_context}."
-            )
-        self._adapters = Adapters(self._model.network)
-        self._batch = Batch(self._model, self._adapters)
-        self._loading = Loading(self._model, self._adapters, self._tell)
+        folder = pretrained.local_folder(self._config.model)
+        self._tokenizer = pretrained.load_tokenizer(folder)
+        self._template = ChatTemplate(self._tokenizer)
+        self._end_ids = pretrained.end_ids(pretrained.generation_config(folder), self._tokenizer)
+        self._backend = backends.load(self._config, folder)
+        pages = self._reserve()
+        self._adapters = Adapters(self._backend)
+        self._batch = Batch(self._backend, self._adapters, pages, self._config.max_running)
+        self._scratch = Scratch(self._backend, slot=self._config.max_running, first_page=pages)
+        self._loading = Loading(self._scratch, self._adapters, self._tell)
         info = EngineInfo(
             engine="transformers",
             base_model=Path(self._config.model).name if Path(self._config.model).is_dir() else self._config.model,
-            base_model_sha256=model_files.base_model_sha256(self._model.folder),
-            dtype=str(self._model.dtype).removeprefix("torch."),
+            base_model_sha256=model_files.base_model_sha256(folder),
+            dtype=self._backend.dtype,
             context_length=self._context_length,
             max_running=self._config.max_running,
             extra={
-                "device": str(self._model.device),
+                "backend": self._backend.name,
+                "device": self._backend.device,
+                "cache_mib": str(pages * self._backend.page_bytes >> 20),
                 "threads": str(torch.get_num_threads()),
                 "torch": str(torch.__version__),
                 "transformers": transformers.__version__,
@@ -95,7 +106,8 @@ class TransformersEngine:
         return info
 
     def submit(self, request: GenerationRequest) -> None:
-        self._tell(partial(self._waiting.append, request))
+        asked_at = time.monotonic()
+        self._tell(lambda: self._line.add(Waiting(request, next(self._numbers), asked_at)))
 
     def cancel(self, generation_id: str) -> None:
         self._tell(partial(self._cancel, generation_id))
@@ -132,6 +144,13 @@ class TransformersEngine:
         stepped_at = self._stepped_at
         return 0.0 if stepped_at is None else time.monotonic() - stepped_at
 
+    @property
+    def metrics(self) -> EngineMetrics:
+        """A snapshot, from any thread."""
+        pool = self._batch.pool
+        parked = sum(map(len, list(self._parked.values())))
+        return self._batch.meter.snapshot(len(self._batch.rows), len(self._line) + parked, pool.pages, pool.in_use)
+
     def _tell(self, call: Callable[[], None]) -> None:
         with self._changed:
             self._inbox.append(call)
@@ -139,43 +158,96 @@ class TransformersEngine:
                 self._stepped_at = time.monotonic()
             self._changed.notify()
 
+    def _reserve(self) -> int:
+        """Reserve pages for what people may ask for, as far as memory goes; a longer context than it holds is cut."""
+        backend, wanted = self._backend, self._config.context_length or self._backend.max_context
+        if wanted > backend.max_context:
+            raise ValueError(f"The context shall be {wanted} tokens, but the model reads {backend.max_context}.")
+        pages = memory.pages_to_reserve(
+            backend.page_bytes,
+            -(-wanted // backend.page_tokens),
+            self._config.max_running,
+            self._config.cache_mib,
+            backend.device,
+        )
+        self._context_length = min(wanted, pages * backend.page_tokens)
+        if self._context_length < wanted:
+            log.warning("memory holds %d of %d tokens of context; set ENGINE_CACHE_MIB", self._context_length, wanted)
+        backend.reserve(pages + SCRATCH_PAGES, self._config.max_running + 1)
+        return pages
+
     @torch.inference_mode()
     def _warm_up(self) -> None:
         """The first forwards choose and build kernels; do it before a person waits for them."""
-        ids = self._template.encode([ChatMessage("user", "Hello")])
-        self._model.prefill(0, ids, 0)
-        for rows in {1, min(2, self._config.max_running)}:
-            self._model.decode([ids[-1]] * rows, [len(ids)] * rows)
-        self._model.clear()
+        ids = self._template.encode([ChatMessage("user", "Hello")])[-32:]
+        for tokens in (ids, ids[:1]):
+            self._scratch.last_logits(tokens)
 
     @torch.inference_mode()
     def _run(self) -> None:
         while True:
             with self._changed:
-                has_work = bool(self._inbox or self._waiting or self._batch.rows or self._loading.has_work)
+                has_work = bool(self._inbox or self._line or self._batch.rows or self._loading.has_work)
                 self._stepped_at = time.monotonic() if has_work else None
                 self._changed.wait_for(lambda: self._is_stopped or self._stepped_at is not None)
                 if self._is_stopped:
                     break
-                calls = list(self._inbox)
-                self._inbox.clear()
-            for call in calls:
-                call()
-            self._step()
+            self._turn()
         self._loading.stop()
-        del self._model, self._loading, self._adapters, self._batch
+        del self._backend, self._scratch, self._loading, self._adapters, self._batch
 
-    def _step(self) -> None:
-        if self._waiting and self._batch.reading is None and len(self._batch.rows) < self._config.max_running:
-            request = self._waiting.popleft()
+    def _turn(self) -> None:
+        """Do what was asked for, then one step."""
+        with self._changed:
+            calls = list(self._inbox)
+            self._inbox.clear()
+        for call in calls:
+            call()
+        self._admit()
+        self._step()
+        self._tend_adapters()
+
+    def _admit(self) -> None:
+        """Begin with as many of those that wait as there is room for."""
+        while self._batch.has_room and (waiting := self._line.first(self._batch.rows)):
+            request = waiting.request
             try:
-                self._admit(request)
+                row = waiting.row = waiting.row or self._read(waiting)
+                if row and not self._batch.add(row):
+                    return
             except Exception:
                 log.exception("generation %s could not begin", request.generation_id)
+                if not waiting.is_begun:
+                    self._announce(request, None)
                 self._fail(request, STEP_FAILED)
-        self._forward(self._batch.read, [self._batch.reading] if self._batch.reading else [])
-        self._forward(self._batch.decode, self._batch.decoding)
-        self._tend_adapters()
+            else:
+                if row and not row.is_begun:
+                    self._announce(request, row.prompt)
+                    row.is_begun = True
+            self._line.remove(waiting)
+
+    def _step(self) -> None:
+        outcome = self._batch.step()
+        for row in outcome.preempted:
+            self._line.add(Waiting(row.request, row.number, row.asked_at, row))
+        for row, failure in outcome.failed:
+            self._fail(row.request, failure)
+        for row, chosen in outcome.written:
+            row.history.append(chosen.token_id)
+            text = row.reply.take(chosen.token_id)
+            self._batch.meter.token_of(row)
+            told = self._told(chosen)
+            if row.reply.ended:
+                self._batch.remove(row)
+            self._emit(StreamEvent("delta", row.request.generation_id, (chosen.token_id,), text, logprobs=told))
+            if row.reply.ended:
+                self._finish(row.request, row.reply.ended)
+
+    def _told(self, chosen: Chosen) -> tuple[TokenLogprobs, ...]:
+        if not chosen.chances:
+            return ()
+        own, *others = (TokenChance(i, self._tokenizer.decode([i]), logprob) for i, logprob in chosen.chances)
+        return (TokenLogprobs(own, tuple(others)),)
 
     def _tend_adapters(self) -> None:
         """Move on what is being loaded, and take out what nothing needs."""
@@ -189,78 +261,74 @@ class TransformersEngine:
 
     def _needed_adapters(self) -> set[str]:
         running = {row.adapter for row in self._batch.rows if row.adapter}
-        waiting = {request.adapter.sha256 for request in self._waiting if request.adapter}
+        waiting = {request.adapter.sha256 for request in self._line.requests if request.adapter}
         return running | waiting | (self._kept or set())
 
-    def _park(self, request: GenerationRequest, adapter: AdapterRef) -> None:
+    def _park(self, waiting: Waiting, adapter: AdapterRef) -> None:
         """Let a request wait for its adapter without holding up those that have theirs."""
         if adapter.sha256 in self._parked:
-            self._parked[adapter.sha256].append(request)
+            self._parked[adapter.sha256].append(waiting)
             return
-        self._parked[adapter.sha256] = [request]
+        self._parked[adapter.sha256] = [waiting]
 
         def done(outcome: str | AdapterError) -> None:
-            requests = self._parked.pop(adapter.sha256)
-            if isinstance(outcome, AdapterError):
-                for request in requests:
-                    self._announce(request, None)
-                    self._fail(request, EngineFailure("adapter.unusable", str(outcome), retryable=False))
-            else:
-                self._waiting.extendleft(reversed(requests))
+            for parked in self._parked.pop(adapter.sha256):
+                if isinstance(outcome, AdapterError):
+                    self._announce(parked.request, None)
+                    self._fail(parked.request, EngineFailure("adapter.unusable", str(outcome), retryable=False))
+                else:
+                    self._line.add(parked)
 
         self._loading.ask(adapter, done)
 
-    def _forward(self, forward: Callable[[], list[tuple[Row, int]]], rows: list[Row]) -> None:
-        """Run `forward`, which concerns `rows`, and hand out what it wrote. When it fails, these rows fail alone."""
-        affected = list(rows)
-        try:
-            written = forward()
-        except Exception:
-            log.exception("a step of %d generations failed", len(affected))
-            for row in affected:
-                self._batch.remove(row)
-                self._fail(row.request, STEP_FAILED)
-            return
-        for row, token_id in written:
-            row.history.append(token_id)
-            text = row.reply.take(token_id)
-            self._emit(StreamEvent("delta", row.request.generation_id, (token_id,), text))
-            if row.reply.ended:
-                self._batch.remove(row)
-                self._finish(row.request, row.reply.ended)
-
-    def _admit(self, request: GenerationRequest) -> None:
-        """Announce `request` and begin to read it, or end it at once; one whose adapter is not there yet is parked."""
+    def _read(self, waiting: Waiting) -> Row | None:
+        """The row of a request that waited; None when it was ended at once, or parked because its adapter is not there
+        yet."""
+        request = waiting.request
         if request.adapter and request.adapter.sha256 not in self._adapters.loaded:
-            self._park(request, request.adapter)
-            return
+            self._park(waiting, request.adapter)
+            return None
         try:
             prompt = self._template.fit_to_context(request.messages, request.sampling.max_tokens, self._context_length)
-            if not all(0 <= i < self._model.vocabulary for i in request.prefix_token_ids):
+            if not all(0 <= i < self._backend.vocabulary for i in request.prefix_token_ids):
                 raise PromptError("generation.prompt_invalid", "The reply was begun by another model.")
         except PromptError as error:
             self._announce(request, None)
             self._fail(request, error.failure)
-            return
-        self._announce(request, prompt.info)
-        reply = Reply(self._model.tokenizer.backend_tokenizer, request.sampling, self._model.end_ids)
+            return None
+        reply = Reply(self._tokenizer.backend_tokenizer, request.sampling, self._end_ids)
         for token_id in request.prefix_token_ids:
             reply.take(token_id)
             if reply.ended:
+                self._announce(request, prompt.info)
                 self._finish(request, reply.ended)
-                return
+                return None
         adapter = request.adapter.sha256 if request.adapter else None
         if adapter:
             self._adapters.touch(adapter)
-        self._batch.add(Row(request, reply, [*prompt.token_ids, *request.prefix_token_ids], adapter))
+        return Row(
+            request,
+            waiting.number,
+            waiting.asked_at,
+            prompt.info,
+            reply,
+            [*prompt.token_ids, *request.prefix_token_ids],
+            adapter,
+            Chain(adapter, self._backend.page_tokens),
+        )
 
     def _cancel(self, generation_id: str) -> None:
-        for requests in (self._waiting, *self._parked.values()):
-            for request in [r for r in requests if r.generation_id == generation_id]:
-                requests.remove(request)
-                self._announce(request, None)
-                self._finish(request, "cancelled")
-        for row in [r for r in self._batch.rows if r.request.generation_id == generation_id]:
+        waiting = self._line.take_out(generation_id)
+        for parked in self._parked.values():
+            found = [each for each in parked if each.request.generation_id == generation_id]
+            for each in found:
+                parked.remove(each)
+            waiting += found
+        for each in waiting:
+            if not each.is_begun:
+                self._announce(each.request, None)
+            self._finish(each.request, "cancelled")
+        for row in [row for row in self._batch.rows if row.request.generation_id == generation_id]:
             self._batch.remove(row)
             self._finish(row.request, "cancelled")
 

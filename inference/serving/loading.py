@@ -15,7 +15,7 @@ from functools import partial
 from inference import self_check
 from inference.contract import AdapterError, AdapterRef
 from inference.serving.adapters import AdapterFiles, Adapters
-from inference.serving.base_model import BaseModel
+from inference.serving.scratch import Scratch
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ Done = Callable[[str | AdapterError], None]
 
 
 class Loading:
-    def __init__(self, model: BaseModel, adapters: Adapters, tell: Callable[[Callable[[], None]], None]) -> None:
-        self._model = model
+    def __init__(self, scratch: Scratch, adapters: Adapters, tell: Callable[[Callable[[], None]], None]) -> None:
+        self._scratch = scratch
         self._adapters = adapters
         self._tell = tell
         self._waiting: dict[str, list[Done]] = {}
@@ -92,8 +92,8 @@ class Loading:
         if check is None:
             return UNCHECKED
         try:
-            self._adapters.use([files.sha256, None])
-            adapted, base = self._model.last_logits([check.token_ids] * 2)
+            adapted = self._scratch.last_logits(check.token_ids, self._adapters.index_of(files.sha256))
+            base = self._scratch.last_logits(check.token_ids)
             problem = self_check.difference_from(check, adapted, base)
         except Exception as error:
             log.exception("the adapter %s could not be compared", files.sha256[:12])

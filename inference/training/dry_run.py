@@ -75,7 +75,7 @@ def _with_any_reference(row: Row) -> Row:
 
 def _seconds_per_answer(run: Run) -> float:
     prompts = [run.template.encode([_user(text)]) for text in replay.read_anchors()[: replay.TOGETHER]]
-    ends = pretrained.end_ids(run.network, run.tokenizer)
+    ends = pretrained.end_ids(run.network.generation_config, run.tokenizer)
     began = time.monotonic()
     replay.write_answers(run.network, prompts, ends, SAMPLE_TOKENS)
     return (time.monotonic() - began) / len(prompts) * run.spec.replay.max_tokens / SAMPLE_TOKENS

@@ -154,7 +154,7 @@ class Run:
     def answer_anchors(self) -> tuple[list[Row], list[Row]]:
         """The replay rows, and the rows that measure drift."""
         self.progress.phase("replay")
-        ends = pretrained.end_ids(self.network, self.tokenizer)
+        ends = pretrained.end_ids(self.network.generation_config, self.tokenizer)
         with writing(Path(self.spec.cache)), self.processes.first_alone():
             return replay.rows_of(self.cache.answers(self.network, ends, self._tick("replay")))
 

@@ -75,7 +75,7 @@ def test_rows_with_different_settings_are_chosen_as_if_alone() -> None:
         SamplingParams(3, temperature=0.7, top_k=4, repetition_penalty=1.5),
         SamplingParams(4, temperature=0, no_repeat_ngram=2),
     ]
-    rows = [SamplingRow(params, [1, 2, 3, 1], 9) for params in settings]
+    rows = [SamplingRow(params, [1, 2, 3, 1], 3) for params in settings]
     table = torch.stack([logits(i, 60) for i in range(len(rows))])
     together = choose(table.clone(), rows)
     assert together == [choose(table[i : i + 1].clone(), [row])[0] for i, row in enumerate(rows)]
@@ -84,7 +84,7 @@ def test_rows_with_different_settings_are_chosen_as_if_alone() -> None:
 def test_draws_follow_the_probabilities() -> None:
     scores = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
     params = SamplingParams(11, temperature=1.0, top_p=1.0)
-    draws = Counter(choose(scores.clone()[None], [SamplingRow(params, [], i)])[0] for i in range(4000))
+    draws = Counter(choose(scores.clone()[None], [SamplingRow(params, [0] * i, i)])[0].token_id for i in range(4000))
     assert [draws[i] / 4000 for i in range(4)] == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.02)
 
 
@@ -94,4 +94,4 @@ def test_a_draw_is_the_same_on_every_machine() -> None:
 
 def test_a_row_whose_every_token_is_banned_still_gets_one() -> None:
     params = SamplingParams(1, temperature=1.0, no_repeat_ngram=1)
-    assert choose(torch.zeros(1, 3), [SamplingRow(params, [0, 1, 2], 3)])[0] in (0, 1, 2)
+    assert choose(torch.zeros(1, 3), [SamplingRow(params, [0, 1, 2], 3)])[0].token_id in (0, 1, 2)

@@ -15,6 +15,7 @@ from inference.serving import adapters
 from inference.serving.engine import TransformersEngine
 from tests.inference.conftest import Make
 from tests.inference.listening import Listener, ask, ends, ids_of
+from tests.inference.test_adapters import names_in
 from tests.inference.test_greedy_equals_generate import generate, load
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
@@ -75,15 +76,14 @@ def test_twenty_swaps_under_sixteen_streams(crowd: Listener, tiny_folder: Path, 
         assert ids_of(events) == own[request.adapter, request.messages[0].text]
     assert max(crowd.longest_gap_s(request) for request in requests) < 1.0
     engine.keep_adapters([live.sha256])
-    assert names_in(crowd) == {live.sha256}
+    assert left_in(crowd) == {live.sha256}
 
 
-def names_in(listener: Listener) -> set[str]:
+def left_in(listener: Listener) -> set[str]:
     """What is in the network's layers once the engine has nothing to do."""
     listener.run(ask(max_tokens=1))
     listener.run(ask(max_tokens=1))  # the end of the first was told within the step that takes adapters out
-    network = listener.engine._model.network  # type: ignore[attr-defined]
-    return {name for layer in network.modules() for name in getattr(layer, "lora_A", {})}
+    return names_in(listener)
 
 
 def test_what_is_not_kept_goes_after_its_last_reply(tiny: Listener, make: Make) -> None:
@@ -94,11 +94,11 @@ def test_what_is_not_kept_goes_after_its_last_reply(tiny: Listener, make: Make) 
     tiny.wait_for(long, 3)
     tiny.engine.keep_adapters([two.sha256])
     tiny.engine.load_adapter(two)
-    assert one.sha256 in names_in(tiny)
+    assert one.sha256 in left_in(tiny)
     ended = tiny.end_of(long)
 
     assert ended[-1].kind == "finished"
-    assert names_in(tiny) == {two.sha256}
+    assert left_in(tiny) == {two.sha256}
 
 
 def test_a_reply_gets_an_adapter_that_is_not_kept_and_leaves_none_behind(tiny: Listener, make: Make) -> None:
@@ -109,7 +109,7 @@ def test_a_reply_gets_an_adapter_that_is_not_kept_and_leaves_none_behind(tiny: L
         [reply] = tiny.run(ask(adapter=chosen))
         assert reply[-1].kind == "finished"
 
-    assert names_in(tiny) == {kept.sha256}
+    assert left_in(tiny) == {kept.sha256}
 
 
 def test_a_reply_does_not_wait_for_anothers_adapter(

@@ -55,7 +55,7 @@ def written_questions(
 
 
 def _sampled(network: Any, tokenizer: Any, prompt: Sequence[int], count: int) -> list[str]:
-    end_ids = pretrained.end_ids(network, tokenizer)
+    end_ids = pretrained.end_ids(network.generation_config, tokenizer)
     config = GenerationConfig(
         do_sample=True, temperature=TEMPERATURE, top_p=TOP_P, top_k=0, num_return_sequences=count,
         max_new_tokens=MAX_TOKENS, repetition_penalty=1.0, eos_token_id=list(end_ids), pad_token_id=min(end_ids),

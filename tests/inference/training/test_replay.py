@@ -29,14 +29,14 @@ def make_cache(folder: Path, base: str = "0" * 64) -> ReplayCache:
 
 
 def test_the_answers_are_those_of_the_engine(network: Any, tmp_path: Path, tiny: Listener) -> None:
-    ends = pretrained.end_ids(network, make_tokenizer())
+    ends = pretrained.end_ids(network.generation_config, make_tokenizer())
     answers = make_cache(tmp_path).answers(network, ends, lambda done, of: None)
     served = tiny.run(*(ask(text, max_tokens=TOKENS) for text in read_anchors()))
     assert [turn.answer_ids for turn in answers] == [ids_of(events) for events in served]
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(network: Any, tmp_path: Path) -> None:
-    ends = pretrained.end_ids(network, make_tokenizer())
+    ends = pretrained.end_ids(network.generation_config, make_tokenizer())
 
     def stop_after_some(done: int, of: int) -> None:
         if done > of / 2:
@@ -58,7 +58,7 @@ def test_the_anchors_differ_and_some_are_held_out(network: Any, tmp_path: Path) 
     anchors = read_anchors()
     assert len(anchors) == len(set(anchors)) == 60
     assert sum(any("\u4e00" <= letter <= "\u9fff" for letter in anchor) for anchor in anchors) >= 12
-    ends = pretrained.end_ids(network, make_tokenizer())
+    ends = pretrained.end_ids(network.generation_config, make_tokenizer())
     replayed, held_out = rows_of(make_cache(tmp_path).answers(network, ends, lambda done, of: None))
     assert (len(replayed), len(held_out)) == (48, 12)
     assert not {row.turns[0].prompt_ids for row in replayed} & {row.turns[0].prompt_ids for row in held_out}

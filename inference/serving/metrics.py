@@ -1,0 +1,78 @@
+"""Counts what an engine does. Written by its thread, read by any."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from inference.contract import EngineMetrics
+from inference.serving.row import Row
+
+LAST = 1000
+RATE_OVER_S = 10.0
+
+
+class Meter:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._steps = self._written = self._read = self._reused = self._preemptions = 0
+        self._first_s: deque[float] = deque(maxlen=LAST)
+        self._gaps_s: deque[float] = deque(maxlen=LAST)
+        self._recent: deque[tuple[float, int]] = deque()  # when a step ended and what it wrote
+
+    def admitted(self, reused: int) -> None:
+        """A row was given its pages, `reused` tokens in them."""
+        with self._lock:
+            self._reused += reused
+
+    def preempted(self, rows: int) -> None:
+        with self._lock:
+            self._preemptions += rows
+
+    def stepped(self, read: int, written: int) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._steps += 1
+            self._read += read
+            self._written += written
+            self._recent.append((now, written))
+            while self._recent[0][0] < now - RATE_OVER_S:
+                self._recent.popleft()
+
+    def token_of(self, row: Row) -> None:
+        """A token of `row` has been written."""
+        now = time.monotonic()
+        with self._lock:
+            if row.wrote_at is None:
+                self._first_s.append(now - row.asked_at)
+            else:
+                self._gaps_s.append(now - row.wrote_at)
+        row.wrote_at = now
+
+    def snapshot(self, running: int, waiting: int, pages: int, pages_in_use: int) -> EngineMetrics:
+        since = time.monotonic() - RATE_OVER_S
+        with self._lock:
+            firsts, gaps = sorted(self._first_s), sorted(self._gaps_s)
+            return EngineMetrics(
+                running=running,
+                waiting=waiting,
+                pages=pages,
+                pages_in_use=pages_in_use,
+                steps=self._steps,
+                tokens_written=self._written,
+                tokens_read=self._read,
+                tokens_reused=self._reused,
+                preemptions=self._preemptions,
+                tokens_per_s=sum(written for at, written in self._recent if at >= since) / RATE_OVER_S,
+                first_token_p50_s=_quantile(firsts, 0.5),
+                first_token_p95_s=_quantile(firsts, 0.95),
+                gap_p50_s=_quantile(gaps, 0.5),
+                gap_p95_s=_quantile(gaps, 0.95),
+                gap_max_s=_quantile(gaps, 1.0),
+            )
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[round(share * (len(ordered) - 1))] if ordered else 0.0

@@ -1,0 +1,33 @@
+"""One running reply as the scheduler sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from inference.contract import GenerationRequest, PromptInfo
+from inference.serving.pages import Chain
+from inference.serving.reply import Reply
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """`history` is the prompt and the reply; `pages` hold the keys and values of its first `cached` tokens."""
+
+    request: GenerationRequest
+    number: int  # the order in which requests came
+    asked_at: float  # by time.monotonic
+    prompt: PromptInfo
+    reply: Reply
+    history: list[int]
+    adapter: str | None
+    chain: Chain
+    cached: int = 0
+    pages: list[int] = field(default_factory=list)
+    slot: int = -1
+    is_begun: bool = False  # whether `started` was said
+    wrote_at: float | None = None  # when its last token was written here
+
+    @property
+    def unread(self) -> int:
+        """Tokens that the model has not read yet: 1 while the row writes."""
+        return len(self.history) - self.cached
