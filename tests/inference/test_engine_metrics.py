@@ -32,5 +32,7 @@ def test_times_are_counted_by_size(tiny: Listener) -> None:
         assert list(times.bounds) == sorted(times.bounds)
         # The sum lies between what all times would come to at the lower and at the upper end of their bucket.
         lows = sum(count * low for count, low in zip(times.counts, (0.0, *times.bounds), strict=True))
-        highs = sum(count * high for count, high in zip(times.counts, (*times.bounds, float("inf")), strict=True) if count)
+        highs = sum(
+            count * high for count, high in zip(times.counts, (*times.bounds, float("inf")), strict=True) if count
+        )
         assert lows <= times.sum_s <= highs
