@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from django.test import Client
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+
+from assistant.metrics import counts
+from webui.metrics import views
 
 
 class Scrape:
@@ -37,6 +39,16 @@ class Scrape:
         """Every value of every label of a family."""
         return {value for sample in self.families[name].samples for value in sample.labels.values()}
 
-    def series(self) -> Iterator[tuple[str, dict[str, str]]]:
-        for name, labels in self._values:
-            yield name, dict(labels)
+
+def scrape(client: Client) -> Scrape:
+    """What a web process says that looks at the database now."""
+    views._state = (0.0, None)
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    return Scrape(answer.content.decode())
+
+
+def nothing_counted() -> None:
+    """Forget what other tests counted in this process and in Redis."""
+    counts.flush()
+    counts.connection().flushall()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from django.conf import settings
@@ -50,10 +50,10 @@ def reachable(what: str, is_up: bool) -> Family:
 
 def of_process() -> Iterator[Family]:
     """What this web process alone knows."""
-    yield _gauges("build_info", "The version that answers.", ("version",), {(settings.VERSION,): 1})
+    yield _gauges("build_info", "The version that answers.", ("version",), [((settings.VERSION,), 1)])
     process = f"{socket.gethostname()}:{os.getpid()}"
     said = "Chat sockets that this web process holds open."
-    yield _gauges("open_sockets", said, ("process",), {(process,): open_sockets.count()})
+    yield _gauges("open_sockets", said, ("process",), [((process,), open_sockets.count())])
 
 
 def of_counts(counted: dict[str, Series]) -> Iterator[Family]:
@@ -100,9 +100,9 @@ def of_product(state: ProductState) -> Iterator[Family]:
     yield _gauges("workers", "Interactive workers whose heart beats.", ("state",), _keyed(state.workers))
     waiting = "For how long the oldest of what waits has been waiting."
     yield _gauges("oldest_waiting_seconds", waiting, ("what",), _keyed(state.oldest_waiting_s))
-    yield _gauges("runs", "Runs of the learning loop.", ("kind", "state"), state.runs)
+    yield _gauges("runs", "Runs of the learning loop.", ("kind", "state"), state.runs.items())
     yield _gauge("reviews_pending", "Feedback that waits for a reviewer, up to 10,000.", state.reviews_pending)
-    stages = {(stage,): float(stage == state.stage) for stage in Rollout.Stage.values}
+    stages = (((stage,), float(stage == state.stage)) for stage in Rollout.Stage.values)
     yield _gauges("rollout_stage", "1 at the stage of the newest adapter that answers or is to.", ("stage",), stages)
     yield _gauge("rollout_people_ratio", "The share of the people whom that adapter answers.", state.share)
     ended = CounterMetricFamily(
@@ -151,15 +151,15 @@ def _gauge(name: str, said: str, value: float) -> Family:
     return GaugeMetricFamily(f"parley_{name}", said, value)
 
 
-def _gauges(name: str, said: str, labels: tuple[str, ...], values: dict[tuple[str, ...], float]) -> Family:
+def _gauges(name: str, said: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], float]]) -> Family:
     family = GaugeMetricFamily(f"parley_{name}", said, labels=labels)
-    for key, value in values.items():
+    for key, value in values:
         family.add_metric(key, value)
     return family
 
 
-def _keyed(values: dict[str, float]) -> dict[tuple[str, ...], float]:
-    return {(key,): value for key, value in values.items()}
+def _keyed(values: Mapping[str, float]) -> Iterator[tuple[tuple[str], float]]:
+    return (((key,), value) for key, value in values.items())
 
 
 def _labels(report: EngineReport) -> tuple[str, str, str]:
