@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
+import psutil
 from django.conf import settings
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
@@ -51,9 +52,11 @@ def reachable(what: str, is_up: bool) -> Family:
 def of_process() -> Iterator[Family]:
     """What this web process alone knows."""
     yield _gauges("build_info", "The version that answers.", ("version",), [((settings.VERSION,), 1)])
-    process = f"{socket.gethostname()}:{os.getpid()}"
-    said = "Chat sockets that this web process holds open."
-    yield _gauges("open_sockets", said, ("process",), [((process,), open_sockets.count())])
+    process = (f"{socket.gethostname()}:{os.getpid()}",)
+    said = "Chat sockets that the web process which answers holds open."
+    yield _gauges("open_sockets", said, ("process",), [(process, open_sockets.count())])
+    memory = psutil.Process().memory_info().rss
+    yield _gauges("web_resident_memory_bytes", "Memory of that process.", ("process",), [(process, memory)])
 
 
 def of_counts(counted: dict[str, Series]) -> Iterator[Family]:
