@@ -14,10 +14,13 @@ django_application = get_asgi_application()  # fills Django's app registry, whic
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from assistant.metrics import counts  # noqa: E402
 from webui.body_limit import BodyLimit  # noqa: E402
 from webui.routing import websocket_application  # noqa: E402
 
 application = ProtocolTypeRouter({"http": BodyLimit(django_application), "websocket": websocket_application})
+
+counts.start()
 
 # WhiteNoise hands out small files from disk by plain iterators; Django reads them in a thread and warns of it.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")

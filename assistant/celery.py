@@ -22,6 +22,9 @@ app.autodiscover_tasks(["assistant.chat", "assistant.finetuning.runs"])
 
 @signals.celeryd_after_setup.connect
 def _start_runner(instance: Any, **_: Any) -> None:
+    from assistant.metrics import counts
+
+    counts.start()
     queues = instance.app.amqp.queues.consume_from
     if "interactive" in queues:
         from assistant.chat import runner

@@ -16,6 +16,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
 
 SHORTEST_SECRET = 32
+SHORTEST_TOKEN = 16
 FEWEST_CHARACTERS = 10  # different ones; a random secret of that length has more
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 
@@ -90,6 +91,20 @@ def secret_key_is_random(app_configs: Sequence[AppConfig] | None, **kwargs: Any)
             f"SECRET_KEY ({len(secret)} characters) can be guessed, and whoever guesses it can sign in as anybody.",
             hint=f"Unset it (a random one is made and kept), or give at least {SHORTEST_SECRET} random characters.",
             id="parley.E004",
+        )
+    ]
+
+
+@register()
+def metrics_token_is_one(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    token = settings.METRICS_TOKEN
+    if not token or (len(token) >= SHORTEST_TOKEN and token.isascii() and token.isprintable() and " " not in token):
+        return []
+    return [
+        Error(
+            f"METRICS_TOKEN ({len(token)} characters) can be guessed, or not be sent in a header.",
+            hint=f"Give at least {SHORTEST_TOKEN} random letters and digits.",
+            id="parley.E007",
         )
     ]
 

@@ -113,6 +113,7 @@ INSTALLED_APPS = [
     "webui",
 ]
 MIDDLEWARE = [
+    "webui.metrics.requests.count_requests",
     "webui.headers.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -355,6 +356,9 @@ REVIEW_NEEDS_TWO = env.boolean("REVIEW_NEEDS_TWO", False)
 # When a new adapter is trained by itself: at set times, or as soon as so many approved answers are new (0: never)
 LEARNING_SCHEDULE = env.schedule("LEARNING_SCHEDULE")
 LEARNING_THRESHOLD = env.integer("LEARNING_THRESHOLD", 0, 0, 1_000_000)
+
+# Who may read /metrics: whoever sends it; without it only programs on this machine
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 
 LOGGING = {
     "version": 1,

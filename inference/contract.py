@@ -197,9 +197,20 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many times were at most each of `bounds`, in seconds, and above the bound before it; the last of `counts`,
+    which are one more, is of those above all bounds. `sum_s` is of all of them."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class EngineMetrics:
-    """What an engine has done since its start, and what it does now. The times are of the last thousand, in seconds;
-    0.0 while there are none."""
+    """What an engine has done since its start, and what it does now. Engines that count have it as a property
+    `metrics`, to be read from any thread; those that do not count lack it. Quantiles are of the last thousand times, in
+    seconds; 0.0 while there are none."""
 
     running: int
     waiting: int
@@ -216,6 +227,8 @@ class EngineMetrics:
     gap_p50_s: float  # between two tokens of a reply
     gap_p95_s: float
     gap_max_s: float
+    first_token: Histogram
+    gap: Histogram
 
 
 Emit = Callable[[StreamEvent], None]

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -94,6 +95,23 @@ class Product:
             assert time.monotonic() < give_up_at, f"the product is not ready:\n{self.log()}"
             time.sleep(0.05)
         self.slowness = max(1.0, (time.monotonic() - began) / QUIET_START_S)
+
+    @contextmanager
+    def beside(self, role: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """One more process of this role while inside, as it runs on another machine."""
+        with self.log_file.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "run", role],
+                cwd=ROOT,
+                env=self.environment | environment,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
 
     def stop(self) -> None:
         if self._process is None:

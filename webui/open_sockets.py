@@ -15,6 +15,10 @@ _of_person: defaultdict[UUID, list[GiveWay]] = defaultdict(list)
 _of_address: Counter[str] = Counter()
 
 
+def count() -> int:
+    return _of_address.total()
+
+
 def is_full(address: str) -> bool:
     return settings.LIMITS and _of_address[address] >= settings.SOCKETS_PER_PERSON * settings.PEOPLE_PER_ADDRESS
 

@@ -5,6 +5,7 @@ from django.urls import include, path
 from webui import approved_answers, data, health, sharing, views
 from webui.api import api
 from webui.manifest import manifest
+from webui.metrics.views import metrics
 from webui.v1 import api as v1
 
 urlpatterns = [
@@ -28,4 +29,5 @@ urlpatterns = [
     path("manifest.webmanifest", manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

@@ -17,6 +17,8 @@ from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.tasks import wake_workers
 from assistant.chat.texts import checked, title_of
 from assistant.errors import AssistantError
+from assistant.metrics import counts
+from assistant.metrics.catalog import REPLIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,14 @@ def stop_generation(person_id: UUID, generation_id: UUID) -> None:
     generation = queries.generation_of(person_id, generation_id)
     Generation.objects.filter(pk=generation.pk, cancel_requested_at=None).update(cancel_requested_at=Now())
     # What no worker has touched can be ended here, so that Stop works when no worker is there at all.
-    Generation.objects.filter(pk=generation.pk, state=Generation.State.QUEUED, attempts=0).update(
+    untouched = Generation.objects.filter(pk=generation.pk, state=Generation.State.QUEUED, attempts=0)
+    if untouched.update(
         state=Generation.State.CANCELLED,
         finish_reason="cancelled",
         text_sha256=stream.text_sha256(""),
         finished_at=Now(),
-    )
+    ):
+        transaction.on_commit(lambda: counts.count(REPLIES, Generation.State.CANCELLED, "cancelled"))
     transaction.on_commit(lambda: wake_workers(generation.id))
 
 

@@ -17,6 +17,7 @@ import redis
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from assistant.adapters.registry import instead_of
 from assistant.chat import search, stream
@@ -24,7 +25,9 @@ from assistant.chat.context import request_for
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.stream import LogEntry, LogState
-from assistant.errors import AssistantError
+from assistant.errors import TABLE, AssistantError
+from assistant.metrics import counts
+from assistant.metrics.catalog import REPLIES, REPLY_WAIT
 from inference.contract import EngineFailure, EngineInfo, GenerationRequest, StreamEvent
 
 log = logging.getLogger(__name__)
@@ -97,6 +100,9 @@ def claim(
     )
     if taken != 1:
         return None
+    if generation.started_at is None:
+        # By two clocks, the web process's and this one's, which may differ by a little.
+        counts.observe(REPLY_WAIT, max(0.0, (timezone.now() - generation.created_at).total_seconds()))
     reply = _resume(generation, logged, fence)
     text, token_ids = reply.text, tuple(reply.token_ids)
     if generation.cancel_requested_at:
@@ -219,6 +225,9 @@ def _commit(
         # A reply that its reader stopped is no news to them.
         news = {} if state == Generation.State.CANCELLED else {"answered_at": Now()}
         Conversation.objects.filter(pk=reply.conversation_id).update(updated_at=Now(), **news)
+    # An engine from elsewhere may have codes of its own, without end.
+    code = error and (error.code if error.code in TABLE else "other")
+    counts.count(REPLIES, state, code or finish_reason)
     stream.hint(reply.owner_id, reply.conversation_id)
     return _failed(error.code, error.message, sha256) if error else _finished(finish_reason, sha256)
 

@@ -30,6 +30,7 @@ from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Generation, Worker
 from assistant.chat.writer import LogWriter
 from assistant.knowledge.library import Library
+from assistant.metrics import engines
 from inference.contract import (
     Emit,
     Engine,
@@ -74,6 +75,7 @@ class ReplyRunner:
         self._work = threading.Event()
         self._draining = threading.Event()
         self._writer = LogWriter(on_change=self.wake)
+        self._stop_publishing: Callable[[], None] = lambda: None
         self._aside: dict[str, Emit] = {}
         self._thread = threading.Thread(target=self._run, name="reply-runner")
         self._beating_since: float | None = None
@@ -129,6 +131,7 @@ class ReplyRunner:
         if self._library:
             self._library.start()
         self._info = info
+        self._stop_publishing = engines.publish_regularly(self._worker_id, self._engine, info)
         gc.freeze()  # the model lives as long as the process: no collection needs to walk through it
         log.warning("%s is ready after %.1f s", info.base_model, time.monotonic() - began)
         self._is_beat_due = True
@@ -272,6 +275,7 @@ class ReplyRunner:
         del self._replies[reply.generation_id]
 
     def _hand_back(self) -> None:
+        self._stop_publishing()
         self._checkpoint()
         leases.release([reply for reply in self._replies.values() if not reply.is_fenced_out])
         Worker.objects.filter(pk=self._worker_id).delete()

@@ -6,9 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.db import transaction
+
 from assistant.chat.consent import training_use
 from assistant.chat.models import Generation, Message
 from assistant.feedback.models import FeedbackEvent
+from assistant.metrics import counts
+from assistant.metrics.catalog import FEEDBACK
 
 Kind, Verb = FeedbackEvent.Kind, FeedbackEvent.Verb
 
@@ -28,6 +32,7 @@ def record(
     generation: Generation | None = getattr(message, "generation", None)
     adapter = generation.adapter if generation else None
     conversation = message.conversation
+    transaction.on_commit(lambda: counts.count(FEEDBACK, kind, verb, value))
     return FeedbackEvent.objects.create(
         kind=kind,
         verb=verb,

@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 
-from inference.contract import EngineMetrics
+from inference.contract import EngineMetrics, Histogram
 from inference.serving.row import Row
 
 LAST = 1000
 RATE_OVER_S = 10.0
+# From what nobody notices to what nobody waits for, each about twice the one before.
+FIRST_BOUNDS_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
+GAP_BOUNDS_S = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+
+
+class _Times:
+    """The last times one by one, and all of them by size."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.last: deque[float] = deque(maxlen=LAST)
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum_s = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.last.append(seconds)
+        self._counts[bisect_left(self._bounds, seconds)] += 1
+        self._sum_s += seconds
+
+    def histogram(self) -> Histogram:
+        return Histogram(self._bounds, tuple(self._counts), self._sum_s)
 
 
 class Meter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._steps = self._written = self._read = self._reused = self._preemptions = 0
-        self._first_s: deque[float] = deque(maxlen=LAST)
-        self._gaps_s: deque[float] = deque(maxlen=LAST)
+        self._first = _Times(FIRST_BOUNDS_S)
+        self._gaps = _Times(GAP_BOUNDS_S)
         self._recent: deque[tuple[float, int]] = deque()  # when a step ended and what it wrote
 
     def admitted(self, reused: int) -> None:
@@ -46,15 +68,15 @@ class Meter:
         now = time.monotonic()
         with self._lock:
             if row.wrote_at is None:
-                self._first_s.append(now - row.asked_at)
+                self._first.add(now - row.asked_at)
             else:
-                self._gaps_s.append(now - row.wrote_at)
+                self._gaps.add(now - row.wrote_at)
         row.wrote_at = now
 
     def snapshot(self, running: int, waiting: int, pages: int, pages_in_use: int) -> EngineMetrics:
         since = time.monotonic() - RATE_OVER_S
         with self._lock:
-            firsts, gaps = sorted(self._first_s), sorted(self._gaps_s)
+            firsts, gaps = sorted(self._first.last), sorted(self._gaps.last)
             return EngineMetrics(
                 running=running,
                 waiting=waiting,
@@ -71,6 +93,8 @@ class Meter:
                 gap_p50_s=_quantile(gaps, 0.5),
                 gap_p95_s=_quantile(gaps, 0.95),
                 gap_max_s=_quantile(gaps, 1.0),
+                first_token=self._first.histogram(),
+                gap=self._gaps.histogram(),
             )
 
 

@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tests.client import PageClient
 from tests.faults.evidence import assert_nothing_lost, until_done, until_words
-from tests.product import ROOT, Product
+from tests.product import Product
 
 pytestmark = pytest.mark.faults
-
-
-@contextmanager
-def second_worker(product: Product) -> Iterator[subprocess.Popen[bytes]]:
-    with product.log_file.open("ab") as output:
-        worker = subprocess.Popen(
-            [sys.executable, "manage.py", "run", "worker-interactive"],
-            cwd=ROOT,
-            env=product.environment,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        yield worker
-    finally:
-        worker.terminate()
-        worker.wait(timeout=10)
 
 
 async def test_the_only_worker_is_killed(product: Product) -> None:
@@ -50,7 +29,7 @@ async def test_a_frozen_worker_wakes_after_another_took_over(product: Product) -
     async with PageClient(product.url) as page:
         reply = await page.ask("What is a tide?")
         await until_words(reply, 20)
-        with second_worker(product):
+        with product.beside("worker-interactive"):
             product.send_signal("worker-interactive", signal.SIGSTOP)
             shown = len(reply.text)
             async with asyncio.timeout(20):

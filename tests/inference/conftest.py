@@ -139,6 +139,18 @@ def tiny(tiny_folder: Path, start: Callable[[Engine], Listener]) -> Listener:
     return start(TransformersEngine(EngineConfig(str(tiny_folder), dtype="float32", max_running=8)))
 
 
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Another server, with OpenAI's interface."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def upstream(server: Server, start: Callable[[Engine], Listener]) -> Listener:
+    return start(OpenAIEngine(EngineConfig("upstream", max_running=8, upstream=server.upstream)))
+
+
 @pytest.fixture(scope="session")
 def real_folder() -> Path:
     """The bundled model, prepared as `make run` does and kept for the next run of the tests."""

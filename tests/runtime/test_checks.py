@@ -62,6 +62,16 @@ def test_another_server_that_is_not_named(on_the_network: Settings) -> None:
     assert found() == {}
 
 
+@pytest.mark.parametrize(
+    "token", ["short", "words with spaces in them", "schlüssel-und-schlösser", "line\nof-a-key-file"]
+)
+def test_a_token_of_the_metrics_that_can_be_guessed_or_not_sent(settings: Settings, token: str) -> None:
+    settings.METRICS_TOKEN = token
+    assert set(found()) == {"parley.E007"}
+    settings.METRICS_TOKEN = "k3-long-and-random"
+    assert found() == {}
+
+
 def test_listening_for_others_whom_it_would_not_admit(on_the_network: Settings) -> None:
     on_the_network.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     assert set(found()) == {"parley.W001"}

@@ -258,6 +258,8 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "POST /v1/completions": Own(),
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
+    # Whoever asks comes from this machine here; others find nothing: tests/webui/test_metrics_access.py.
+    "GET /metrics": Own(),
 }
 
 # Pages of accounts know the signed-in person alone: how a member, a guest and nobody are answered. ELSEWHERE are pages
