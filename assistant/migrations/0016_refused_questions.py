@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("assistant", "0014_outcomes"),
+        ("assistant", "0015_api_keys"),
     ]
 
     operations = [
