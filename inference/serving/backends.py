@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 
 def load(config: EngineConfig, folder: Path) -> Backend:
-    """The backend that `config` asks for, with the model in `folder`. By default the kernel on a CPU; torch on a GPU, in
-    a named type, and wherever the kernel cannot be had. Raises OSError or ValueError with a sentence."""
+    """The backend that `config` asks for, with the model in `folder`. By default the kernel on a CPU; torch on a GPU,
+    in a named type, and wherever the kernel cannot be had. Raises OSError or ValueError with a sentence."""
     is_kernel_fitting = config.dtype == "auto" and pretrained.best_device().type == "cpu"
     if config.backend == "native" or (config.backend == "auto" and is_kernel_fitting):
         try:
