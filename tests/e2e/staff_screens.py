@@ -60,6 +60,8 @@ def scene(product: Product, browser: Browser, base: Path, folder: Path) -> Scene
     }
     _run(product, "-m", "tests.e2e.review_rows", input=json.dumps(told))
     sha256 = learned(product, base, folder)
+    page.goto("/learning/runs/")
+    run = page.locator(".rows a").first.get_attribute("href")
     guest = Visitor(browser, product.url)
     write_outcomes(product, guest.open().locator("#app").get_attribute("data-person-id") or "")
     by = ("--by", ADMIN, "--reason", "It passed, and I have read the cases.")
@@ -70,8 +72,6 @@ def scene(product: Product, browser: Browser, base: Path, folder: Path) -> Scene
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     _run(product, "manage.py", "examples", "import", str(file), "--approved-answers", "--licence", "CC0-1.0")
     product.until_rows(ALL_ARE_KNOWN)
-    page.goto("/learning/runs/")
-    run = page.locator(".rows a").first.get_attribute("href")
     return Scene(sha256, str(run), admin.context.cookies(), guest.context.cookies())
 
 

@@ -133,7 +133,7 @@ def train(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def _of_training(run: TrainingRun) -> dict[str, Any]:
     result = run.result
     rows = {name_of(OBJECTIVES, kind): count for kind, count in result.get("rows", {}).items()}
-    is_trained = run.state == TrainingRun.State.COMPLETED and not run.is_dry_run
+    is_trained = "steps" in result and not run.is_dry_run
     return {
         "rows": bars(rows),
         "is_trained": is_trained,
