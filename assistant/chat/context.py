@@ -22,7 +22,8 @@ _ROLES: dict[str, Role] = {
 def sampling_of(generation: Generation) -> SamplingParams:
     """The stored parameters; fields of a newer version are ignored."""
     known = {name: generation.sampling[name] for name in SamplingParams.__slots__ if name in generation.sampling}
-    return SamplingParams(**{**known, "stop": tuple(known.get("stop", ()))})
+    bias = tuple((token_id, value) for token_id, value in known.get("logit_bias", ()))
+    return SamplingParams(**{**known, "stop": tuple(known.get("stop", ())), "logit_bias": bias})
 
 
 def prompt_of(path: list[Message], conversation: Conversation) -> tuple[ChatMessage, ...]:
@@ -42,4 +43,5 @@ def request_for(generation: Generation, prefix_token_ids: tuple[int, ...]) -> Ge
         sampling=sampling_of(generation),
         adapter=reference_to(generation.adapter),
         prefix_token_ids=prefix_token_ids,
+        owner=str(generation.conversation.owner_id),
     )

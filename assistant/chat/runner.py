@@ -305,4 +305,6 @@ def _engine_config() -> EngineConfig:
         threads=settings.ENGINE_THREADS,
         max_running=settings.ENGINE_MAX_RUNNING,
         context_length=settings.CONTEXT_LENGTH,
+        backend=settings.ENGINE_BACKEND,
+        cache_mib=settings.ENGINE_CACHE_MIB,
     )

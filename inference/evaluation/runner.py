@@ -98,7 +98,7 @@ class Runner:
             "adapters": {arm: adapter and adapter.sha256 for arm, adapter in self.adapters.items()},
             "base_model": self.base_model_sha256,
             # Neither changes what is asked, and a run may go on with more or fewer.
-            "engine": asdict(replace(self.spec.engine, model="", threads=0, max_running=1)),
+            "engine": asdict(replace(self.spec.engine, model="", threads=0, max_running=1, cache_mib=0)),
             "answer_tokens": self.spec.answer_tokens,
             "system_message": self.spec.system_message,
         }

@@ -104,9 +104,6 @@ class TorchBackend:
         room = np.array([len(table) * PAGE_TOKENS for table in self._tables])
         if positions.min() < 0 or (positions >= room[slots]).any() or positions.max() >= self.max_context:
             raise ValueError("a position that is outside its slot's pages or the context")
-        goes_on = slots[1:] == slots[:-1]
-        if (np.diff(positions)[goes_on] != 1).any() or len(np.unique(slots)) != 1 + np.count_nonzero(~goes_on):
-            raise ValueError("a slot's tokens do not stand together in the order of their positions")
 
 
 def _require_within(values: Indices, end: int, what: str) -> None:

@@ -27,7 +27,6 @@ from transformers import (
 from inference.contract import AdapterRef, Engine, EngineConfig
 from inference.serving import adapters
 from inference.serving.engine import TransformersEngine
-from inference.serving.scripted import ScriptedEngine
 from tests.inference.listening import Listener
 
 CHATML = (
@@ -72,21 +71,24 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
-def make_tiny_model(folder: Path) -> Path:
+def make_tiny_model(folder: Path, **changes: Any) -> Path:
     """A model folder as `prepare` leaves one, with random weights that spread the logits."""
     tokenizer = make_tokenizer()
+    shape = {
+        "hidden_size": 48,
+        "intermediate_size": 96,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "initializer_range": 0.3,
+    }
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=48,
-        intermediate_size=96,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         max_position_embeddings=1024,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         tie_word_embeddings=False,
-        initializer_range=0.3,
+        **(shape | changes),
     )
     torch.manual_seed(7)
     LlamaForCausalLM(config).save_pretrained(folder)
@@ -133,14 +135,6 @@ def start(request: pytest.FixtureRequest) -> Iterator[Callable[[Engine], Listene
 @pytest.fixture
 def tiny(tiny_folder: Path, start: Callable[[Engine], Listener]) -> Listener:
     return start(TransformersEngine(EngineConfig(str(tiny_folder), dtype="float32", max_running=8)))
-
-
-@pytest.fixture(params=["scripted", "transformers"])
-def listener(request: pytest.FixtureRequest, start: Callable[[Engine], Listener]) -> Listener:
-    """Each engine in turn: what the contract says holds for both."""
-    if request.param == "transformers":
-        return request.getfixturevalue("tiny")
-    return start(ScriptedEngine(EngineConfig("scripted:tokens_per_second=1000&tokens=400", max_running=8)))
 
 
 @pytest.fixture(scope="session")

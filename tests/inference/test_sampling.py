@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 import torch
 from transformers.generation.logits_process import (
+    MinPLogitsWarper,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
@@ -66,6 +67,44 @@ def test_what_top_k_and_top_p_leave_is_what_transformers_leaves(
     ids, probabilities = nucleus(scores, SamplingParams(0, temperature=temperature, top_k=top_k, top_p=top_p))
     assert sorted(ids.tolist()) == distribution.nonzero().flatten().tolist()
     assert torch.allclose(probabilities, distribution[ids], atol=1e-6)
+
+
+@pytest.mark.parametrize("min_p", [0.0, 0.05, 0.5, 1.0])
+def test_what_min_p_leaves_is_what_transformers_leaves(min_p: float) -> None:
+    scores = logits(4, 3000)
+    distribution = MinPLogitsWarper(min_p)(None, scores[None])[0].softmax(0)
+    ids, probabilities = nucleus(scores, SamplingParams(0, temperature=1.0, top_p=1.0, min_p=min_p))
+    assert sorted(ids.tolist()) == distribution.nonzero().flatten().tolist()
+    assert torch.allclose(probabilities, distribution[ids], atol=1e-6)
+
+
+def test_presence_and_frequency_count_the_reply_alone() -> None:
+    scores = torch.zeros(1, 6)
+    params = SamplingParams(1, temperature=0, presence_penalty=0.5, frequency_penalty=0.25)
+    choose(scores, [SamplingRow(params, [4, 4, 5, 1, 2, 1], 3)])  # the prompt is 4 4 5
+    assert scores[0].tolist() == [0.0, -1.0, -0.75, 0.0, 0.0, 0.0]
+
+
+def test_a_bias_can_force_and_forbid_a_token() -> None:
+    params = SamplingParams(1, temperature=0, logit_bias=((2, 100.0), (999, 1.0)))
+    scores = logits(5, 10)
+    assert choose(scores.clone()[None], [SamplingRow(params, [], 0)])[0].token_id == 2
+    best = int(scores.argmax())
+    params = SamplingParams(1, temperature=0, logit_bias=((best, -100.0),))
+    assert choose(scores.clone()[None], [SamplingRow(params, [], 0)])[0].token_id == int(scores.topk(2).indices[1])
+
+
+def test_log_probabilities_are_those_of_the_model_whatever_is_done_to_the_logits() -> None:
+    scores = logits(6, 50)
+    expected = scores.log_softmax(0)
+    params = SamplingParams(1, temperature=1.5, logit_bias=((7, 50.0),), logprobs=3)
+    silent = SamplingParams(1, temperature=0)
+    told, untold = choose(torch.stack([scores, scores]), [SamplingRow(params, [], 0), SamplingRow(silent, [], 0)])
+    assert untold.chances == ()
+    assert told.token_id == 7
+    ids, values = zip(*told.chances, strict=True)
+    assert ids == (7, *expected.topk(3).indices.tolist())
+    assert values == pytest.approx(expected[list(ids)].tolist(), abs=1e-5)
 
 
 def test_rows_with_different_settings_are_chosen_as_if_alone() -> None:

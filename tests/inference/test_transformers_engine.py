@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inference.contract import ChatMessage, Engine, EngineConfig
+from inference.serving import memory
 from inference.serving.engine import TransformersEngine
 from tests.inference.listening import Listener, ask, ids_of, text_of
 
@@ -84,6 +86,41 @@ def test_a_failing_step_fails_the_replies_in_it_and_the_engine_goes_on(
     (whole,) = tiny.run(ask(max_tokens=40))
     assert said + ids_of(continued) == ids_of(whole)
     assert text_of(tiny.of(requests[0])) + text_of(continued) == text_of(whole)
+
+
+def test_log_probabilities_come_with_their_tokens(tiny: Listener) -> None:
+    plain = ask(max_tokens=4)
+    told, silent = tiny.run(replace(plain, sampling=replace(plain.sampling, logprobs=2)), ask(max_tokens=4))
+    assert ids_of(told) == ids_of(silent)
+    for event in told[1:-1]:
+        [logprobs] = event.logprobs
+        assert (logprobs.chosen.token_id,) == event.token_ids
+        assert logprobs.chosen == logprobs.alternatives[0]  # greedy: the likeliest is what was taken
+        assert 0 >= logprobs.alternatives[0].logprob >= logprobs.alternatives[1].logprob
+    assert not any(event.logprobs for event in silent)
+
+
+def test_a_context_that_memory_does_not_hold_is_cut(
+    tiny_folder: Path, start: Callable[[Engine], Listener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda _: 8 * 9216 * 20)  # an eighth of it is 20 pages
+    listener = start(TransformersEngine(EngineConfig(str(tiny_folder), dtype="float32")))
+    assert listener.info.context_length == 320
+    long, fitting = listener.run(ask("word " * 400), ask(max_tokens=300))
+    assert long[-1].failure is not None
+    assert long[-1].failure.code == "generation.prompt_too_long"
+    assert fitting[-1].kind == "finished"
+
+
+@pytest.mark.parametrize(
+    ("budget_mib", "free_bytes", "pages"),
+    [(0, 1 << 29, 64), (0, 1 << 40, 80), (100, 0, 80), (3, 1 << 40, 3), (0, 1, 1)],
+)
+def test_pages_are_what_is_needed_as_far_as_memory_goes(
+    budget_mib: int, free_bytes: int, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda _: free_bytes)
+    assert memory.pages_to_reserve(1 << 20, context_pages=10, rows=8, budget_mib=budget_mib, device="cpu") == pages
 
 
 def test_a_model_that_is_not_there_is_refused_with_a_sentence() -> None:

@@ -53,6 +53,7 @@ def _spec_of(run: EvaluationRun) -> dict[str, Any]:
             "dtype": settings.ENGINE_DTYPE,
             "threads": settings.ENGINE_THREADS,
             "context_length": settings.CONTEXT_LENGTH,
+            "backend": settings.ENGINE_BACKEND,
         },
         "candidate": {**_reference(run.adapter), "base_model_sha256": run.adapter.base_model_sha256},
         "baseline": _reference(run.baseline) if run.baseline else None,

@@ -49,7 +49,7 @@ def test_all_arms_are_scored_as_each_alone(scorer: Scorer, tiny_folder: Path, tr
 
 
 def test_an_answer_ends_with_the_template_s_own_end(scorer: Scorer) -> None:
-    tokenizer = scorer.model.tokenizer
+    tokenizer = scorer.tokenizer
     ids = scorer.completion_ids(PROMPT, "Type <|im_end|> to stop.")
     assert ids[-1] == tokenizer.eos_token_id
     assert tokenizer.eos_token_id not in ids[:-1]
@@ -63,7 +63,7 @@ def test_what_does_not_fit_the_context_is_not_scored(scorer: Scorer) -> None:
 
 
 def test_a_template_that_rewrites_what_was_said_is_refused(scorer: Scorer) -> None:
-    tokenizer = scorer.model.tokenizer
+    tokenizer = scorer.tokenizer
     tokenizer.chat_template = tokenizer.chat_template.replace("{% for", "{{ messages | length }}{% for", 1)
     with pytest.raises(InputError) as refused:
         scorer.completion_ids(PROMPT, ANSWER)

@@ -1,0 +1,47 @@
+// Vectors of 16 lanes, the one width that all kernels are written in. Knows nothing of models.
+//
+// Floats: 16 float32. Ints: 16 int32. Bytes: 64 bytes, four beside each other for each lane. Pairs: 32 bfloat16, two
+// for each lane. Which instructions make them is decided when the library is compiled for this CPU (build.py).
+#pragma once
+
+#include <immintrin.h>
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512VNNI__)
+#include "lanes_avx512.h"
+#else
+#include "lanes_avx2.h"
+#endif
+
+namespace parley {
+
+constexpr int LANES = 16;
+
+// e^x, relative error below 1e-6: the polynomial of Cephes' expf around the nearest multiple of ln 2.
+inline Floats exp(Floats x) {
+    x = min(max(x, all(-87.0f)), all(88.0f));
+    const Ints n = rounded(mul(x, all(1.44269504088896341f)));
+    const Floats whole = floats(n);
+    const Floats r = fma(whole, all(2.12194440e-4f), fma(whole, all(-0.693359375f), x));
+    Floats p = all(1.9875691500e-4f);
+    for (float coefficient : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f})
+        p = fma(p, r, all(coefficient));
+    return mul(add(fma(mul(p, r), r, r), all(1.0f)), power_of_two(n));
+}
+
+// float32 to the nearest bfloat16, ties to even.
+inline uint16_t to_bfloat16(float value) {
+    const uint32_t bits = std::bit_cast<uint32_t>(value);
+    if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;  // NaN stays NaN
+    return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+// Two neighbours as one broadcastable pair: the first in the low half.
+inline uint32_t to_pair(float first, float second) {
+    return to_bfloat16(first) | static_cast<uint32_t>(to_bfloat16(second)) << 16;
+}
+
+}  // namespace parley

@@ -1,0 +1,72 @@
+// 16 lanes in one AVX-512 register; included by lanes.h. Needs F, BW, VL and VNNI; BF16 where the CPU has it.
+#pragma once
+
+namespace parley {
+
+using Floats = __m512;
+using Ints = __m512i;
+using Bytes = __m512i;
+
+// Rows of a matrix product that share the unpacked weights: 16 sums, 8 registers of weights and some to work with.
+constexpr int MAX_ROWS = 16;
+// What `dot` takes weights for: bytes from 0 to 255, of which the packed ones mean 128 less.
+constexpr float BYTE_OFFSET = -128.0f;
+
+inline Floats all(float value) { return _mm512_set1_ps(value); }
+inline Floats load(const float* from) { return _mm512_loadu_ps(from); }
+inline void store(float* to, Floats value) { _mm512_storeu_ps(to, value); }
+inline Floats load_halves(const uint16_t* from) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+inline Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+inline Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
+inline Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+inline Floats div(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+inline Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+inline Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+inline Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+inline Floats absolute(Floats a) { return _mm512_abs_ps(a); }
+inline float highest(Floats a) { return _mm512_reduce_max_ps(a); }
+inline float total(Floats a) { return _mm512_reduce_add_ps(a); }
+inline Floats first_lanes(Floats a, int count, float otherwise) {
+    return _mm512_mask_blend_ps(static_cast<__mmask16>((1u << count) - 1), all(otherwise), a);
+}
+
+inline Ints no_ints() { return _mm512_setzero_si512(); }
+inline Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+inline Ints rounded(Floats a) { return _mm512_cvtps_epi32(a); }
+inline Floats floats(Ints a) { return _mm512_cvtepi32_ps(a); }
+inline int total(Ints a) { return _mm512_reduce_add_epi32(a); }
+inline void store_bytes(int8_t* to, Ints a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(a));
+}
+inline Floats power_of_two(Ints n) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
+}
+
+inline Bytes load_bytes(const uint8_t* from) { return _mm512_loadu_si512(from); }
+inline Bytes low_nibbles(Bytes a) { return _mm512_and_si512(a, _mm512_set1_epi8(15)); }
+inline Bytes high_nibbles(Bytes a) { return low_nibbles(_mm512_srli_epi16(a, 4)); }
+// sum[lane] += the lane's four weights times the four signed bytes of `x`.
+inline Ints dot_nibbles(Ints sum, Bytes weights, int32_t x) {
+    return _mm512_dpbusd_epi32(sum, weights, _mm512_set1_epi32(x));
+}
+inline Ints dot_bytes(Ints sum, Bytes weights, int32_t x) { return dot_nibbles(sum, weights, x); }
+
+#if defined(__AVX512BF16__)
+// sum[lane] += the lane's pair times `pair`.
+inline Floats dot_pairs(Floats sum, const uint16_t* pairs, uint32_t pair) {
+    const __m512i broadcast = _mm512_set1_epi32(static_cast<int>(pair));
+    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_loadu_si512(pairs), (__m512bh)broadcast);
+}
+#else
+inline Floats dot_pairs(Floats sum, const uint16_t* pairs, uint32_t pair) {
+    const __m512i both = _mm512_loadu_si512(pairs);
+    const Floats firsts = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
+    const Floats seconds = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+    sum = fma(firsts, all(std::bit_cast<float>(pair << 16)), sum);
+    return fma(seconds, all(std::bit_cast<float>(pair & 0xffff0000)), sum);
+}
+#endif
+
+}  // namespace parley

@@ -1,0 +1,119 @@
+"""The compiled kernel as Python calls it: ctypes for what api.cpp exports, errors as exceptions."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.serving.backend import Indices
+from inference.serving.native import NativeUnavailable
+from inference.serving.native.network import Network
+from inference.serving.native.weights import Weights
+
+ERROR_BYTES = 256
+Floats = NDArray[np.float32]
+int32, pointer = ctypes.c_int32, ctypes.c_void_p
+
+
+class CShape(ctypes.Structure):
+    """model.h, Shape."""
+
+    _fields_ = [
+        *((name, int32) for name in ("layers", "hidden", "intermediate", "heads", "kv_heads", "head_size")),
+        ("vocabulary", int32), ("max_context", int32),
+        ("epsilon", ctypes.c_float), ("rotary_scale", ctypes.c_float), ("rotary", pointer),
+    ]  # fmt: skip
+
+
+class CTensor(ctypes.Structure):
+    """api.cpp, PackedTensor."""
+
+    _fields_ = [("bits", int32), ("outputs", int32), ("inputs", int32), ("offset", ctypes.c_uint64)]
+
+
+ARGUMENTS = {
+    "open": [pointer, pointer, ctypes.c_uint64, pointer, int32, int32, pointer],
+    "reserve": [pointer, int32, int32],
+    "set_pages": [pointer, int32, pointer, int32],
+    "put_low_rank": [pointer, int32, int32, int32, pointer, pointer],
+    "complete_adapter": [pointer, int32],
+    "drop_adapter": [pointer, int32],
+    "forward": [pointer, int32, pointer, pointer, pointer, pointer, int32, pointer, pointer],
+}
+
+
+class Kernel:
+    """One model in the kernel. Every call raises ValueError with a sentence for what does not fit."""
+
+    def __init__(self, library: Path, network: Network, weights: Weights, threads: int) -> None:
+        try:
+            self._library = ctypes.CDLL(str(library))
+        except OSError as error:
+            raise NativeUnavailable(f"The compiled kernel cannot be loaded: {error}.") from error
+        for name, arguments in ARGUMENTS.items():
+            getattr(self._library, f"parley_{name}").argtypes = [*arguments, ctypes.c_char_p]
+        self._library.parley_close.argtypes = [pointer]
+        self._model = pointer()
+        self._weights = weights  # stay in memory as long as the model
+        self._vocabulary = network.vocabulary
+        tensors = [*weights.tensors, *(weights.tensors[-1:] if network.is_tied else [])]
+        shape = CShape(
+            network.layers, network.hidden, network.intermediate, network.heads, network.kv_heads, network.head_size,
+            network.vocabulary, network.max_context, network.epsilon, network.rotary_scale, network.rotary.ctypes.data,
+        )  # fmt: skip
+        packed = (CTensor * len(tensors))(*((t.bits, t.outputs, t.inputs, t.offset) for t in tensors))
+        self._call(
+            "open", ctypes.byref(shape), weights.data.ctypes.data, weights.data.size, packed, len(tensors), threads,
+            ctypes.byref(self._model),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._library.parley_close(self._model)
+        self._model = pointer()
+
+    def reserve(self, pages: int, slots: int) -> None:
+        self._call("reserve", self._model, pages, slots)
+
+    def set_pages(self, slot: int, pages: Sequence[int]) -> None:
+        table = np.array(pages, np.int32)
+        self._call("set_pages", self._model, slot, table.ctypes.data, table.size)
+
+    def put_low_rank(self, adapter: int, linear: int, a: Floats, b: Floats) -> None:
+        """`a` [rank, inputs], `b` [outputs, rank], times the adapter's scale."""
+        self._call("put_low_rank", self._model, adapter, linear, len(a), a.ctypes.data, b.ctypes.data)
+
+    def complete_adapter(self, adapter: int) -> None:
+        self._call("complete_adapter", self._model, adapter)
+
+    def drop_adapter(self, adapter: int) -> None:
+        self._call("drop_adapter", self._model, adapter)
+
+    def forward(
+        self, token_ids: Indices, slots: Indices, positions: Indices, adapters: Indices, output_rows: Indices
+    ) -> Floats:
+        """backend.Backend.forward."""
+        rows = [_indices(array) for array in (token_ids, slots, positions, adapters)]
+        outputs = _indices(output_rows)
+        if len({array.size for array in rows}) != 1:
+            raise ValueError("Tokens, slots, positions and adapters must be equally many.")
+        logits = np.empty((outputs.size, self._vocabulary), np.float32)
+        addresses = [array.ctypes.data for array in rows]
+        self._call(
+            "forward", self._model, rows[0].size, *addresses, outputs.size, outputs.ctypes.data, logits.ctypes.data
+        )
+        return logits
+
+    def _call(self, name: str, *arguments: object) -> None:
+        error = ctypes.create_string_buffer(ERROR_BYTES)
+        if getattr(self._library, f"parley_{name}")(*arguments, error):
+            raise ValueError(error.value.decode())
+
+
+def _indices(array: Indices) -> Indices:
+    if array.ndim != 1 or array.dtype != np.int32:
+        raise ValueError("Indices must be int32 arrays of one dimension.")
+    return np.ascontiguousarray(array)

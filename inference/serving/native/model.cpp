@@ -1,0 +1,126 @@
+#include "model.h"
+
+#include <algorithm>
+#include <string>
+
+namespace parley {
+
+namespace {
+
+void require(bool condition, const char* sentence) {
+    if (!condition) throw Refused(sentence);
+}
+
+void grow(auto& vector, size_t size) {
+    if (vector.size() < size) vector.resize(size);
+}
+
+}  // namespace
+
+Model::Model(const Shape& shape, Weights weights, int threads)
+    : shape_(shape), weights_(std::move(weights)), rotary_(shape.rotary, shape.rotary + shape.head_size / 2),
+      team_(threads), scratch_(threads) {
+    shape_.rotary = nullptr;  // the caller's
+}
+
+void Model::reserve(int pages, int slots) {
+    require(pages > 0 && slots > 0, "There must be pages and slots.");
+    pages_.reset();  // before there are others, so that both need not fit
+    pages_ = std::make_unique<Pages>(shape_.layers, shape_.kv_heads, shape_.head_size, pages, slots);
+}
+
+void Model::set_pages(int slot, const int32_t* pages, int count) {
+    require(pages_ != nullptr, "No pages have been reserved.");
+    require(slot >= 0 && slot < pages_->slots(), "There is no such slot.");
+    for (int i = 0; i < count; i++) require(pages[i] >= 0 && pages[i] < pages_->count(), "There is no such page.");
+    pages_->set(slot, pages, count);
+}
+
+void Model::put_low_rank(int adapter, int linear, int rank, const float* a, const float* b) {
+    require(adapter >= 0 && adapter < (1 << 16), "Adapters are numbered from 0 on.");
+    require(linear >= 0 && linear <= shape_.layers * LINEARS, "There is no such linear.");
+    require(rank >= 1 && rank <= MAX_RANK, "The rank must be from 1 to 256.");
+    if (static_cast<int>(adapters_.size()) <= adapter) adapters_.resize(adapter + 1);
+    std::unique_ptr<Adapter>& place = adapters_[adapter];
+    require(!place || !place->is_complete, "The adapter that has this number must be dropped first.");
+    if (!place) place = std::make_unique<Adapter>();
+    place->linears.resize(shape_.layers * LINEARS + 1);
+    const Matrix& matrix =
+        linear == shape_.layers * LINEARS ? weights_.head : weights_.layers[linear / LINEARS].linears[linear % LINEARS];
+    place->linears[linear] = std::make_unique<LowRank>(rank, matrix.inputs, matrix.outputs, a, b);
+}
+
+void Model::complete_adapter(int adapter) {
+    require(adapter >= 0 && adapter < static_cast<int>(adapters_.size()) && adapters_[adapter],
+            "The adapter has no low-rank weights yet.");
+    adapters_[adapter]->is_complete = true;
+}
+
+void Model::drop_adapter(int adapter) {
+    if (adapter >= 0 && adapter < static_cast<int>(adapters_.size())) adapters_[adapter].reset();
+}
+
+const LowRank* Model::low_rank(int adapter, int linear) const { return adapters_[adapter]->linears[linear].get(); }
+
+void Model::forward(const Batch& batch, float* logits) {
+    check(batch);
+    make_room(batch);
+    team_.run([&](int part) { forward_part(batch, logits, part); });
+}
+
+void Model::check(const Batch& batch) const {
+    require(pages_ != nullptr, "No pages have been reserved.");
+    require(batch.count > 0, "There are no tokens.");
+    require(batch.outputs >= 0, "There cannot be fewer than no outputs.");
+    std::vector<int> reached(pages_->slots(), -1);
+    for (int row = 0; row < batch.count; row++) {
+        const int token = batch.token_ids[row], slot = batch.slots[row], position = batch.positions[row];
+        const int adapter = batch.adapters[row];
+        const auto refuse = [&](const std::string& sentence) {
+            throw Refused("Row " + std::to_string(row) + ": " + sentence);
+        };
+        if (token < 0 || token >= shape_.vocabulary) refuse("there is no token " + std::to_string(token) + ".");
+        if (slot < 0 || slot >= pages_->slots()) refuse("there is no slot " + std::to_string(slot) + ".");
+        if (position < 0 || position >= shape_.max_context || position >= pages_->room(slot))
+            refuse("slot " + std::to_string(slot) + " has no page for position " + std::to_string(position) + ".");
+        if (position <= reached[slot]) refuse("a slot's tokens must be in the order of their positions.");
+        reached[slot] = position;
+        if (adapter != -1 && !has_adapter(adapter)) refuse("there is no adapter " + std::to_string(adapter) + ".");
+    }
+    for (int output = 0; output < batch.outputs; output++)
+        if (batch.output_rows[output] < 0 || batch.output_rows[output] >= batch.count)
+            throw Refused("There is no row " + std::to_string(batch.output_rows[output]) + " to give logits of.");
+}
+
+bool Model::has_adapter(int adapter) const {
+    return adapter >= 0 && adapter < static_cast<int>(adapters_.size()) && adapters_[adapter] &&
+           adapters_[adapter]->is_complete;
+}
+
+// Everything that a forward needs is there before its threads begin, so that they cannot run out of memory.
+void Model::make_room(const Batch& batch) {
+    const size_t rows = std::max(batch.count, batch.outputs), half = shape_.head_size / 2;
+    const int heads = shape_.heads * shape_.head_size, kv = shape_.kv_heads * shape_.head_size;
+    const int widest = std::max({shape_.hidden, shape_.intermediate, heads});
+    all_rows_.set({batch.adapters, batch.adapters + batch.count});
+    std::vector<int32_t> adapters(batch.outputs);
+    for (int output = 0; output < batch.outputs; output++) adapters[output] = batch.adapters[batch.output_rows[output]];
+    output_rows_.set(std::move(adapters));
+    grow(residual_, rows * shape_.hidden);
+    grow(qkv_, rows * (heads + 2 * kv));
+    grow(attended_, rows * heads);
+    grow(gate_, rows * shape_.intermediate);
+    grow(up_, rows * shape_.intermediate);
+    grow(cosines_, rows * half);
+    grow(sines_, rows * half);
+    if (!all_rows_.adapted.empty()) grow(middle_, rows * 3 * (MAX_RANK / 2));
+    taken_.reserve(static_cast<int>(rows), widest);
+    const int positions = *std::max_element(batch.positions, batch.positions + batch.count) + 1;
+    for (PartScratch& scratch : scratch_) {
+        grow(scratch.normed, shape_.hidden);
+        grow(scratch.pairs, widest / 2);
+        scratch.attention.resize(std::min(shape_.heads / shape_.kv_heads, 4), shape_.head_size, positions);
+    }
+}
+
+}  // namespace parley

@@ -1,0 +1,139 @@
+"""A model's weights as the kernel takes them, in one file that is made once.
+
+    tensors, each at a multiple of 64 bytes | index, JSON | length of the index, uint64 | "parley-1"
+
+A file that is cut short lacks its end, and is made anew.
+Processes that map the same file share its memory.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from inference.serving import packages
+from inference.serving.native import NativeUnavailable, quantising
+from inference.serving.native.network import Network
+
+log = logging.getLogger(__name__)
+
+MAGIC = b"parley-1"
+END = 8 + len(MAGIC)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """`bits` 32: a vector of `inputs` float32; 4 and 8: panels of a matrix [outputs, inputs]."""
+
+    bits: int
+    outputs: int
+    inputs: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    data: NDArray[np.uint8]
+    tensors: list[Tensor]
+
+    @property
+    def form(self) -> str:
+        """What the matrices are kept in, as GGUF calls it."""
+        names = {4: "q4_1", 8: "q8_0"}
+        return "/".join(names[bits] for bits in sorted({tensor.bits for tensor in self.tensors} - {32}))
+
+
+def load(model: Path, network: Network, folder: Path, sha256: str) -> Weights:
+    """The packed weights of `model`, which have the hash `sha256`, from `folder`; made there if they are not.
+
+    Raises NativeUnavailable with a sentence.
+    """
+    path = folder / f"weights-{sha256[:16]}.packed"
+    try:
+        with packages.locked(folder):
+            try:
+                return _read(path)
+            except FileNotFoundError:
+                log.info("Packing the weights for the kernel, once; this takes some seconds.")
+            except ValueError as error:
+                log.warning("%s is packed anew: %s.", path.name, error)
+            _write(path, _packed(model, network))
+        return _read(path)
+    except (OSError, ValueError) as error:
+        raise NativeUnavailable(f"The weights could not be packed: {error}.") from error
+
+
+def _read(path: Path) -> Weights:
+    """Raises ValueError for a file that is not whole, FileNotFoundError where there is none."""
+    # Not mapped: every step reads all of it, and files have no huge pages, with which a step of one row took an eighth
+    # less on a virtual machine. (numpy asks for huge pages for large arrays.)
+    size = path.stat().st_size
+    room = np.empty(size + quantising.ALIGNMENT, np.uint8)
+    first = -room.ctypes.data % quantising.ALIGNMENT
+    data = room[first : first + size]
+    with path.open("rb") as file:
+        file.readinto(data.data)
+    end = data[-END:].tobytes()
+    length = int.from_bytes(end[:8], "little")
+    if not end.endswith(MAGIC) or length > size - END:
+        raise ValueError("it is cut short")
+    index = json.loads(data[size - END - length : size - END].tobytes())
+    return Weights(data, [Tensor(**entry) for entry in index])
+
+
+def _write(path: Path, packed: Iterator[tuple[Tensor, NDArray[np.uint8]]]) -> None:
+    """The whole file or none: it gets its name when all of it is on the disk."""
+    index = []
+    with packages.workspace(path.parent) as work:
+        new = work / path.name
+        with new.open("wb") as file:
+            for tensor, data in packed:
+                index.append({**asdict(tensor), "offset": file.tell()})
+                file.write(data.tobytes() + bytes(-data.size % quantising.ALIGNMENT))
+            written = json.dumps(index).encode()
+            file.write(written + len(written).to_bytes(8, "little") + MAGIC)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+
+
+def _packed(model: Path, network: Network) -> Iterator[tuple[Tensor, NDArray[np.uint8]]]:
+    """Tensors in the kernel's order. Raises ValueError for weights that are missing, damaged or do not fit."""
+    shapes = {f"{name}.weight": (outputs, inputs) for name, (inputs, outputs) in network.linears.items()}
+    shapes["model.embed_tokens.weight"] = (network.vocabulary, network.hidden)
+    files = _files(model)
+    for name in network.tensors:
+        if name not in files:
+            raise ValueError(f"there is no {name}")
+        with safe_open(files[name], framework="pt") as file:
+            values = file.get_tensor(name).float().numpy()
+        if values.shape != shapes.get(name, (network.hidden,)):
+            raise ValueError(f"{name} has the shape {values.shape}")
+        if values.ndim == 1:
+            yield Tensor(32, 1, values.size, 0), np.ascontiguousarray(values).view(np.uint8)
+            continue
+        try:
+            bits, panels = quantising.packed(values)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        yield Tensor(bits, *values.shape, 0), panels
+
+
+def _files(model: Path) -> dict[str, Path]:
+    """Which file each weight stands in."""
+    files = {}
+    for path in sorted(model.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="pt") as file:
+                files.update(dict.fromkeys(file.keys(), path))
+        except SafetensorError as error:
+            raise ValueError(f"{path.name} is damaged: {error}") from error
+    return files
