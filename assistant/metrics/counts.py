@@ -23,25 +23,29 @@ KEY = "parley:metrics:counts"
 KEPT_S = 30 * 24 * 3600
 SUM, ABOVE = "sum", "+Inf"
 
+# A metric's name, the part (see Parts), and the labels of the series.
+Field = tuple[str, ...]
 # What one series of a metric came to: by the bound of the bucket and SUM, or "" where there are no buckets.
 Parts = dict[str, float]
 Series = dict[tuple[str, ...], Parts]
 
 _lock = threading.Lock()
-_unsent: defaultdict[str, float] = defaultdict(float)
+_unsent: defaultdict[Field, float] = defaultdict(float)
 
 
 def count(metric: Metric, *labels: str) -> None:
+    assert len(labels) == len(metric.labels)
     with _lock:
-        _unsent[_field(metric, labels, "")] += 1
+        _unsent[metric.name, "", *labels] += 1
 
 
 def observe(metric: Metric, seconds: float, *labels: str) -> None:
+    assert len(labels) == len(metric.labels)
     place = bisect_left(metric.bounds, seconds)
     bound = str(metric.bounds[place]) if place < len(metric.bounds) else ABOVE
     with _lock:
-        _unsent[_field(metric, labels, bound)] += 1
-        _unsent[_field(metric, labels, SUM)] += seconds
+        _unsent[metric.name, bound, *labels] += 1
+        _unsent[metric.name, SUM, *labels] += seconds
 
 
 def start() -> None:
@@ -60,7 +64,7 @@ def flush() -> None:
         return
     pipeline = connection().pipeline()
     for field, by in sending.items():
-        pipeline.hincrbyfloat(KEY, field, by)
+        pipeline.hincrbyfloat(KEY, json.dumps(field), by)
     pipeline.expire(KEY, KEPT_S)
     try:
         pipeline.execute()
@@ -79,11 +83,6 @@ def read() -> dict[str, Series]:
         name, part, *labels = json.loads(field)
         found[name].setdefault(tuple(labels), {})[part] = float(value)
     return found
-
-
-def _field(metric: Metric, labels: tuple[str, ...], part: str) -> str:
-    assert len(labels) == len(metric.labels)
-    return json.dumps([metric.name, part, *labels])
 
 
 def _flush_if_possible() -> None:
