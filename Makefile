@@ -61,7 +61,7 @@ bench-engine: install-tests ## tokens per second of the kernel beside torch and 
 # Python itself is not built with the sanitizers, so their library is loaded before it; what it keeps until it ends is
 # no leak of ours.
 sanitize: install-tests ## the kernel's tests with address and undefined-behaviour sanitizers
-	CXX=g++ CXXFLAGS="-g -fsanitize=address,undefined -fno-sanitize-recover=undefined" ASAN_OPTIONS=detect_leaks=0 \
+	CXX=g++ CXXFLAGS="-g -fsanitize=address,undefined -fno-sanitize-recover=undefined" ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
 	$(PYTHON) -m pytest -m "not model" tests/inference/native
 
