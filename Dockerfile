@@ -25,6 +25,8 @@ EXPOSE 8000
 CMD ["python", "manage.py", "run", "web"]
 
 FROM base AS worker
+# The kernel for CPUs is compiled for the machine that the container runs on.
+RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 COPY --from=worker-packages /opt/venv /opt/venv
 COPY . .
 USER parley

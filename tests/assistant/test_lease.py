@@ -113,6 +113,7 @@ def test_another_worker_goes_on_from_the_log(asked: Accepted) -> None:
     assert claimed is not None
     reply, request = claimed
     assert request.prefix_token_ids == (7, 8, 9)
+    assert request.owner == str(row.conversation.owner_id)
     assert (reply.text, reply.seq, reply.logged_seq) == ("Once upon", 3, 3)
 
 

@@ -83,6 +83,7 @@ int guarded(char* error, Call call) {
 template <class Call>
 int guarded(Model* model, char* error, Call call) {
     return guarded(error, [&] {
+        if (!model) throw Refused("The model has been closed.");
         const std::unique_lock<std::mutex> lock(model->in_use, std::try_to_lock);
         if (!lock) throw Refused("Another thread is using the model.");
         call();

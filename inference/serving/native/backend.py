@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ class NativeBackend:
         self.dtype = packed.form
         self.vocabulary = network.vocabulary
         self.max_context = network.max_context
-        self.linears = network.linears
+        self.linears: Mapping[str, tuple[int, int]] = network.linears
         position = network.layers * network.kv_heads * network.head_size * 2 * BFLOAT16_BYTES
         self.page_bytes = PAGE_TOKENS * position
         self._numbers = {name: number for number, name in enumerate(self.linears)}
@@ -69,6 +69,7 @@ class NativeBackend:
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
         # LoRA (Hu et al. 2021) scales by alpha / rank, rsLoRA (Kalajdzievski 2023) by alpha / sqrt(rank).
         scale = files.alpha / (math.sqrt(files.rank) if files.use_rslora else files.rank)
+        is_begun = False
         try:
             for module, sides in files.weights.items():
                 a, b = sides["A"].float(), sides["B"].float() * scale
@@ -76,10 +77,12 @@ class NativeBackend:
                 if a.shape != (files.rank, inputs) or b.shape != (outputs, files.rank):
                     raise ValueError(f"The weights for {module} do not fit.")
                 self._kernel.put_low_rank(index, self._numbers[module], _contiguous(a), _contiguous(b))
+                is_begun = True
                 yield
             self._kernel.complete_adapter(index)
         except ValueError:
-            self._kernel.drop_adapter(index)
+            if is_begun:
+                self._kernel.drop_adapter(index)
             raise
 
     def drop_adapter(self, index: int) -> None:

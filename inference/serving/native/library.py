@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,14 +66,16 @@ class Kernel:
             network.layers, network.hidden, network.intermediate, network.heads, network.kv_heads, network.head_size,
             network.vocabulary, network.max_context, network.epsilon, network.rotary_scale, network.rotary.ctypes.data,
         )  # fmt: skip
-        packed = (CTensor * len(tensors))(*((t.bits, t.outputs, t.inputs, t.offset) for t in tensors))
+        packed = (CTensor * len(tensors))(*(CTensor(t.bits, t.outputs, t.inputs, t.offset) for t in tensors))
         self._call(
             "open", ctypes.byref(shape), weights.data.ctypes.data, weights.data.size, packed, len(tensors), threads,
             ctypes.byref(self._model),
         )  # fmt: skip
+        self._closing = weakref.finalize(self, self._library.parley_close, pointer(self._model.value))
 
     def close(self) -> None:
-        self._library.parley_close(self._model)
+        """Give memory and threads back; at the latest that happens when nobody has the object any more."""
+        self._closing()
         self._model = pointer()
 
     def reserve(self, pages: int, slots: int) -> None:

@@ -111,6 +111,6 @@ def _panels(blocks: Blocks) -> Bytes:
     # [panel, output, group, word, input of the word] -> [panel, group, word, output, input of the word]
     words = quants.reshape(-1, LANES, groups, GROUP // WORDS, WORDS).transpose(0, 2, 3, 1, 4)
     if blocks.bits == 4:
-        words = words[:, :, :4] | (words[:, :, 4:] << 4)
+        words = words[:, :, :4] | (words[:, :, 4:] << np.uint8(4))
     parts = [np.ascontiguousarray(line).view(np.uint8), words.reshape(*words.shape[:2], -1)]
     return np.concatenate(parts, 2).reshape(-1)

@@ -5,6 +5,7 @@ The network itself is asked once; what it said is kept beside the packed weights
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -28,9 +29,11 @@ def verify(backend: Backend, model: Path, folder: Path, sha256: str) -> None:
     try:
         with np.load(path, allow_pickle=False) as kept:
             token_ids, expected = kept["token_ids"], kept["logits"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         token_ids, expected = _asked(backend, model)
-        np.savez(path, token_ids=token_ids, logits=expected)
+        new = path.with_suffix(f".{os.getpid()}.npz")
+        np.savez(new, token_ids=token_ids, logits=expected)
+        new.replace(path)
     found = divergence(torch.from_numpy(expected), _read(backend, token_ids))
     if not found <= MAX_DIVERGENCE:  # nor when it is no number
         raise NativeUnavailable(f"It differs from the network in float32 by {found:.3f} nats per token.")

@@ -124,7 +124,8 @@ def _packed(model: Path, network: Network) -> Iterator[tuple[Tensor, NDArray[np.
             bits, panels = quantising.packed(values)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-        yield Tensor(bits, *values.shape, 0), panels
+        outputs, inputs = values.shape
+        yield Tensor(bits, outputs, inputs, 0), panels
 
 
 def _files(model: Path) -> dict[str, Path]:

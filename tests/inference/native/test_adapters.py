@@ -105,3 +105,4 @@ def test_an_adapter_that_does_not_fit_leaves_nothing_behind(make_model: MakeMode
     put(backend, 0, files)
     with pytest.raises(ValueError, match="dropped first"):
         put(backend, 0, files)
+    read(backend, [(1, 0, 0)], [0], [0])

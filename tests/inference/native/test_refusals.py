@@ -88,6 +88,14 @@ def test_a_second_thread_is_refused_and_not_answered_wrongly(make_model: MakeMod
     assert torch.equal(read(backend, rows, [249]), expected)
 
 
+def test_a_closed_model_says_so(make_model: MakeModel, open_backend: Open) -> None:
+    backend = open_backend(make_model())
+    backend.close()
+    backend.close()
+    with pytest.raises(ValueError, match="has been closed"):
+        read(backend, [(1, 0, 0)], [0])
+
+
 def changed(model: Path, folder: Path, **config: Any) -> Path:
     shutil.copytree(model, folder, dirs_exist_ok=True)
     path = folder / "config.json"
