@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean bench-retrieval
+.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean bench-retrieval bench-engine sanitize
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,16 @@ bench-page: install-tests browser ## weight, speed and smoothness of the page, i
 
 bench-train: install-tests ## tokens per second of training an adapter, beside TRL's trainer
 	@exec $(PYTHON) -m bench.train
+
+bench-engine: install-tests ## tokens per second of the kernel beside torch and transformers, in turns
+	@exec $(PYTHON) -m bench.engine
+
+# Python itself is not built with the sanitizers, so their library is loaded before it; what it keeps until it ends is
+# no leak of ours.
+sanitize: install-tests ## the kernel's tests with address and undefined-behaviour sanitizers
+	CXX=g++ CXXFLAGS="-g -fsanitize=address,undefined -fno-sanitize-recover=undefined" ASAN_OPTIONS=detect_leaks=0 \
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
+	$(PYTHON) -m pytest -m "not model" tests/inference/native
 
 vendor: install ## take the vendored JavaScript from npm again, as webui/vendor.lock.json pins it
 	@exec $(PYTHON) -m webui.vendoring

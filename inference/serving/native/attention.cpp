@@ -1,10 +1,6 @@
 #include "attention.h"
 
 #include <cmath>
-#include <cstdlib>
-#include <new>
-
-#include <sys/mman.h>
 
 #include "lanes.h"
 
@@ -12,15 +8,8 @@ namespace parley {
 
 Pages::Pages(int layers, int kv_heads, int head_size, int pages, int slots)
     : kv_heads_(kv_heads), head_size_(head_size), pages_(pages), tile_size_(static_cast<size_t>(PAGE) * head_size),
-      pool_(nullptr, std::free), tables_(slots) {
-    constexpr size_t HUGE = 2 << 20;
-    const size_t bytes = static_cast<size_t>(layers) * pages * kv_heads * tile_size_ * 2 * sizeof(uint16_t);
-    void* pool = std::aligned_alloc(HUGE, (bytes + HUGE - 1) / HUGE * HUGE);
-    if (!pool) throw std::bad_alloc();
-    // Not touched here: memory of pages that are never used is never taken.
-    madvise(pool, bytes, MADV_HUGEPAGE);
-    pool_.reset(static_cast<uint16_t*>(pool));
-}
+      pool_(huge_memory(static_cast<size_t>(layers) * pages * kv_heads * tile_size_ * 2 * sizeof(uint16_t))),
+      tables_(slots) {}
 
 void Pages::set(int slot, const int32_t* pages, int count) { tables_[slot].assign(pages, pages + count); }
 
@@ -77,7 +66,8 @@ void soften(float* scores, int positions, uint32_t* weights) {
         store(scores + i, e);
     }
     const float inverse = 1.0f / total(sum);
-    for (int i = 0; i < whole; i += 2) weights[i / 2] = to_pair(scores[i] * inverse, scores[i + 1] * inverse);
+    for (int i = 0; i < whole; i += LANES) store(scores + i, mul(load(scores + i), all(inverse)));
+    to_pairs(scores, whole, weights);
 }
 
 template <int HEADS, int PARTS>

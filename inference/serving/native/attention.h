@@ -11,8 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
+
+#include "memory.h"
 
 namespace parley {
 
@@ -35,12 +36,13 @@ class Pages {
 
   private:
     uint16_t* at(int layer, int page, int kv_head) const {
-        return pool_.get() + ((static_cast<size_t>(layer) * pages_ + page) * kv_heads_ + kv_head) * tile_size_ * 2;
+        return reinterpret_cast<uint16_t*>(pool_.get()) +
+               ((static_cast<size_t>(layer) * pages_ + page) * kv_heads_ + kv_head) * tile_size_ * 2;
     }
 
     int kv_heads_, head_size_, pages_;
     size_t tile_size_;
-    std::unique_ptr<uint16_t[], void (*)(void*)> pool_;
+    Memory pool_;
     std::vector<std::vector<int32_t>> tables_;
 };
 

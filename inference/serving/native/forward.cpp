@@ -106,7 +106,7 @@ void Model::take_in(const Rows& rows, int row, const float* values, int inputs, 
     const int adapter = rows.adapters[row];
     if (adapter < 0) return;
     std::vector<uint32_t>& pairs = scratch_[part].pairs;
-    for (int i = 0; i < inputs / 2; i++) pairs[i] = to_pair(values[2 * i], values[2 * i + 1]);
+    to_pairs(values, inputs, pairs.data());
     for (int which = 0; which < linears; which++)
         if (const LowRank* low = low_rank(adapter, linear + which)) low->go_down(pairs.data(), middle(row, which));
 }

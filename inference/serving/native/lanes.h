@@ -44,4 +44,14 @@ inline uint32_t to_pair(float first, float second) {
     return to_bfloat16(first) | static_cast<uint32_t>(to_bfloat16(second)) << 16;
 }
 
+// `count` floats, an even number, as pairs of neighbours.
+inline void to_pairs(const float* values, int count, uint32_t* pairs) {
+    int i = 0;
+#if defined(__AVX512BF16__)
+    for (; i + 2 * LANES <= count; i += 2 * LANES)
+        _mm512_storeu_si512(pairs + i / 2, (__m512i)_mm512_cvtne2ps_pbh(load(values + i + LANES), load(values + i)));
+#endif
+    for (; i < count; i += 2) pairs[i / 2] = to_pair(values[i], values[i + 1]);
+}
+
 }  // namespace parley

@@ -11,16 +11,18 @@
 #include <memory>
 #include <vector>
 
+#include "memory.h"
+
 namespace parley {
 
 constexpr int MAX_RANK = 256;
 
 struct LowRank {
     int rank, inputs, outputs;  // rank as filled up
-    std::vector<uint16_t> down, up;
+    uint16_t *down, *up;  // in the adapter's memory
 
     // `a` [rank, inputs] and `b` [outputs, rank], the scale of the adapter already in `b`.
-    LowRank(int rank, int inputs, int outputs, const float* a, const float* b);
+    LowRank(Arena& memory, int rank, int inputs, int outputs, const float* a, const float* b);
 
     // middle[rank / 2] = A x as bfloat16 pairs, of `x` [inputs / 2] as bfloat16 pairs.
     void go_down(const uint32_t* x, uint32_t* middle) const;
@@ -30,6 +32,7 @@ struct LowRank {
 
 // One adapter: its additions by the number of the linear (model.h), none where it adds nothing.
 struct Adapter {
+    Arena memory;
     std::vector<std::unique_ptr<LowRank>> linears;
     bool is_complete = false;
 };

@@ -47,7 +47,7 @@ void Model::put_low_rank(int adapter, int linear, int rank, const float* a, cons
     place->linears.resize(shape_.layers * LINEARS + 1);
     const Matrix& matrix =
         linear == shape_.layers * LINEARS ? weights_.head : weights_.layers[linear / LINEARS].linears[linear % LINEARS];
-    place->linears[linear] = std::make_unique<LowRank>(rank, matrix.inputs, matrix.outputs, a, b);
+    place->linears[linear] = std::make_unique<LowRank>(place->memory, rank, matrix.inputs, matrix.outputs, a, b);
 }
 
 void Model::complete_adapter(int adapter) {

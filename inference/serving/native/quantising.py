@@ -1,8 +1,8 @@
 """Turns float32 matrices into the kernel's panels (quantised.h has their picture). Knows nothing of files.
 
 The rule: a matrix all of whose blocks of 32 have the values of Q4_1 or Q4_0 blocks is kept in 4 bits, which loses
-nothing; any other in 8 bits as Q8_0 makes them (scale = largest / 127 in float16, nearest integers), which loses nothing
-where it was Q8_0 before. So a model that was converted from a GGUF file is computed from that file's own blocks.
+nothing; any other in 8 bits as Q8_0 makes them (scale = largest / 127 in float16, nearest integers), which loses
+nothing where it was Q8_0 before. So a model that was made from a GGUF file is computed from that file's own blocks.
 """
 
 from __future__ import annotations

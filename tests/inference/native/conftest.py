@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,15 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the kernel is compiled, once for all tests."""
     return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def empty(kept: Path, tmp_path: Path) -> Path:
+    """Where nothing is kept yet but the compiled kernel."""
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    shutil.copy(build.library(kept), folder)
+    return folder
 
 
 @pytest.fixture

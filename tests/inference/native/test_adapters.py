@@ -93,8 +93,9 @@ def test_an_adapter_that_does_not_fit_leaves_nothing_behind(make_model: MakeMode
     model = make_model()
     backend = open_backend(model)
     _, files = make_adapter(model, 1, 8, ["q_proj", "o_proj"])
-    for weights in ({"model.layers.9.mlp.up_proj": files.weights["model.layers.0.self_attn.q_proj"]},
-                    {**files.weights, "model.layers.1.self_attn.o_proj": {"A": torch.ones(8, 64), "B": torch.ones(32, 8)}}):  # fmt: skip
+    elsewhere = {"model.layers.9.mlp.up_proj": files.weights["model.layers.0.self_attn.q_proj"]}
+    narrow = {**files.weights, "model.layers.1.self_attn.o_proj": {"A": torch.ones(8, 64), "B": torch.ones(32, 8)}}
+    for weights in (elsewhere, narrow):
         bad = AdapterFiles(files.sha256, files.rank, files.alpha, files.use_rslora, weights, None)
         with pytest.raises(ValueError, match="do not fit"):
             put(backend, 0, bad)

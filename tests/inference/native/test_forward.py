@@ -48,7 +48,9 @@ def test_rows_read_together_say_what_they_say_alone(make_model: MakeModel, open_
         alone.append(logits[0])
     for slot in range(4):
         backend.set_pages(slot, range(31 - 4 * slot, 27 - 4 * slot, -1))
-    first = [(token, slot, position) for slot, ids in enumerate(texts) for position, token in enumerate(ids[: 10 - slot])]
+    first = [
+        (token, slot, position) for slot, ids in enumerate(texts) for position, token in enumerate(ids[: 10 - slot])
+    ]
     read(backend, first, [])
     rest = [
         (token, slot, position)

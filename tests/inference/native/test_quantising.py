@@ -53,5 +53,5 @@ def test_one_value_off_the_grid_is_enough_for_8_bits() -> None:
 def test_weights_that_no_block_can_hold_are_refused(bad: float) -> None:
     values = matrix(16, 32).copy()
     values[3, 3] = bad
-    with pytest.raises(ValueError, match="finite|too large"):
+    with pytest.raises(ValueError, match=r"finite|too large"):
         quantising.packed(values)

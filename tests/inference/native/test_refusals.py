@@ -108,45 +108,40 @@ def changed(model: Path, folder: Path, **config: Any) -> Path:
     ],
 )
 def test_models_that_it_does_not_know_are_left_to_others(
-    make_model: MakeModel, kept: Path, tmp_path: Path, config: dict[str, Any], reason: str
+    make_model: MakeModel, empty: Path, tmp_path: Path, config: dict[str, Any], reason: str
 ) -> None:
     model = changed(make_model(), tmp_path / "model", **config)
     with pytest.raises(NativeUnavailable, match=reason):
-        NativeBackend(model, 1, folder=tmp_path)
+        NativeBackend(model, 1, folder=empty)
 
 
-def test_weights_that_are_cut_short_are_refused(make_model: MakeModel, tmp_path: Path) -> None:
+def test_weights_that_are_cut_short_are_refused(make_model: MakeModel, empty: Path, tmp_path: Path) -> None:
     model = changed(make_model(), tmp_path / "model")
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(NativeUnavailable, match="damaged"):
-        NativeBackend(model, 1, folder=tmp_path)
+        NativeBackend(model, 1, folder=empty)
 
 
 @pytest.mark.parametrize("left", [0, 10, 5000, -1])
 def test_packed_weights_that_are_cut_short_are_packed_anew(
-    make_model: MakeModel, kept: Path, tmp_path: Path, left: int, caplog: pytest.LogCaptureFixture
+    make_model: MakeModel, empty: Path, left: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for path in kept.glob("kernel-*"):
-        shutil.copy(path, tmp_path)
-    model = make_model()
-    NativeBackend(model, 1, folder=tmp_path).close()
-    (packed,) = tmp_path.glob("weights-*")
+    NativeBackend(make_model(), 1, folder=empty).close()
+    (packed,) = empty.glob("weights-*")
     whole = packed.read_bytes()
     packed.write_bytes(whole[:left])
-    NativeBackend(model, 1, folder=tmp_path).close()
+    NativeBackend(make_model(), 1, folder=empty).close()
     assert "is packed anew" in caplog.text
     assert packed.read_bytes() == whole
 
 
 def test_a_kernel_that_is_wrong_is_not_used(
-    make_model: MakeModel, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_model: MakeModel, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification, "_asked", lambda *_: (np.arange(20, dtype=np.int32), np.eye(8, 421) * 9))
-    for path in kept.glob("kernel-*"):
-        shutil.copy(path, tmp_path)
     with pytest.raises(NativeUnavailable, match="differs from the network"):
-        NativeBackend(make_model(), 1, folder=tmp_path)
+        NativeBackend(make_model(), 1, folder=empty)
 
 
 def test_without_a_compiler_a_sentence_says_so(
@@ -158,9 +153,11 @@ def test_without_a_compiler_a_sentence_says_so(
         NativeBackend(make_model(), 1, folder=tmp_path)
 
 
-def test_a_compiler_that_fails_is_quoted(make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails_is_quoted(
+    make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CXXFLAGS", "-std=c++11")
-    with pytest.raises(NativeUnavailable, match="could not compile the kernel: .*error"):
+    with pytest.raises(NativeUnavailable, match=r"could not compile the kernel: .*error"):
         NativeBackend(make_model(), 1, folder=tmp_path)
     assert not list(tmp_path.glob("kernel-*"))
 

@@ -1,0 +1,52 @@
+// Memory for what every step reads from end to end, in huge pages where the system has them: with small ones a step
+// spends a good part of its time on translating addresses, most of all on virtual machines.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace parley {
+
+constexpr size_t HUGE_PAGE = 2 << 20;
+
+using Memory = std::unique_ptr<uint8_t[], void (*)(void*)>;
+
+// Not touched, so what is never used is never taken from the system. Throws std::bad_alloc.
+inline Memory huge_memory(size_t bytes) {
+    const size_t whole = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void* memory = std::aligned_alloc(HUGE_PAGE, whole);
+    if (!memory) throw std::bad_alloc();
+    madvise(memory, whole, MADV_HUGEPAGE);
+    return {static_cast<uint8_t*>(memory), std::free};
+}
+
+// Small arrays one behind the other, in the order in which they are asked for; given back together.
+class Arena {
+  public:
+    // `count` zeros, at a multiple of 64 bytes.
+    uint16_t* zeros(size_t count) {
+        const size_t bytes = (count * sizeof(uint16_t) + 63) / 64 * 64;
+        if (bytes > left_) {
+            left_ = bytes > HUGE_PAGE ? bytes : HUGE_PAGE;
+            blocks_.push_back(huge_memory(left_));
+            next_ = blocks_.back().get();
+        }
+        uint16_t* array = new (next_) uint16_t[bytes / sizeof(uint16_t)]();
+        next_ += bytes;
+        left_ -= bytes;
+        return array;
+    }
+
+  private:
+    std::vector<Memory> blocks_;
+    uint8_t* next_ = nullptr;
+    size_t left_ = 0;
+};
+
+}  // namespace parley
