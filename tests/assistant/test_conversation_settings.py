@@ -10,6 +10,7 @@ from django.conf import settings as product
 from assistant.chat import actions, leases
 from assistant.chat.actions import Accepted
 from assistant.chat.conversation_settings import change_settings, settings_of
+from assistant.chat.sampling import defaults
 from assistant.errors import AssistantError
 from assistant.models import Conversation, Generation, Person
 from inference.contract import EngineInfo
@@ -81,11 +82,11 @@ def test_a_limit_lowered_by_the_operator_holds_for_earlier_choices(
 
 
 def test_fields_of_another_version_are_ignored(alice: Person, asked: Accepted) -> None:
-    Conversation.objects.update(sampling={"mirostat": 2, "stop": ["x"], "temperature": 1.0})
+    Conversation.objects.update(sampling={"mirostat": 2, "no_repeat_ngram": 3, "temperature": 1.0})
 
     sampling = again(alice, asked)
 
-    assert (sampling["temperature"], list(sampling["stop"])) == (1.0, [])
+    assert (sampling["temperature"], sampling["no_repeat_ngram"]) == (1.0, defaults().no_repeat_ngram)
     assert "mirostat" not in sampling
 
 

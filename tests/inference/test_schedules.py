@@ -122,12 +122,13 @@ def test_schedules(tiny_folder: Path, ledger: list[LedgerBackend]) -> None:
             self.driven.engine.submit(self.requests[-1])
 
         @precondition(lambda self: self.requests)
-        @rule(data=st.data())
-        def go_on_with_a_reply(self, data: st.DataObject) -> None:
-            """As another worker does, from some of the tokens that were said."""
+        @rule(data=st.data(), share=st.floats(0, 1))
+        def go_on_with_a_reply(self, data: st.DataObject, share: float) -> None:
+            """As another worker does, from some of the tokens that were said: how many these are by now is a matter of
+            time, so a share of them is drawn."""
             request = data.draw(st.sampled_from(self.requests))
             said = (*request.prefix_token_ids, *ids_of(self.driven.of(request)))
-            cut = data.draw(st.integers(0, len(said)))
+            cut = round(share * len(said))
             self.requests.append(replace(request, generation_id=ask().generation_id, prefix_token_ids=said[:cut]))
             self.driven.engine.submit(self.requests[-1])
 
