@@ -15,7 +15,7 @@ run: install ## start everything; Ctrl-C stops it. Settings come from the enviro
 
 test: install-tests browser ## all tests but the slow ones, on SQLite and on PostgreSQL, with a real browser and injected faults
 	$(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) --ignore tests/faults
-	TEST_DATABASE=postgresql $(PYTHON) -m pytest $(SIDE_BY_SIDE) tests/assistant tests/webui tests/runtime
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) tests/assistant tests/webui tests/runtime
 	$(PYTHON) -m pytest -m "not slow" tests/faults
 
 lint: install-tests ## style, types, layers, known weaknesses

@@ -17,7 +17,7 @@ from tests.client import PageClient, Reply
 from tests.product import ROOT, Product
 from tests.runtime.test_programs import new_key
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 TOKENS = 60
 PATIENCE_S = 90

@@ -88,7 +88,7 @@ def _name(command: list[str]) -> str:
 
 
 def _compile(command: list[str], path: Path) -> None:
-    log.info("Compiling the kernel for this processor, once; this takes some seconds.")
+    log.warning("Compiling the kernel for this processor, once; this takes some seconds.")
     # All sources in one: most of the time goes into the headers.
     everything = "".join(f'#include "{name}"\n' for name in SOURCES)
     with tempfile.TemporaryDirectory(dir=path.parent) as work:
