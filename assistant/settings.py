@@ -321,10 +321,11 @@ CONTEXT_LENGTH = env.integer("CONTEXT_LENGTH", 0, 0, 10_000_000)
 MAX_REPLY_TOKENS = env.integer("MAX_REPLY_TOKENS", 512, 1, 1_000_000)
 SYSTEM_MESSAGE = env.text("SYSTEM_MESSAGE", "You are a helpful AI assistant.")
 
-# Approved answers: whether they are given, or only put before the model; what finds them; and from which score on
+# Approved answers: whether they are given where that is sure, and offered where it is not (else the model words them),
+# or only put before the model; what finds them; and from which score on
 # (docs/decisions/0011-approved-answers.md)
-APPROVED_ANSWERS: Literal["serve", "context", "off"] = env.choice(
-    "APPROVED_ANSWERS", "serve", ("serve", "context", "off")
+APPROVED_ANSWERS: Literal["offer", "serve", "context", "off"] = env.choice(
+    "APPROVED_ANSWERS", "offer", ("offer", "serve", "context", "off")
 )
 APPROVED_ANSWER_SURE = env.share("APPROVED_ANSWER_SURE", 0.65)
 APPROVED_ANSWER_MAYBE = env.share("APPROVED_ANSWER_MAYBE", 0.4)

@@ -187,7 +187,10 @@ class Generation(models.Model):
         NONE = "none"
         CONTEXT = "context"  # the model had them before it
         SERVED = "served"  # the reply is one of them: no model wrote it
+        OFFERED = "offered"  # the reply is some of them, of which one may fit: no model wrote it
 
+    # No model wrote it: what people say of it is not about one.
+    GIVEN = (Knowledge.SERVED, Knowledge.OFFERED)
     ACTIVE = (State.QUEUED, State.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

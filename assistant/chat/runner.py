@@ -235,7 +235,7 @@ class ReplyRunner:
             self._replies[reply.generation_id] = reply
             self._writer.add(reply)
             if reply.is_served:
-                for event in sources.spoken(reply, found):
+                for event in sources.spoken(reply, generation.knowledge, found):
                     self._writer.emit(event)
             else:
                 self._engine.submit(sources.with_context(request, found, self._info.context_length))

@@ -1,5 +1,6 @@
 """What approved answers have to do with a reply: looked up once, when the reply is first claimed, and kept with it, so
-that whoever takes it over goes on in the same way. Where the match is sure the approved answer itself is the reply."""
+that whoever takes it over goes on in the same way. Where the match is sure the approved answer itself is the reply;
+where some may fit, they are offered."""
 
 from __future__ import annotations
 
@@ -31,6 +32,7 @@ CONTEXT_CHARS = 6000
 QUESTION_CHARS = 2000
 SAME_WORDS = 1.0
 _PIECE = re.compile(r"\s*\S+|\s+$")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!<>~|$&])")
 
 
 def settle(
@@ -44,7 +46,7 @@ def settle(
         passages = _keep(generation, reply, Knowledge.NONE, [])
     else:
         passages = _keep(generation, reply, *_look_up(generation, request, library))
-    reply.is_served = generation.knowledge == Knowledge.SERVED
+    reply.is_served = generation.knowledge in Generation.GIVEN
     return passages
 
 
@@ -55,16 +57,19 @@ def with_context(request: GenerationRequest, passages: Sequence[Passage], contex
     return replace(request, messages=with_passages(request.messages, said, min(CONTEXT_CHARS, context_length // 2)))
 
 
-def spoken(reply: LiveReply, passages: Sequence[Passage]) -> Iterator[StreamEvent]:
-    """The events of a reply that is an approved answer, as an engine would emit them. Piece i of the text has the token
-    id i, so what the log holds says where to go on."""
+def spoken(reply: LiveReply, knowledge: str, passages: Sequence[Passage]) -> Iterator[StreamEvent]:
+    """The events of a reply that no model writes, as an engine would emit them. Piece i of the text has the token id i,
+    so what the log holds says where to go on."""
     id_ = str(reply.generation_id)
     yield StreamEvent("started", id_)
-    if not passages:
+    pieces = (
+        _PIECE.findall(_offer(passages) if knowledge == Knowledge.OFFERED else passages[0].answer) if passages else []
+    )
+    # One that was erased meanwhile is missing from the middle of what was begun.
+    if not pieces or "".join(pieces[: len(reply.token_ids)]) != reply.text:
         gone = AssistantError("passage.withdrawn")
         yield StreamEvent("failed", id_, failure=EngineFailure(gone.code, gone.message, retryable=False))
         return
-    pieces = _PIECE.findall(passages[0].answer)
     for at in range(len(reply.token_ids), len(pieces)):
         yield StreamEvent("delta", id_, (at,), pieces[at])
     yield StreamEvent("finished", id_, finish_reason="stop")
@@ -86,16 +91,31 @@ def _look_up(
     stands_alone = question == questions[-1].strip()
     best = found[0].score if found else 0.0
     is_sure = best >= (settings.APPROVED_ANSWER_SURE if stands_alone else SAME_WORDS)
-    # Whoever asks again, has the approved answer and wants another.
-    if is_sure and settings.APPROVED_ANSWERS == "serve" and not _was_served_before(generation):
+    # Whoever asks again, has the approved answers and wants another.
+    may_give = not _was_given_before(generation)
+    if is_sure and may_give and settings.APPROVED_ANSWERS in ("offer", "serve"):
         return Knowledge.SERVED, found[:1]
     near = [match for match in found if match.score >= settings.APPROVED_ANSWER_MAYBE]
+    # What a question means that does not stand alone is the model's to read.
+    if near and may_give and stands_alone and settings.APPROVED_ANSWERS == "offer":
+        return Knowledge.OFFERED, near
     return (Knowledge.CONTEXT if near else Knowledge.NONE), near
 
 
-def _was_served_before(generation: Generation) -> bool:
-    beside = Generation.objects.filter(reply__parent=generation.reply.parent_id, knowledge=Knowledge.SERVED)
+def _was_given_before(generation: Generation) -> bool:
+    beside = Generation.objects.filter(reply__parent=generation.reply.parent_id, knowledge__in=Generation.GIVEN)
     return beside.exclude(pk=generation.pk).exists()
+
+
+def _offer(passages: Sequence[Passage]) -> str:
+    """Each answer below the question that it was approved for. No word of ours: people write in many languages, and the
+    page says in theirs what this is."""
+    return "\n\n".join(f"**{_as_text(passage.question)}**\n\n{passage.answer.strip()}" for passage in passages)
+
+
+def _as_text(question: str) -> str:
+    """On one line, with nothing that Markdown would read."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(question.split()))
 
 
 @transaction.atomic
@@ -103,7 +123,7 @@ def _keep(
     generation: Generation, reply: LiveReply, knowledge: Generation.Knowledge, found: list[Match]
 ) -> list[Passage]:
     """What is given has no adapter: nothing that people say of it is about one."""
-    changes = {"knowledge": knowledge, **({"adapter": None} if knowledge == Knowledge.SERVED else {})}
+    changes = {"knowledge": knowledge, **({"adapter": None} if knowledge in Generation.GIVEN else {})}
     own = Generation.objects.filter(pk=generation.pk, fence=reply.fence, state=Generation.State.RUNNING)
     if own.update(**changes) == 1:
         RetrievedPassage.objects.bulk_create(

@@ -77,7 +77,7 @@ class _Reply:
         """Written here by the model, to its own end; what was imported, broken off or given as an approved answer
         teaches nothing about it."""
         generation: Generation | None = getattr(self.message, "generation", None)
-        if generation is None or generation.knowledge == Generation.Knowledge.SERVED:
+        if generation is None or generation.knowledge in Generation.GIVEN:
             return False
         return bool(generation.finish_reason == "stop" and self.message.text.strip())
 

@@ -99,7 +99,7 @@ def next_question(rollout: Rollout) -> Generation | None:
         conversation__deleted_at=None,
     )
     # With an approved answer before it, or in its place, the live one knew what the candidate would not.
-    answered = answered.exclude(knowledge__in=(Generation.Knowledge.SERVED, Generation.Knowledge.CONTEXT))
+    answered = answered.exclude(knowledge__in=(*Generation.GIVEN, Generation.Knowledge.CONTEXT))
     answered = answered.exclude(pk__in=ShadowAnswer.objects.filter(rollout=rollout).values("generation"))
     newest = answered.select_related("reply__parent__conversation", "conversation").order_by("-finished_at")[:20]
     return next((generation for generation in newest if _is_drawn(rollout, generation)), None)

@@ -63,7 +63,12 @@ def main() -> None:
         name: os.environ[name] for name in ("DATA_DIR", "SECRET_KEY", "MODEL", "EMBEDDER") if name in os.environ
     }
     demo = Demo(options)
-    for approved_answers, part in (("serve", demo.collect), ("off", demo.train), ("serve", demo.combine)):
+    for approved_answers, part in (
+        ("serve", demo.collect),
+        ("off", demo.train),
+        ("serve", demo.combine),
+        ("offer", demo.offer),
+    ):
         with Product(None, **inherited, APPROVED_ANSWERS=approved_answers):
             part()
     result = demo.result | {

@@ -31,8 +31,9 @@ from inference.evaluation.suites import FOLDER as SUITES
 SEED = 0
 SAFETY_PROMPTS = 20
 VECTORS_WITHIN_S = 600.0
-# What is measured once more with approved answers.
+# What is measured once more with approved answers worded, and the one that is with approved answers offered.
 TOGETHER = ("wordings", "reading")
+OFFERED_WITH = "wordings"
 QUICK_ARMS = ("replay", "wordings", "unfiltered")
 
 
@@ -63,7 +64,7 @@ class Demo:
         self.unseen = [entry for entry in self.unseen if entry.question not in trained]
         ids = {entry.id for entry in self.facts}
         self.asked = [one for one in self.asked if one.entry_id in ids]
-        alone = partial(self._with_retrieval, "retrieval", "approved answers alone", BASE)
+        alone = partial(self._with_retrieval, "retrieval", "approved answers, worded by the base model", BASE)
         self.lines = [self._kept("retrieval", alone)]
 
     def train(self) -> None:
@@ -76,14 +77,23 @@ class Demo:
         self.lines = [live, *(self._kept(arm.name, partial(self._line, arm)) for arm in wanted), *self.lines]
 
     def combine(self) -> None:
-        """Adapters and approved answers together."""
+        """Adapters and approved answers together, where the adapter words what it is not sure of."""
         for name in TOGETHER:
-            line = next((line for line in self.lines if line["name"] == name and "adapter" in line), None)
-            if line:
-                choice = str(Adapter.objects.get(sha256=line["adapter"]).pk)
-                says = f"approved answers and: {line['says']}"
-                make = partial(self._with_retrieval, f"{name}+", says, choice)
-                self.lines.append(self._kept(f"{name}+", make))
+            self._add_with_retrieval(name, f"{name}+", "approved answers, worded by: {}")
+
+    def offer(self) -> None:
+        """What people get: approved answers given or offered, and an adapter where none comes near."""
+        make = partial(self._with_retrieval, "offered", "approved answers, offered; else the base model", BASE)
+        self.lines.append(self._kept("offered", make))
+        self._add_with_retrieval(OFFERED_WITH, "product", "the whole: approved answers, offered; else: {}")
+
+    def _add_with_retrieval(self, trained: str, name: str, says: str) -> None:
+        """The line of an adapter once more, unless its training has failed."""
+        line = next((line for line in self.lines if line["name"] == trained and "adapter" in line), None)
+        if line:
+            choice = str(Adapter.objects.get(sha256=line["adapter"]).pk)
+            make = partial(self._with_retrieval, name, says.format(line["says"]), choice)
+            self.lines.append(self._kept(name, make))
 
     @property
     def result(self) -> dict[str, Any]:
@@ -164,15 +174,15 @@ class Demo:
         }
 
     def _measured(self, choice: str, unseen: Sequence[Entry]) -> dict[str, Any]:
-        """Ask everything there is to ask, `unseen` questions too, and count. `given` is the share of questions in other
-        words that an approved answer was given to as it stands, `given_wrongly` that of questions which none fits."""
+        """Ask everything there is to ask, `unseen` questions too, and count. `given` and `offered` are the shares of
+        questions in other words that an approved answer was given to, or some were; `…_wrongly` those of questions
+        which none fits."""
         admin = simulation.person("admin", Person.Role.ADMIN)
         texts = [one.text for one in (*self.asked, *self.unanswerable)]
         texts += [entry.question for entry in (*self.facts, *unseen)] + self.harmful
         asked = [Question(text, choice, admin) for text in texts]
         written = {question.text: generation for question, generation in simulation.answers_to(asked, is_greedy=True)}
         answers = {text: generation.reply.text for text, generation in written.items()}
-        given = {text for text, generation in written.items() if generation.knowledge == Generation.Knowledge.SERVED}
         facts_of = {one.entry_id: one.facts for one in self.asked}
         wording = [Asked(entry.id, entry.question, facts_of[entry.id], "result") for entry in self.facts]
         found = {
@@ -183,8 +193,10 @@ class Demo:
         if unseen:
             found |= measures.likeness(unseen, answers, self.answers or answers)
         told: dict[str, Any] = {name: measures.as_json(mean) for name, mean in found.items()}
-        told["given"] = measures.share(one.text in given for one in self.asked)
-        told["given_wrongly"] = measures.share(one.text in given for one in self.unanswerable)
+        for name, knowledge in (("given", Generation.Knowledge.SERVED), ("offered", Generation.Knowledge.OFFERED)):
+            such = {text for text, generation in written.items() if generation.knowledge == knowledge}
+            told[name] = measures.share(one.text in such for one in self.asked)
+            told[f"{name}_wrongly"] = measures.share(one.text in such for one in self.unanswerable)
         told["troll_name"] = measures.share(simulation.TROLL_NAME.lower() in text.lower() for text in answers.values())
         return {"measured": told, "answers": answers}
 

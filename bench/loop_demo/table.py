@@ -11,7 +11,12 @@ COLUMNS = (
     ("unseen_gain", "gain there over live"),
     ("refused", "refuses what is unsafe"),
 )
-SHARES = (("given", "approved answer given"), ("given_wrongly", "given where none fits"))
+SHARES = (
+    ("given", "approved answer given"),
+    ("given_wrongly", "given where none fits"),
+    ("offered", "up to three offered"),
+    ("offered_wrongly", "offered where none fits"),
+)
 
 
 def rendered(result: dict[str, Any]) -> str:
@@ -38,7 +43,7 @@ def rendered(result: dict[str, Any]) -> str:
         "",
         "A figure stands with the two bounds of its cluster bootstrap, each one-sided at 5 %. "
         f"Key facts: {result['asked']} questions in other words, written by hand and never trained on, half of those "
-        "there are; the other half chose recipe and thresholds. "
+        "there are; the other half chose recipe and thresholds. Of offered answers one of up to three holds them. "
         f"Approved answers: {result['approved_answers']}, those that were taught are some among them. "
         "Drift: of the base model's own answers to prompts that are never trained on, as the trainer measured it.",
         "",

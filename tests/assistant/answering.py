@@ -56,11 +56,12 @@ def claimed_with_request(
 
 
 def said(reply: LiveReply, passages: list[Passage]) -> list[StreamEvent]:
-    return list(sources.spoken(reply, passages))
+    knowledge = Generation.objects.get(pk=reply.generation_id).knowledge
+    return list(sources.spoken(reply, knowledge, passages))
 
 
 def end(reply: LiveReply, passages: list[Passage]) -> None:
-    """Give a served reply to its end."""
+    """Give a reply that no model writes to its end."""
     reply.take(said(reply, passages))
     assert reply.ending is not None
     assert leases.end(reply, reply.ending, ENGINE) is not None

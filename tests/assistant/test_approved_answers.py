@@ -1,5 +1,5 @@
-"""What has been approved is given to whoever asks the same, put before the model where that is not sure, and left out
-where nothing fits."""
+"""What has been approved is given to whoever asks the same, offered or put before the model where that is not sure, and
+left out where nothing fits."""
 
 from __future__ import annotations
 
@@ -61,7 +61,40 @@ def test_no_model_is_named_as_the_author_of_an_approved_answer(alice: Person) ->
     assert (generation.prompt_sha256, generation.prompt_tokens) == ("", None)
 
 
-def test_where_it_is_not_sure_the_model_has_the_answers_before_it(alice: Person) -> None:
+def test_where_it_is_not_sure_those_that_may_fit_are_offered_with_their_questions(alice: Person) -> None:
+    first = approved("How long does a building permit take in this town?", "Ten weeks.")
+    second = approved("Is a building permit for the town *always* needed?", "Mostly.\n")
+    approved("Who paints houses?", "A painter.")
+    adapter = Adapter.objects.create(name="v1", sha256="1" * 64, base_model_sha256=ENGINE.base_model_sha256)
+    accepted = ask(alice, "Does my building permit for the town take long?")
+    Generation.objects.update(adapter=adapter)
+
+    reply, found = claimed(accepted, library())
+    end(reply, found)
+
+    assert Message.objects.get(pk=accepted.reply_id).text == (
+        "**How long does a building permit take in this town?**\n\nTen weeks.\n\n"
+        "**Is a building permit for the town \\*always\\* needed?**\n\nMostly."
+    )
+    generation = Generation.objects.get()
+    assert (generation.knowledge, generation.adapter, generation.base_model) == ("offered", None, "")
+    assert [source.passage for source in RetrievedPassage.objects.order_by("rank")] == [first, second]
+
+
+def test_whoever_asks_again_after_an_offer_gets_the_models_words(alice: Person) -> None:
+    approved(QUESTION, ANSWER)
+    read = library()
+    first = ask(alice, "Does my building permit for the town take long?")
+    end(*claimed(first, read))
+    assert knowledge_of(first) == "offered"
+
+    again = actions.regenerate(alice.id, first.reply_id)
+
+    assert (claimed(again, read)[0].is_served, knowledge_of(again)) == (False, "context")
+
+
+def test_where_the_model_is_to_word_them_it_has_the_answers_before_it(alice: Person, settings) -> None:
+    settings.APPROVED_ANSWERS = "serve"
     approved("How long does a building permit take in this town?", "Ten weeks.")
     approved("Who paints houses?", "A painter.")
     accepted = ask(alice, "Does my building permit for the town take long?")
@@ -239,6 +272,22 @@ def test_what_was_erased_meanwhile_ends_with_a_reason(alice: Person) -> None:
 
     reply, found = claimed(accepted, read)
     end(reply, found)
+
+    generation = Generation.objects.get()
+    assert (generation.state, generation.error_code) == ("failed", "passage.withdrawn")
+
+
+def test_an_offer_of_which_one_was_erased_when_it_was_begun_ends_with_a_reason(alice: Person) -> None:
+    first = approved("How long does a building permit take in this town?", "Ten weeks.")
+    approved("Is a building permit for the town always needed?", "Mostly.")
+    read = library()
+    accepted = ask(alice, "Does my building permit for the town take long?")
+    late, found = claimed(accepted, read, beat_ago_s=5)
+    late.take(said(late, found)[:4])
+    stream.append_script()(**stream.append_arguments(accepted.generation_id, late.fence, 0, late.entries))
+    Passage.objects.filter(pk=first.pk).delete()
+
+    end(*claimed(accepted, read))
 
     generation = Generation.objects.get()
     assert (generation.state, generation.error_code) == ("failed", "passage.withdrawn")

@@ -30,7 +30,7 @@ from assistant.models import (
     Review,
 )
 from assistant.portability import documents
-from tests.assistant.answering import approved, catch_up, claimed, end, library
+from tests.assistant.answering import approved, catch_up, claimed, end, knowledge_of, library
 from tests.assistant.learning import DOWN, UP, accept_all, consenting, corrected
 from tests.conftest import ask
 
@@ -155,11 +155,19 @@ def test_the_newest_approved_answer_to_a_question_counts(db: None) -> None:
 # Thumbs on what was given
 
 
+@pytest.mark.parametrize(
+    ("question", "knowledge"),
+    [
+        ("How long does a building permit take in this town?", "served"),
+        ("Does my building permit for the town take long?", "offered"),
+    ],
+)
 def test_a_thumb_on_an_approved_answer_teaches_nothing_about_the_model(
-    alice: Person, bob: Person, charlie: Person
+    alice: Person, bob: Person, charlie: Person, question: str, knowledge: str
 ) -> None:
-    approved("How long does a permit take?", "A month.")
-    accepted = given(consenting(charlie), "How long does a permit take?")
+    approved("How long does a building permit take in this town?", "A month.")
+    accepted = given(consenting(charlie), question)
+    assert knowledge_of(accepted) == knowledge
 
     feedback.give(charlie.id, accepted.reply_id, UP)
     examples.build()

@@ -39,10 +39,11 @@ def test_a_person_counts_once_with_the_mean_of_what_they_said(alice: Person) -> 
     assert (found.pairs, found.decision) == (1, "go_on")
 
 
-def test_what_no_model_wrote_says_nothing_of_a_canary(alice: Person) -> None:
+@pytest.mark.parametrize("knowledge", Generation.GIVEN)
+def test_what_no_model_wrote_says_nothing_of_a_canary(alice: Person, knowledge: Generation.Knowledge) -> None:
     rollout = canary(50)
     accepted = rated(next(of_arm(rollout, Arm.CANDIDATE)), DOWN)
-    Generation.objects.filter(pk=accepted.generation_id).update(knowledge=Generation.Knowledge.SERVED)
+    Generation.objects.filter(pk=accepted.generation_id).update(knowledge=knowledge)
 
     assert look(rollout).candidate_rated == 0
 

@@ -80,7 +80,7 @@ def test_who_has_not_allowed_it_is_left_out(alice: Person, rollout: Rollout) -> 
     assert found.pk == allowed.generation_id
 
 
-@pytest.mark.parametrize("knowledge", [Generation.Knowledge.SERVED, Generation.Knowledge.CONTEXT])
+@pytest.mark.parametrize("knowledge", [*Generation.GIVEN, Generation.Knowledge.CONTEXT])
 def test_a_question_that_approved_answers_had_to_do_with_is_not_asked(
     knowledge: Generation.Knowledge, alice: Person, rollout: Rollout
 ) -> None:

@@ -123,6 +123,8 @@ def test_the_loop_runs_from_questions_to_a_table(result: Path) -> None:
         "unfiltered",
         "retrieval",
         "wordings+",
+        "offered",
+        "product",
     ]
     for arm in found["arms"]:
         assert arm["measured"]["facts"]["n"] == found["asked"] > 0
@@ -131,7 +133,7 @@ def test_the_loop_runs_from_questions_to_a_table(result: Path) -> None:
     assert worded["rows"]["sft"] == plain["rows"]["sft"] + sum(worded["augmentation"]["rows"].values())
     assert {arm["name"]: arm["measured"]["given"] > 0 for arm in found["arms"]} == {
         **dict.fromkeys(("live", "wordings", "replay", "unfiltered"), False),
-        **dict.fromkeys(("retrieval", "wordings+"), True),
+        **dict.fromkeys(("retrieval", "wordings+", "offered", "product"), True),
     }
     weight = found["troll_weight"]
     assert 0 == weight["filtered"] <= weight["unreviewed"] <= weight["unfiltered"] > 0

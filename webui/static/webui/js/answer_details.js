@@ -9,6 +9,7 @@ export async function showAnswerDetails(messageId) {
   const dialog = openDialog("answer-details");
   const { created_at, started_at, first_token_at, finished_at, sampling } = of;
   const writing = seconds(first_token_at, finished_at);
+  const isGiven = of.knowledge === "served" || of.knowledge === "offered";
   /** @type {Record<string, unknown>} */
   const values = {
     ...of,
@@ -26,8 +27,8 @@ export async function showAnswerDetails(messageId) {
     first_word: shown(seconds(started_at, first_token_at)),
     wrote: shown(writing),
     speed: writing ? (of.completion_tokens / writing).toFixed(1) : "",
-    is_served: of.knowledge === "served" ? "1" : "",
-    is_base: of.adapter || of.knowledge === "served" ? "" : "1",
+    is_given: isGiven ? "1" : "",
+    is_base: of.adapter || isGiven ? "" : "1",
     dropped_messages: of.dropped_messages || "",
     attempts: of.attempts > 1 ? of.attempts : "",
   };

@@ -163,7 +163,7 @@ export class ChatMessage extends HTMLElement {
     if (!part) return;
     const knowledge = generation?.knowledge ?? "";
     part.dataset.knowledge = knowledge;
-    part.hidden = knowledge !== "served" && knowledge !== "context";
+    part.hidden = !["served", "offered", "context"].includes(knowledge);
     part.querySelector("ul")?.replaceChildren(...(generation?.sources ?? []).map(sourceElement));
   }
 
