@@ -21,7 +21,8 @@ class UpstreamReply:
         self._count = len(request.prefix_token_ids)
         self.is_over = self._count >= request.sampling.max_tokens
         self._stop_strings = StopStrings(request.sampling.stop)
-        self._stop_strings.push(request.prefix_text)
+        # What an earlier attempt held back and showed at its end is not said once more.
+        self._shown_already = len(request.prefix_text) - len(self._stop_strings.push(request.prefix_text))
         self._completion_tokens = 0
         self._known = ""  # what is still to be said again before anything is new
         self._goes_on = False
@@ -52,7 +53,7 @@ class UpstreamReply:
             if self._count >= self.request.sampling.max_tokens:
                 self.is_over = True  # a server that knows no limit
                 return
-            yield self._delta(self._stop_strings.push(new))
+            yield self._delta(self._unshown(self._stop_strings.push(new)))
             if self._stop_strings.is_stopped:
                 self.is_over, self.reason = True, "stop"
         if chunk.finish_reason and not self.is_over:
@@ -65,7 +66,7 @@ class UpstreamReply:
             raise UpstreamError(UNAVAILABLE, "the stream ended before the reply")
         if self._known:
             raise UpstreamError(NOT_RESUMABLE, "the reply that was written again is shorter")
-        if held := self._stop_strings.flush():
+        if held := self._unshown(self._stop_strings.flush()):
             yield StreamEvent("delta", self.request.generation_id, (), held)
         before = len(self.request.prefix_token_ids) if self._goes_on else 0
         if uncounted := range(self._count, min(before + self._completion_tokens, self.request.sampling.max_tokens)):
@@ -79,6 +80,11 @@ class UpstreamReply:
             raise UpstreamError(NOT_RESUMABLE, "the reply that was written again is another")
         text, self._known = text[len(self._known) :], self._known[len(text) :]
         return text
+
+    def _unshown(self, text: str) -> str:
+        count = min(self._shown_already, len(text))
+        self._shown_already -= count
+        return text[count:]
 
     def _delta(self, text: str) -> StreamEvent:
         self._count += 1

@@ -34,7 +34,8 @@ def test_replies_are_written_together_and_not_one_after_the_other(listener: List
     first_end = next(i for i, event in enumerate(listener.events) if event.kind == "finished")
     speaking_before_the_first_end = {e.generation_id for e in listener.events[:first_end] if e.kind == "delta"}
     assert speaking_before_the_first_end == {request.generation_id for request in requests}
-    assert sum(a != b for a, b in pairwise(deltas)) > len(deltas) / 2
+    # One after the other would have seven changes; a server's words come in heaps.
+    assert sum(a != b for a, b in pairwise(deltas)) > 40
 
 
 def test_more_requests_than_may_run_wait_their_turn(listener: Listener) -> None:
