@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser clean bench-retrieval bench-engine bench-quality sanitize
+.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser compiler clean bench-retrieval bench-engine bench-quality sanitize
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,7 @@ help: ## this list
 run: install ## start everything; Ctrl-C stops it. Settings come from the environment (README)
 	@exec $(PYTHON) manage.py up
 
-test: install-tests browser ## all tests but the slow ones, on SQLite and on PostgreSQL, with a real browser and injected faults
+test: install-tests browser compiler ## all tests but the slow ones, on SQLite and on PostgreSQL, with a real browser and injected faults
 	$(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) --ignore tests/faults
 	TEST_DATABASE=postgresql $(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) tests/assistant tests/webui tests/runtime
 	$(PYTHON) -m pytest -m "not slow" tests/faults
@@ -27,7 +27,7 @@ lint: install-tests ## style, types, layers, known weaknesses
 	@if command -v npx >/dev/null; then npx --yes --package typescript@5.9.3 tsc -p webui/tsconfig.json; \
 	else echo "No npx was found: the types of the JavaScript were not checked."; fi
 
-e2e-all: install-tests browser ## all browser tests, all slow ones, and the injected faults, with the product on PostgreSQL
+e2e-all: install-tests browser compiler ## all browser tests, all slow ones, and the injected faults, with the product on PostgreSQL
 	TEST_DATABASE=postgresql $(PYTHON) -m pytest -m "e2e or slow" $(SIDE_BY_SIDE) --ignore tests/faults
 	TEST_DATABASE=postgresql $(PYTHON) -m pytest tests/faults
 
@@ -55,7 +55,7 @@ bench-page: install-tests browser ## weight, speed and smoothness of the page, i
 bench-train: install-tests ## tokens per second of training an adapter, beside TRL's trainer
 	@exec $(PYTHON) -m bench.train
 
-bench-engine: install-tests ## tokens per second of the kernel beside torch and transformers, in turns
+bench-engine: install-tests ## tokens per second of the kernel beside transformers' generate, in turns
 	@exec $(PYTHON) -m bench.engine
 
 # Python itself is not built with the sanitizers, so their library is loaded before it; what it keeps until it ends is
@@ -113,3 +113,11 @@ browser:
 	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	$$sudo apt-get update -qq </dev/null && $$sudo apt-get install -y -qq chromium </dev/null >/dev/null
+
+compiler:
+	@command -v g++ >/dev/null && exit; command -v clang++ >/dev/null && exit; \
+	command -v apt-get >/dev/null || { echo "No C++ compiler was found; install g++, then run this again." >&2; exit 1; }; \
+	echo "No C++ compiler was found; installing Debian's g++ for the kernel's tests."; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	$$sudo apt-get update -qq </dev/null && $$sudo apt-get install -y -qq g++ </dev/null >/dev/null

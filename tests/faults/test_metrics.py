@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 REPLIES = 3
+TOKENS = "parley_engine_tokens_written_total"
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,7 @@ async def test_one_scrape_tells_of_all_processes(product: Product) -> None:
             theirs = await asyncio.to_thread(
                 until, other, lambda found: found.sum("parley_replies_total") == REPLIES, patience_s
             )
-            tokens = lambda found: found.sum("parley_engine_tokens_written_total")  # noqa: E731
-            written = await asyncio.to_thread(until, other, lambda found: tokens(found) >= REPLIES, patience_s)
+            written = await asyncio.to_thread(until, other, lambda found: found.sum(TOKENS) >= REPLIES, patience_s)
 
         # The socket is this web process's, the replies are everybody's.
         assert mine.sum("parley_open_sockets") == 1
@@ -80,7 +80,7 @@ async def test_one_scrape_tells_of_all_processes(product: Product) -> None:
         assert theirs.value("parley_workers", state="ready") == 2
         firsts = written.sum("parley_engine_first_token_seconds_count")
         assert firsts == REPLIES
-        assert written.sum("parley_engine_token_gap_seconds_count") == tokens(written) - firsts
+        assert written.sum("parley_engine_token_gap_seconds_count") == written.sum(TOKENS) - firsts
         assert {"/metrics", "/"} <= written.labels("parley_http_request_duration_seconds")
 
         killed = next(name for name in workers(written) if name.endswith(f":{second.pid}"))

@@ -52,7 +52,7 @@ def newest(product: Product) -> tuple[str, str, int]:
     [row] = product.rows(
         "SELECT state, finish_reason, completion_tokens FROM assistant_generation ORDER BY id DESC LIMIT 1"
     )
-    return row  # type: ignore[return-value]
+    return row  # type: ignore[return-value]  # what the columns hold only the database knows
 
 
 def until(holds: Callable[[], bool], within_s: float = 30) -> None:
