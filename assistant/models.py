@@ -4,6 +4,24 @@ from assistant.accounts.models import ApiKey, ConsentChange, Person
 from assistant.adapters.models import Adapter
 from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, RetrievedPassage, SearchText, Worker
+from assistant.desk.models import (
+    Alert,
+    Attachment,
+    CannedReply,
+    Case,
+    CaseRead,
+    Delivery,
+    HandoffEvent,
+    Label,
+    Note,
+    Site,
+    Team,
+    Turn,
+    UsedIdentity,
+    Visitor,
+    VisitorToken,
+    Webhook,
+)
 from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Review
 from assistant.finetuning.models import DatasetSnapshot, ErasureReceipt, Example, RegressionCase, SnapshotItem
 from assistant.finetuning.runs.models import EvaluationRun, LearningStart, RefusedQuestion, TrainingRun
@@ -14,14 +32,20 @@ from assistant.sharing.models import ShareLink
 
 __all__ = [
     "Adapter",
+    "Alert",
     "ApiKey",
     "AskedAgain",
+    "Attachment",
     "AuditEvent",
     "AuditHead",
+    "CannedReply",
+    "Case",
+    "CaseRead",
     "Comparison",
     "ConsentChange",
     "Conversation",
     "DatasetSnapshot",
+    "Delivery",
     "ErasureReceipt",
     "EvaluationRun",
     "Example",
@@ -29,8 +53,11 @@ __all__ = [
     "FeedbackEvent",
     "Folder",
     "Generation",
+    "HandoffEvent",
+    "Label",
     "LearningStart",
     "Message",
+    "Note",
     "Passage",
     "Person",
     "RefusedQuestion",
@@ -43,7 +70,14 @@ __all__ = [
     "ServingAck",
     "ShadowAnswer",
     "ShareLink",
+    "Site",
     "SnapshotItem",
+    "Team",
     "TrainingRun",
+    "Turn",
+    "UsedIdentity",
+    "Visitor",
+    "VisitorToken",
+    "Webhook",
     "Worker",
 ]

@@ -220,8 +220,8 @@ def _commit(
         )
         if committed != 1:
             return None
-        Message.objects.filter(pk=reply.reply_id).update(text=text)
-        search.index_messages(Message.objects.filter(pk=reply.reply_id).select_related("conversation"))
+        Message.including_drafts.filter(pk=reply.reply_id).update(text=text)
+        search.index_messages(Message.including_drafts.filter(pk=reply.reply_id).select_related("conversation"))
         # A reply that its reader stopped is no news to them.
         news = {} if state == Generation.State.CANCELLED else {"answered_at": Now()}
         Conversation.objects.filter(pk=reply.conversation_id).update(updated_at=Now(), **news)

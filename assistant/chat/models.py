@@ -30,6 +30,12 @@ class Folder(models.Model):
 
 
 class Conversation(models.Model):
+    class Mode(models.TextChoices):
+        ASSISTANT = "assistant"
+        WAITING = "waiting"  # a person was asked for
+        PERSON = "person"
+        RESOLVED = "resolved"
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations")
     title = models.CharField(max_length=200, blank=True)
@@ -52,7 +58,9 @@ class Conversation(models.Model):
     # The canary that its first reply came under, and which arm it was given: that holds to its end or the canary's.
     rollout = models.ForeignKey("assistant.Rollout", on_delete=models.SET_NULL, null=True, related_name="conversations")
     arm = models.CharField(max_length=9, blank=True, default="", db_default="")
-    # Who answers: the assistant, or a person of the support desk. Each change of mode counts up.
+    # Of a visitor of a site. Who answers it then; only assistant.desk.handoff changes that, and each time counts up.
+    site = models.ForeignKey("assistant.Site", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    mode = models.CharField(max_length=9, choices=Mode.choices, default=Mode.ASSISTANT, db_default=Mode.ASSISTANT)
     mode_version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -88,11 +96,19 @@ class Conversation(models.Model):
         return self.answered_at is not None and (self.read_at is None or self.read_at < self.answered_at)
 
 
+class _Shown(models.Manager["Message"]):
+    """All but drafts: whoever reads messages without a thought of the desk must not meet one."""
+
+    def get_queryset(self) -> models.QuerySet[Message]:
+        return super().get_queryset().filter(is_draft=False)
+
+
 class Message(models.Model):
     class Role(models.TextChoices):
         SYSTEM = "system"
         USER = "user"
         ASSISTANT = "assistant"
+        AGENT = "agent"  # a person of the desk, `author`
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
@@ -107,6 +123,11 @@ class Message(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # When its author last changed a text that had been answered already.
     edited_at = models.DateTimeField(null=True, blank=True)
+    # What the assistant would have said: a person had taken over before it was written. The desk sees it, nobody else.
+    is_draft = models.BooleanField(default=False, db_default=False)
+
+    objects = _Shown()
+    including_drafts = models.Manager["Message"]()
 
     if TYPE_CHECKING:
         generation: Generation
