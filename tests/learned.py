@@ -21,10 +21,12 @@ from django.utils import timezone
 from assistant.adapters.actions import import_adapter
 from assistant.finetuning import snapshots
 from assistant.finetuning.files import folder_of as snapshot_folder
-from assistant.finetuning.runs import course
+from assistant.finetuning.runs import course, made_questions
 from assistant.finetuning.runs.kinds import folder_of
 from assistant.models import Adapter, EvaluationRun, Example, Person, TrainingRun
 from inference.model_files import base_model_sha256
+from inference.training.augmentation.rows import augment
+from inference.training.spec import Augmentation
 from tests.assistant.learning import example
 from tests.product import ROOT
 
@@ -106,7 +108,19 @@ def learn(base: Path, kept: Path, of: Person | None = None, name: str = "v3") ->
         for file in ("result.json", "items.jsonl"):
             if (files / part / file).exists():
                 shutil.copyfile(files / part / file, folder_of(run) / file)
+    make_questions(training, wordings=1)
     return adapter
+
+
+def make_questions(run: TrainingRun, wordings: int) -> None:
+    """The file that training leaves of the questions that it made by rule, with what it was told was refused."""
+    folder_of(run).mkdir(parents=True, exist_ok=True)
+    refused = json.loads(made_questions.refused_file(run).read_text())
+    lines = (snapshot_folder(run.snapshot.sha256) / "train.jsonl").read_text().splitlines()
+    wanted = Augmentation(wordings=wordings)
+    made = augment([json.loads(line) for line in lines], [], wanted, 1, write=None, embed=None, refused=refused)
+    rows = "".join(json.dumps(row) + "\n" for row in made.rows)
+    (folder_of(run) / made_questions.FILE).write_text(rows)
 
 
 def _computed(base: Path, kept: Path, snapshot: Path) -> Path:

@@ -11,18 +11,13 @@ from pytest_django import Settings
 
 from assistant.errors import AssistantError
 from assistant.finetuning import snapshots
-from assistant.finetuning.files import folder_of as snapshot_folder
 from assistant.finetuning.runs import made_questions
 from assistant.finetuning.runs.kinds import folder_of
 from assistant.finetuning.runs.made_questions import judge, questions_of
 from assistant.models import AuditEvent, DatasetSnapshot, Example, Person, RefusedQuestion, TrainingRun
-from inference.training.augmentation.rows import augment
-from inference.training.spec import Augmentation
-from tests.learned import examples
+from tests.learned import examples, make_questions
 
 pytestmark = pytest.mark.django_db
-
-WANTED = Augmentation(wordings=3)
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +35,7 @@ def snapshot() -> DatasetSnapshot:
 def trained(snapshot: DatasetSnapshot) -> TrainingRun:
     """A run that made its rows as training does, with what it was told was refused."""
     run = TrainingRun.objects.create(snapshot=snapshot, config={"augmentation": {"wordings": 3}}, state="completed")
-    folder_of(run).mkdir(parents=True)
-    refused = json.loads(made_questions.refused_file(run).read_text())
-    train = [json.loads(line) for line in (snapshot_folder(snapshot.sha256) / "train.jsonl").read_text().splitlines()]
-    made = augment(train, [], WANTED, 1, write=None, embed=None, refused=refused)
-    lines = "".join(json.dumps(row) + "\n" for row in made.rows)
-    (folder_of(run) / made_questions.FILE).write_text(lines)
+    make_questions(run, wordings=3)
     return run
 
 

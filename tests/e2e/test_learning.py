@@ -130,9 +130,10 @@ def test_the_pages_are_open_to_everybody(
     options = {**PHONE, "color_scheme": "dark", "locale": "zh-CN"} if is_phone else {"color_scheme": "light"}
     page = as_admin(arrive(**options), product, f"{'phone' if is_phone else 'light'}@example.org")
     run = page.goto("/learning/runs/") and page.locator(".rows a").first.get_attribute("href")
+    questions = f"{run}questions/"
     for path in (
         *(f"/learning/adapters/{sha256}/{part}" for part in ("", "cases/?suite=held_out&score=chrf", "card/")),
-        *("/learning/adapters/", "/learning/runs/", "/learning/runs/start/", str(run)),
+        *("/learning/adapters/", "/learning/runs/", "/learning/runs/start/", str(run), questions),
         *("/learning/data/", "/learning/data/preview/", "/learning/data/examples/?status=approved"),
     ):
         page.goto(path)
@@ -141,3 +142,18 @@ def test_the_pages_are_open_to_everybody(
         if is_phone:
             said = page.evaluate(SAID)
             assert [text for text in said if ENGLISH.search(FIGURES.sub("", NAMES.sub("", text)))] == [], path
+
+
+def test_made_questions_are_refused_a_page_at_once_and_stay_so(page: Page) -> None:
+    page.goto("/learning/runs/")
+    page.locator(".rows a").first.click()
+    page.get_by_role("link", name="The questions that it made, to be judged").click()
+    first = page.locator(".questions input[type=checkbox]").first
+    expect(first).not_to_be_checked()
+    first.focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name=re.compile("^Refuse the ticked ones")).click()
+
+    page.go_back()
+    page.reload()
+    expect(page.locator(".questions input[type=checkbox]").first).to_be_checked()
