@@ -74,6 +74,27 @@ def test_a_run_is_worked_on_and_its_result_kept(start_runner: StartRunner) -> No
     assert run.finished_at > run.started_at > run.created_at
 
 
+def test_one_that_cannot_begin_yet_waits_without_losing_an_attempt(
+    start_runner: StartRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = [AssistantError("training.no_base_model"), AssistantError("training.no_base_model")]
+
+    def told(run: TrainingRun) -> dict[str, Any]:
+        if reasons:
+            raise reasons.pop()
+        config: dict[str, Any] = run.config
+        return config
+
+    monkeypatch.setattr(sys.modules[__name__], "COUNTING", dataclasses.replace(COUNTING, spec_of=told))
+    monkeypatch.setattr(runner_module, "PUT_OFF_S", 0.1)
+    run = counting()
+    start_runner()
+
+    until(lambda: state_of(run) == "completed")
+
+    assert (reasons, run.attempts) == ([], 1)
+
+
 def test_one_sees_how_far_it_is(start_runner: StartRunner) -> None:
     run = counting(steps=500)
     start_runner()

@@ -31,6 +31,8 @@ BEAT_S = 5.0
 # Between being told to stop and being killed: a checkpoint is written within one step.
 GRACE_S = 5.0
 CANCEL_GRACE_S = 30.0
+# Before a run is looked at again that cannot begin yet.
+PUT_OFF_S = 5.0
 # Between two looks at whether it is time to learn again.
 AUTOMATION_S = 60.0
 # Replies come in bursts; going on between two of them would only make both slower.
@@ -49,7 +51,7 @@ class RunRunner:
         self._work = threading.Event()
         self._draining = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="run-runner")
-        self._last_beat = self._busy_until = self._kill_at = 0.0
+        self._last_beat = self._busy_until = self._kill_at = self._claim_at = 0.0
         self._progress: dict[str, Any] = {}
         self._has_news = False
         self._failure: dict[str, Any] = {}
@@ -92,7 +94,7 @@ class RunRunner:
             log.exception("a round failed")
 
     def _round(self) -> None:
-        if self._run is None:
+        if self._run is None and time.monotonic() >= self._claim_at:
             self._claim()
         if self._run is None and self._begin_by_itself and time.monotonic() >= self._automation_at:
             self._automation_at = time.monotonic() + AUTOMATION_S
@@ -117,12 +119,20 @@ class RunRunner:
             self._child = Child(kind.module, folder, kind.launcher())
             log.warning("%s run %s begins", kind.word, run.pk)
         except FolderBusy as error:
-            log.warning("%s run %s waits: %s", kind.word, run.pk, error)
-            self._hand_back()
+            self._put_off(error)
         except AssistantError as error:
-            self._end(Run.State.FAILED, error_code=error.code, error_message=str(error))
+            if error.retryable:  # after a restart, say: no worker has said yet which model it loads
+                self._put_off(error)
+            else:
+                self._end(Run.State.FAILED, error_code=error.code, error_message=str(error))
         except OSError as error:
             self._end(Run.State.FAILED, error_code="run.no_room", error_message=f"{error}")
+
+    def _put_off(self, reason: Exception) -> None:
+        assert self._run is not None
+        log.warning("%s run %s waits: %s", self._kinds[type(self._run)].word, self._run.pk, reason)
+        self._hand_back()
+        self._claim_at = time.monotonic() + PUT_OFF_S
 
     def _look_after(self) -> None:
         run, child = self._run, self._child
