@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
@@ -19,6 +20,10 @@ from inference.contract import ChatMessage, EngineFailure, PromptInfo
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+
+# System messages that are remembered: one of the installation, one of each site, and those that people write.
+MOST_OPENINGS = 100
 
 
 class PromptError(Exception):
@@ -67,6 +72,7 @@ class ChatTemplate:
             token.content for token in tokenizer.added_tokens_decoder.values() if not token.content.isspace()
         ]
         self._tokenizer = tokenizer
+        self._openings: dict[str | None, tuple[int, ...]] = {}
         self.sha256 = hashlib.sha256(tokenizer.get_chat_template().encode()).hexdigest()
 
     def encode(self, messages: Sequence[ChatMessage], *, add_generation_prompt: bool = True) -> tuple[int, ...]:
@@ -81,6 +87,20 @@ class ChatTemplate:
         except (TemplateError, ValueError) as error:
             raise PromptError("generation.prompt_invalid", f"The model cannot read these messages: {error}") from error
         return tuple(ids)
+
+    def opening(self, messages: Sequence[ChatMessage], token_ids: Sequence[int]) -> int:
+        """How many of the first `token_ids` are the same whatever is said after the system message of `messages`."""
+        system = messages[0].text if messages and messages[0].role == "system" else None
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(self._before_anything(system), token_ids, strict=False))
+        return sum(1 for _ in same)
+
+    def _before_anything(self, system: str | None) -> tuple[int, ...]:
+        if system not in self._openings:
+            if len(self._openings) >= MOST_OPENINGS:
+                self._openings.clear()
+            head = [] if system is None else [ChatMessage("system", system)]
+            self._openings[system] = self.encode([*head, ChatMessage("user", "")], add_generation_prompt=False)
+        return self._openings[system]
 
     def encode_answer(self, text: str) -> tuple[int, ...]:
         """The token ids with which an engine would write `text` and end.

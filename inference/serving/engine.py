@@ -314,7 +314,12 @@ class TransformersEngine:
             reply,
             [*prompt.token_ids, *request.prefix_token_ids],
             adapter,
-            Chain(adapter, self._backend.page_tokens),
+            Chain(
+                adapter,
+                self._backend.page_tokens,
+                request.owner,
+                self._template.opening(request.messages, prompt.token_ids),
+            ),
         )
 
     def _cancel(self, generation_id: str) -> None:

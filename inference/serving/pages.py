@@ -1,8 +1,8 @@
 """Whose keys and values lie in which page, and which pages may be read again. Knows nothing of tensors and requests.
 
-A full page is known by the digest of everything that was read up to its end, and of the adapter that read it: equal
-digests, equal keys and values. Pages that nobody uses stay readable until others need the room, the longest unused
-first.
+A full page is known by the digest of everything that was read up to its end, of the adapter that read it and of whom
+it is for: equal digests, equal keys and values. Pages that nobody uses stay readable until others need the room, the
+longest unused first.
 """
 
 from __future__ import annotations
@@ -94,10 +94,17 @@ class PagePool:
 
 
 class Chain:
-    """The digests of a growing row's full pages, each over all before it."""
+    """The digests of a growing row's full pages, each over all before it.
 
-    def __init__(self, adapter: str | None, page_tokens: int) -> None:
+    Pages are found again by everybody as far as the first `common` tokens reach, and beyond by the same `owner` alone:
+    how soon an answer begins tells whether a page was there, so whoever shared them all could find out, page by page,
+    what somebody else had asked.
+    """
+
+    def __init__(self, adapter: str | None, page_tokens: int, owner: str = "", common: int = 0) -> None:
         self._page_tokens = page_tokens
+        self._common = common
+        self._owner = owner.encode()
         self._last = hashlib.blake2b((adapter or "").encode(), digest_size=32).digest()
         self._digests: list[bytes] = []
 
@@ -106,6 +113,7 @@ class Chain:
         size = self._page_tokens
         while (begin := len(self._digests) * size) + size <= tokens:
             page = np.asarray(token_ids[begin : begin + size], dtype="<u4").tobytes()
-            self._last = hashlib.blake2b(self._last + page, digest_size=32).digest()
+            whose = b"" if begin + size <= self._common else self._owner
+            self._last = hashlib.blake2b(self._last + page + whose, digest_size=32).digest()
             self._digests.append(self._last)
         return self._digests[: tokens // size]
