@@ -11,7 +11,7 @@ namespace {
 
 constexpr float PIECES = 254.0f;  // a step of the first piece in steps of the second
 // How far ahead of its use B is asked of memory; none of it is in a cache.
-constexpr int AHEAD = 2048;
+constexpr int UP_AHEAD = 2048;
 
 void pack_up(const float* b, int rank, int outputs, int whole_rank, uint8_t* panels) {
     for (int output = 0; output < outputs; output++) {
@@ -66,10 +66,10 @@ void LowRank::go_up(const Middle& middle, int first, int last, float* y) const {
     const uint8_t* panel = up_ + up_bytes() * first;
     for (int index = first; index < last; index++, panel += up_bytes()) {
         Ints highs = no_ints(), lows = no_ints();
-        _mm_prefetch(reinterpret_cast<const char*>(panel) + AHEAD, _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(panel) + UP_AHEAD, _MM_HINT_T0);
         for (int four = 0; four < rank_ / 4; four++) {
             const uint8_t* quants = panel + SCALE_BYTES + 64 * four;
-            _mm_prefetch(reinterpret_cast<const char*>(quants) + AHEAD, _MM_HINT_T0);
+            _mm_prefetch(reinterpret_cast<const char*>(quants) + UP_AHEAD, _MM_HINT_T0);
             const Bytes weights = load_bytes(quants);
             highs = dot_bytes(highs, weights, high[four]);
             lows = dot_bytes(lows, weights, low[four]);
