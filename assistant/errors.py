@@ -223,7 +223,12 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "desk.no_question": (_("The visitor has not asked anything yet."), 409, False),
     "desk.not_an_agent": (_("Only members of the site's team can have or be told of this conversation."), 400, False),
     "desk.unknown_label": (_("There is no such label in this team."), 400, False),
-    "desk.invalid_name": (_("A name has 1 to {limit} letters, digits or hyphens."), 400, False),
+    "desk.invalid_name": (_("A name has 1 to {limit} characters."), 400, False),
+    "desk.invalid_shortcut": (
+        _("What is typed after / has 1 to {limit} of the letters a to z, digits and hyphens."),
+        400,
+        False,
+    ),
     "desk.name_taken": (_("The team has one of this name already. Choose another name."), 409, False),
     "desk.invalid_time": (_("Choose a time that is still to come."), 400, False),
     "attachment.not_found": (_("This file does not exist, or was sent already."), 404, False),
