@@ -32,6 +32,12 @@ def _start_runner(instance: Any, **_: Any) -> None:
         from assistant.rollout.duties import duties
 
         _let_go_in_time(runner.start([*duties(), Asking()]))
+    if "default" in queues:
+        from assistant.desk.delivering import Deliverer
+
+        deliverer = Deliverer()
+        deliverer.start()
+        _let_go_in_time(deliverer)
     if "training" in queues:
         from assistant.finetuning.runs import runner as run_runner
         from assistant.finetuning.runs.automation import begin_if_due

@@ -358,6 +358,9 @@ REVIEW_NEEDS_TWO = env.boolean("REVIEW_NEEDS_TWO", False)
 LEARNING_SCHEDULE = env.schedule("LEARNING_SCHEDULE")
 LEARNING_THRESHOLD = env.integer("LEARNING_THRESHOLD", 0, 0, 1_000_000)
 
+# Whether webhooks may go to addresses inside the network that this server stands in, and without TLS
+WEBHOOK_PRIVATE_ADDRESSES = env.boolean("WEBHOOK_PRIVATE_ADDRESSES", False)
+
 # Who may read /metrics: whoever sends it; without it only programs on this machine
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 

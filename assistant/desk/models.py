@@ -271,7 +271,10 @@ class Webhook(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="webhooks")
     url = models.URLField(max_length=500)
-    secret = models.TextField()  # encrypted
+    # What signs, encrypted; the one before it signs too until its time has come.
+    secret = models.TextField()
+    previous_secret = models.TextField(blank=True, default="")
+    previous_secret_until = models.DateTimeField(null=True, blank=True)
     events = models.JSONField(default=list)  # names; empty: all
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -292,6 +295,9 @@ class Delivery(models.Model):
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event = models.CharField(max_length=50)
     payload = models.JSONField()
+    # Whom and what the payload quotes: it is erased with them.
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, null=True, related_name="+")
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, null=True, related_name="+")
     state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
