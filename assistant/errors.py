@@ -283,6 +283,8 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "webhook.not_found": (_("There is no such webhook; somebody may have removed it."), 404, False),
     "delivery.not_found": (_("There is no such delivery; they are forgotten after 30 days."), 404, False),
     "delivery.waiting": (_("It is on its way already."), 409, False),
+    "report.invalid_range": (_("Choose a first and a last day that are at most {limit} days apart."), 400, False),
+    "report.unknown_measure": (_("There is no such number in the reports."), 404, False),
     "page.invalid_cursor": (_("This page of the list cannot be found; start again from the first."), 400, False),
     "generation.not_found": (_("This reply does not exist."), 404, False),
     "generation.invalid_position": (_("after_seq must be a whole number from 0 to 999999999."), 400, False),

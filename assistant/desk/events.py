@@ -22,6 +22,7 @@ Name = Literal[
     "handoff.returned",
     "satisfaction.given",
     "contact.identified",
+    "sentiment.surge",
 ]
 
 

@@ -319,5 +319,20 @@ class Turn(models.Model):
     message = models.OneToOneField("assistant.Message", on_delete=models.CASCADE, primary_key=True, related_name="+")
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="turns")
     sentiment = models.FloatField()  # -1 to 1
-    topic = models.CharField(max_length=100, blank=True)
+    # What it is about: the approved answer whose question is nearest; null where none is near.
+    passage = models.ForeignKey("assistant.Passage", on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(db_index=True)
+
+
+class Surge(models.Model):
+    """That on one day more of a site's conversations were negative than chance explains; desk/surges.py."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="surges")
+    day = models.DateField()  # UTC
+    negative = models.PositiveIntegerField()
+    conversations = models.PositiveIntegerField()
+    usual = models.FloatField()  # the share that was to be expected at most
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "day"], name="one_surge_per_day")]
