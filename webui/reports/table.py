@@ -41,6 +41,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    name: Any
     value: float | None
     kind: str
     query: str
@@ -56,7 +57,7 @@ def row(name: str, numbers: Numbers, scope: Scope, **changes: Any) -> Row:
     """`changes`: what the address of the cases says differently from that of the report."""
     return Row(
         name,
-        [Cell(each.value(numbers), each.kind, query_of(scope, what=each.measure, **changes)) for each in COLUMNS],
+        [Cell(each.name, each.value(numbers), each.kind, query_of(scope, what=each.measure, **changes)) for each in COLUMNS],
     )
 
 

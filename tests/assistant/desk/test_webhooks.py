@@ -103,20 +103,24 @@ def test_what_is_not_taken_is_sent_again_later_and_later_and_then_given_up(
 ) -> None:
     endpoint.status, endpoint.text = 503, "x" * 2000
     say(visitor)
-    waits = []
 
     for attempt in range(1, delivering.MAX_ATTEMPTS + 1):
         assert not deliver_next(hook[0].pk)
         row = Delivery.objects.get()
         assert (row.attempts, row.status, row.answer) == (attempt, 503, "x" * 500)
         assert not deliver_next(hook[0].pk)  # its time has not come
-        waits.append((row.due_at - timezone.now()).total_seconds())
         later(row)
 
     assert Delivery.objects.get().state == "failed"
     assert len(endpoint.got) == delivering.MAX_ATTEMPTS
     assert len({headers["webhook-id"] for headers, _ in endpoint.got}) == 1
-    assert all(2 < after / before < 8 for before, after in zip(waits, waits[1:], strict=False))
+
+
+def test_between_attempts_it_waits_four_times_as_long_each_time_but_for_a_fifth() -> None:
+    for attempt in range(1, delivering.MAX_ATTEMPTS):
+        waits = {delivering._wait_after(attempt) for _ in range(20)}
+        assert all(0.8 <= wait / (5 * 4 ** (attempt - 1)) <= 1.2 for wait in waits)
+        assert len(waits) > 1
 
 
 def test_by_hand_it_is_sent_once_more(hook: tuple[Webhook, str], endpoint: Endpoint, visitor: Visitor) -> None:
