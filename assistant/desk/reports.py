@@ -20,7 +20,7 @@ from assistant.accounts.models import Person
 from assistant.chat.models import Conversation, Generation
 from assistant.chat.queries import Page
 from assistant.desk.access import cases_of
-from assistant.desk.models import Case, HandoffEvent, Surge, Turn
+from assistant.desk.models import HandoffEvent, Surge, Turn
 from assistant.desk.sentiment import NEGATIVE
 from assistant.errors import AssistantError
 

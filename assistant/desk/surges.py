@@ -74,5 +74,7 @@ def _log_binomial(n: int, k: int, p: float) -> float:
 def _counted(site_id: UUID, since: date, until: date) -> tuple[int, int]:
     """Conversations with a negative message, and all in which something was read, by days of UTC."""
     begin, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (since, until))
-    lowest = Turn.objects.filter(case__site=site_id, at__gte=begin, at__lt=end).values("case").annotate(low=Min("sentiment"))
+    lowest = (
+        Turn.objects.filter(case__site=site_id, at__gte=begin, at__lt=end).values("case").annotate(low=Min("sentiment"))
+    )
     return lowest.filter(low__lte=NEGATIVE).count(), lowest.count()

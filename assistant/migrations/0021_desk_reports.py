@@ -5,54 +5,64 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('assistant', '0018_desk'),
+        ("assistant", "0018_desk"),
     ]
 
     operations = [
         migrations.RemoveField(
-            model_name='turn',
-            name='topic',
+            model_name="turn",
+            name="topic",
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='case',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='assistant.case'),
+            model_name="delivery",
+            name="case",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="assistant.case"
+            ),
         ),
         migrations.AddField(
-            model_name='delivery',
-            name='visitor',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='assistant.visitor'),
+            model_name="delivery",
+            name="visitor",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="assistant.visitor"
+            ),
         ),
         migrations.AddField(
-            model_name='turn',
-            name='passage',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='assistant.passage'),
+            model_name="turn",
+            name="passage",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="assistant.passage"
+            ),
         ),
         migrations.AddField(
-            model_name='webhook',
-            name='previous_secret',
-            field=models.TextField(blank=True, default=''),
+            model_name="webhook",
+            name="previous_secret",
+            field=models.TextField(blank=True, default=""),
         ),
         migrations.AddField(
-            model_name='webhook',
-            name='previous_secret_until',
+            model_name="webhook",
+            name="previous_secret_until",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.CreateModel(
-            name='Surge',
+            name="Surge",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('negative', models.PositiveIntegerField()),
-                ('conversations', models.PositiveIntegerField()),
-                ('usual', models.FloatField()),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='surges', to='assistant.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField()),
+                ("negative", models.PositiveIntegerField()),
+                ("conversations", models.PositiveIntegerField()),
+                ("usual", models.FloatField()),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="surges", to="assistant.site"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('site', 'day'), name='one_surge_per_day')],
+                "constraints": [models.UniqueConstraint(fields=("site", "day"), name="one_surge_per_day")],
             },
         ),
     ]

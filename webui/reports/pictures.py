@@ -47,8 +47,9 @@ def _chart(
     chart = line_chart(title, x_name, title, series, y_from)
     if chart is None:
         return None
+    places = range(len(buckets))
     # The axis counts days; people read dates.
-    ticks = [Tick(tick.at, f"{buckets[at]:%m-%d}") for tick in chart.x_ticks if 0 <= (at := int(tick.label)) < len(buckets)]
+    ticks = [Tick(tick.at, f"{buckets[int(tick.label)]:%m-%d}") for tick in chart.x_ticks if int(tick.label) in places]
     return replace(chart, x_ticks=ticks)
 
 

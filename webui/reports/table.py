@@ -57,7 +57,10 @@ def row(name: str, numbers: Numbers, scope: Scope, **changes: Any) -> Row:
     """`changes`: what the address of the cases says differently from that of the report."""
     return Row(
         name,
-        [Cell(each.name, each.value(numbers), each.kind, query_of(scope, what=each.measure, **changes)) for each in COLUMNS],
+        [
+            Cell(each.name, each.value(numbers), each.kind, query_of(scope, what=each.measure, **changes))
+            for each in COLUMNS
+        ],
     )
 
 
