@@ -1,4 +1,7 @@
-"""What smaller forms of a model cost in quality: each is held against the model in float32, over the same real text.
+"""What smaller forms of a model cost in quality: each is held against the model in float32, over the same real texts.
+
+The texts are questions with answers, as the model reads a conversation, in several languages and in code; and the
+beginnings of files of this repository: instructions, prose and a program. All of them count.
 
 Both read, neither writes; inference/evaluation/fidelity.py says what is measured. Speed is that of one greedy reply, in
 turns with the reference, so that the ratio holds on a machine that has other work.
@@ -18,11 +21,34 @@ from inference import pretrained
 from inference.chat_template import ChatTemplate
 from inference.contract import EngineConfig
 from inference.evaluation import fidelity, speed
+from inference.evaluation.fidelity import Fidelity, Passages
 from inference.serving import backends
 from inference.serving.scratch import SCRATCH_PAGES, Scratch
 
-POSITIONS = 1200
+CONVERSATION_POSITIONS = 1200
+FILES = ("README.md", "docs/architecture.md", "docs/decisions/0004-answers.md", "inference/serving/engine.py")
+FILE_POSITIONS = 512
+WINDOW = 240
 PROMPT_TOKENS = 48
+REPOSITORY = Path(__file__).parents[1]
+
+
+def texts(model: Path) -> dict[str, Passages]:
+    """What is read, by the names of its rows."""
+    tokenizer = pretrained.load_tokenizer(model)
+    _, conversations = fidelity.passages(ChatTemplate(tokenizer))
+    found = {"conversations": conversations.with_positions(CONVERSATION_POSITIONS)}
+    for name in FILES:
+        head, *ids = tokenizer.encode((REPOSITORY / name).read_text(encoding="utf-8"))[: FILE_POSITIONS + 1]
+        windows = tuple(tuple(ids[at : at + WINDOW]) for at in range(0, len(ids), WINDOW))
+        found[name] = Passages((head,), windows)
+    return found
+
+
+def over_all(parts: list[Fidelity]) -> tuple[int, float, float]:
+    """Positions, mean KL and top-1 agreement of several texts as if they were one."""
+    n = sum(part.positions for part in parts)
+    return n, sum(part.kl * part.positions for part in parts) / n, sum(part.top1 * part.positions for part in parts) / n
 
 
 def forms(model: Path, cut: list[Path]) -> Iterator[tuple[str, EngineConfig]]:
@@ -46,22 +72,30 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    _, text = fidelity.passages(ChatTemplate(pretrained.load_tokenizer(options.model)))
-    text = text.with_positions(POSITIONS)
+    read = texts(options.model)
     reference = load(EngineConfig(str(options.model), dtype="float32", backend="torch"))
-    prompt = (text.head + text.texts[0])[:PROMPT_TOKENS]
-    print(f"{options.model.name}, {text.positions} positions, {options.threads} threads\n")
-    print("| form | mean KL to float32, nats | top-1 agreement | perplexity (float32) | speed of one reply, ratio |")
-    print("|---" * 5 + "|")
+    first = read["conversations"]
+    prompt = (first.head + first.texts[0])[:PROMPT_TOKENS]
+    print(f"{options.model.name}, {options.threads} threads\n")
+    print("| form | text | positions | mean KL to float32, nats | top-1 agreement | perplexity (float32) |")
+    print("|---" * 6 + "|")
+    speeds = []
     for name, config in forms(options.model, options.cut):
         form = load(config)
-        found = fidelity.compare(reference.logits, form.logits, text, lambda: None)
+        parts = []
+        for title, text in read.items():
+            found = fidelity.compare(reference.logits, form.logits, text, lambda: None)
+            parts.append(found)
+            print(
+                f"| {name} | {title} | {found.positions} | {found.kl:.4f} | {found.top1:.2%} "
+                f"| {found.perplexity:.2f} ({found.reference_perplexity:.2f}) |",
+                flush=True,
+            )
+        n, kl, top1 = over_all(parts)
+        print(f"| **{name}** | **all** | {n} | **{kl:.4f}** | **{top1:.2%}** | |", flush=True)
         whole, own = speed.tokens_per_s([reference, form], prompt, lambda: None)
-        print(
-            f"| {name} | {found.kl:.4f} | {found.top1:.2%} | {found.perplexity:.2f} ({found.reference_perplexity:.2f}) "
-            f"| {own / whole:.2f} |",
-            flush=True,
-        )
+        speeds.append(f"{name} {own / whole:.2f}")
+    print(f"\nSpeed of one reply as a multiple of float32's: {', '.join(speeds)}.")
 
 
 if __name__ == "__main__":

@@ -52,13 +52,14 @@ def delete(person_id: UUID, conversation_id: UUID) -> None:
     """Hide a conversation and stop what is being written in it; `restore` brings it back within UNDO_FOR. A temporary
     one was never to be kept: it is erased at once, or as soon as the worker lets go of its reply."""
     conversation = queries.conversation_of(person_id, conversation_id)
+    # The conversation first, as everybody who locks both.
+    row = Conversation.objects.filter(pk=conversation.pk)
+    row.update(deleted_at=Now() - UNDO_FOR if conversation.is_temporary else Now())
     conversation.generations.filter(state__in=Generation.ACTIVE, cancel_requested_at=None).update(
         cancel_requested_at=Now()
     )
-    row = Conversation.objects.filter(pk=conversation.pk)
-    row.update(deleted_at=Now() - UNDO_FOR if conversation.is_temporary else Now())
     if conversation.is_temporary:
-        _erase(row)
+        erase(row)
     _announce(conversation)
 
 
@@ -86,11 +87,12 @@ def erase_deleted() -> int:
     whose time is over; returns their number. One with a reply still under way waits for the reply's end."""
     is_undone_no_more = Q(deleted_at__lt=Now() - UNDO_FOR)
     is_over = Q(is_temporary=True, updated_at__lt=Now() - TEMPORARY_FOR)
-    return _erase(Conversation.objects.filter(is_undone_no_more | is_over))
+    return erase(Conversation.objects.filter(is_undone_no_more | is_over))
 
 
 @transaction.atomic
-def _erase(conversations: QuerySet[Conversation]) -> int:
+def erase(conversations: QuerySet[Conversation]) -> int:
+    """Erase them with everything in them; returns their number. Those with a reply under way stay for now."""
     answering = Generation.objects.filter(state__in=Generation.ACTIVE).values("conversation")
     ids = list(conversations.exclude(pk__in=answering).values_list("pk", flat=True))
     if not ids:

@@ -22,7 +22,7 @@ void Model::forward_part(const Batch& batch, float* logits, int part) {
 
         for (int row = first_row; row < last_row; row++) {
             norm(&residual_[static_cast<size_t>(row) * shape_.hidden], layer.attention_norm, normed);
-            take_in(all_rows_, row, normed, shape_.hidden, linear + Q, 3, part);
+            take_in(all_rows_, row, normed, shape_.hidden, linear + Q, 3, part, true);
         }
         team_.meet();
         // The panels of q, k and v are split as if they were one matrix.
@@ -30,7 +30,7 @@ void Model::forward_part(const Batch& batch, float* logits, int part) {
         for (int which = Q, before = 0, at = 0; which <= V; which++) {
             const int count = linears[which].count();
             project(all_rows_, linears[which], linear + which, which, std::clamp(first - before, 0, count),
-                    std::clamp(last - before, 0, count), qkv_.data() + at, width, false);
+                    std::clamp(last - before, 0, count), qkv_.data() + at, width, false, which == V);
             before += count;
             at += linears[which].outputs;
         }
@@ -70,11 +70,12 @@ void Model::forward_part(const Batch& batch, float* logits, int part) {
     const auto [first_output, last_output] = share(batch.outputs, part);
     for (int output = first_output; output < last_output; output++) {
         norm(&residual_[static_cast<size_t>(batch.output_rows[output]) * shape_.hidden], weights_.norm, normed);
-        take_in(output_rows_, output, normed, shape_.hidden, head, 1, part);
+        take_in(output_rows_, output, normed, shape_.hidden, head, 1, part, true);
     }
     team_.meet();
     const auto [first_logits, last_logits] = share(weights_.head.count(), part);
-    project(output_rows_, weights_.head, head, 0, first_logits, last_logits, logits, shape_.vocabulary, false);
+    project(output_rows_, weights_.head, head, 0, first_logits, last_logits, logits, shape_.vocabulary, false,
+            true);
 }
 
 // Split by rows.
@@ -99,22 +100,23 @@ void Model::norm(const float* values, const float* weight, float* normed) const 
     for (int i = 0; i < shape_.hidden; i += LANES) store(normed + i, mul(mul(load(values + i), scale), load(weight + i)));
 }
 
-// Quantises a row for the next `linears` linears, from `linear` on, and lets the row's adapter go down there.
-void Model::take_in(const Rows& rows, int row, const float* values, int inputs, int linear, int linears,
-                    int part) {
-    taken_.set(row, values, inputs);
+// Quantises a row for the next `linears` linears, from `linear` on, and lets the row's adapter go down there. What is
+// `is_fine` is taken in two pieces; it must be as wide as the residual.
+void Model::take_in(const Rows& rows, int row, const float* values, int inputs, int linear, int linears, int part,
+                    bool is_fine) {
+    float* rest = is_fine ? scratch_[part].rest.data() : nullptr;
+    taken_.set(row, values, inputs, rest);
+    if (is_fine) rest_.set(row, rest, inputs);
     const int adapter = rows.adapters[row];
     if (adapter < 0) return;
-    std::vector<uint32_t>& pairs = scratch_[part].pairs;
-    to_pairs(values, inputs, pairs.data());
     for (int which = 0; which < linears; which++)
-        if (const LowRank* low = low_rank(adapter, linear + which)) low->go_down(pairs.data(), middle(row, which));
+        if (const LowRank* low = low_rank(adapter, linear + which)) low->go_down(taken_, row, middle(row, which));
 }
 
 // y = (or +=) a linear of what was taken in, with what the rows' adapters add, for the panels given.
 void Model::project(const Rows& rows, const Matrix& matrix, int linear, int which, int first, int last, float* y,
-                    size_t stride, bool add) {
-    multiply(matrix, taken_, rows.count(), first, last, y, stride, add);
+                    size_t stride, bool add, bool is_fine) {
+    multiply(matrix, taken_, is_fine ? &rest_ : nullptr, 0, rows.count(), first, last, y, stride, add);
     for (int row : rows.adapted)
         if (const LowRank* low = low_rank(rows.adapters[row], linear))
             low->go_up(middle(row, which), first, last, y + row * stride);

@@ -1,6 +1,7 @@
 #include "lora.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "lanes.h"
 
@@ -8,63 +9,74 @@ namespace parley {
 
 namespace {
 
-// Asks memory for what is used some steps later; every row may have an adapter of its own, none of which is in a cache.
-inline void ask_ahead(const uint16_t* weights) {
-    _mm_prefetch(reinterpret_cast<const char*>(weights) + 2048, _MM_HINT_T0);
+constexpr float PIECES = 254.0f;  // a step of the first piece in steps of the second
+// How far ahead of its use B is asked of memory; none of it is in a cache.
+constexpr int UP_AHEAD = 2048;
+
+void pack_up(const float* b, int rank, int outputs, int whole_rank, uint8_t* panels) {
+    for (int output = 0; output < outputs; output++) {
+        uint8_t* panel = panels + (SCALE_BYTES + static_cast<size_t>(whole_rank) * LANES) * (output / LANES);
+        const float* values = b + static_cast<size_t>(output) * rank;
+        float largest = 0;
+        for (int r = 0; r < rank; r++) largest = std::max(largest, std::abs(values[r]));
+        const float d = largest / 127.0f;
+        reinterpret_cast<float*>(panel)[output % LANES] = d;
+        for (int r = 0; r < whole_rank; r++)
+            panel[SCALE_BYTES + (r / 4 * LANES + output % LANES) * 4 + r % 4] =
+                quant(r < rank ? values[r] : 0.0f, d);
+    }
 }
 
 }  // namespace
 
-LowRank::LowRank(Arena& memory, int true_rank, int inputs, int outputs, const float* a, const float* b)
-    : rank((true_rank + LANES - 1) / LANES * LANES), inputs(inputs), outputs(outputs),
-      down(memory.zeros(static_cast<size_t>(rank) * inputs)),
-      up(memory.zeros(static_cast<size_t>(rank) * ((outputs + LANES - 1) / LANES) * LANES)) {
-    for (int r = 0; r < true_rank; r++)
-        for (int i = 0; i < inputs; i++)
-            down[((static_cast<size_t>(r / LANES) * (inputs / 2) + i / 2) * LANES + r % LANES) * 2 + i % 2] =
-                to_bfloat16(a[static_cast<size_t>(r) * inputs + i]);
-    for (int n = 0; n < outputs; n++)
-        for (int r = 0; r < true_rank; r++)
-            up[((static_cast<size_t>(n / LANES) * (rank / 2) + r / 2) * LANES + n % LANES) * 2 + r % 2] =
-                to_bfloat16(b[static_cast<size_t>(n) * true_rank + r]);
+LowRank::LowRank(Arena& memory, int rank, int inputs, int outputs, const float* a, const float* b)
+    : rank_((rank + 3) / 4 * 4), outputs_(outputs), down_{8, rank, inputs, nullptr} {
+    uint8_t* down = memory.zeros(down_.bytes());
+    pack(down_, a, down);
+    down_.panels = down;
+    uint8_t* up = memory.zeros(up_bytes() * ((outputs + LANES - 1) / LANES));
+    pack_up(b, rank, outputs, rank_, up);
+    up_ = up;
 }
 
-void LowRank::go_down(const uint32_t* x, uint32_t* middle) const {
-    const uint16_t* a = down;
-    for (int first = 0; first < rank; first += LANES) {
-        Floats sums[4] = {all(0.0f), all(0.0f), all(0.0f), all(0.0f)};  // one would wait for itself
-        int i = 0;
-        for (; i + 4 <= inputs / 2; i += 4)
-            for (int part = 0; part < 4; part++, a += 2 * LANES) {
-                ask_ahead(a);
-                sums[part] = dot_pairs(sums[part], a, x[i + part]);
-            }
-        for (; i < inputs / 2; i++, a += 2 * LANES) sums[0] = dot_pairs(sums[0], a, x[i]);
-        alignas(64) float lanes[LANES];
-        store(lanes, add(add(sums[0], sums[1]), add(sums[2], sums[3])));
-        for (int r = 0; r < LANES; r += 2) middle[(first + r) / 2] = to_pair(lanes[r], lanes[r + 1]);
+void LowRank::go_down(const QuantisedRows& x, int row, Middle& middle) const {
+    alignas(64) float values[MAX_RANK] = {};
+    multiply(down_, x, nullptr, row, row + 1, 0, down_.count(), values, 0, false);
+    Floats largest = all(0.0f);
+    for (int i = 0; i < MAX_RANK; i += LANES) largest = max(largest, absolute(load(values + i)));
+    middle.scale = highest(largest) / 127.0f;
+    const Floats inverse = all(middle.scale > 0 ? 1.0f / middle.scale : 0.0f);
+    int high_sum = 0, low_sum = 0;
+    for (int i = 0; i < rank_; i += LANES) {
+        const Floats steps = mul(load(values + i), inverse);
+        const Ints high = rounded(steps), low = rounded(mul(sub(steps, floats(high)), all(PIECES)));
+        store_bytes(middle.high + i, high);
+        store_bytes(middle.low + i, low);
+        high_sum += total(high);
+        low_sum += total(low);
     }
+    middle.high_sum = static_cast<float>(high_sum);
+    middle.low_sum = static_cast<float>(low_sum);
 }
 
-void LowRank::go_up(const uint32_t* middle, int first, int last, float* y) const {
-    const uint16_t* b = up + static_cast<size_t>(first) * rank * LANES;
-    for (int panel = first; panel < last; panel++) {
-        Floats even = all(0.0f), odd = all(0.0f);
-        for (int r = 0; r < rank / 2; r += 2, b += 4 * LANES) {
-            ask_ahead(b);
-            ask_ahead(b + 2 * LANES);
-            even = dot_pairs(even, b, middle[r]);
-            odd = dot_pairs(odd, b + 2 * LANES, middle[r + 1]);
+void LowRank::go_up(const Middle& middle, int first, int last, float* y) const {
+    const Four* high = reinterpret_cast<const Four*>(middle.high);
+    const Four* low = reinterpret_cast<const Four*>(middle.low);
+    const Floats high_offset = all(BYTE_OFFSET * middle.high_sum), low_offset = all(BYTE_OFFSET * middle.low_sum);
+    const uint8_t* panel = up_ + up_bytes() * first;
+    for (int index = first; index < last; index++, panel += up_bytes()) {
+        Ints highs = no_ints(), lows = no_ints();
+        _mm_prefetch(reinterpret_cast<const char*>(panel) + UP_AHEAD, _MM_HINT_T0);
+        for (int four = 0; four < rank_ / 4; four++) {
+            const uint8_t* quants = panel + SCALE_BYTES + 64 * four;
+            _mm_prefetch(reinterpret_cast<const char*>(quants) + UP_AHEAD, _MM_HINT_T0);
+            const Bytes weights = load_bytes(quants);
+            highs = dot_bytes(highs, weights, high[four]);
+            lows = dot_bytes(lows, weights, low[four]);
         }
-        const Floats sum = add(even, odd);
-        const int count = std::min(LANES, outputs - panel * LANES);
-        if (count == LANES) {
-            store(y + panel * LANES, add(load(y + panel * LANES), sum));
-        } else {
-            alignas(64) float lanes[LANES];
-            store(lanes, sum);
-            for (int i = 0; i < count; i++) y[panel * LANES + i] += lanes[i];
-        }
+        const Floats d = mul(load(reinterpret_cast<const float*>(panel)), all(middle.scale));
+        const Floats quants = fma(add(floats(lows), low_offset), all(1.0f / PIECES), add(floats(highs), high_offset));
+        put(y + index * LANES, mul(d, quants), std::min(LANES, outputs_ - index * LANES), true);
     }
 }
 

@@ -1,9 +1,12 @@
 // Low-rank additions to a matrix product: y += B (A x), for rows of different adapters in one batch.
 //
-// Both are kept in bfloat16, with the rank filled up with zeros to a multiple of 16:
+// What they cost is what is read of them, since every row may have an adapter of its own, so both are in 8 bits:
 //
-//   A [rank, inputs]    kept as [rank / 16][inputs / 2][16 ranks][2]         lanes are ranks
-//   B [outputs, rank]   kept as [outputs / 16][rank / 2][16 outputs][2]      lanes are outputs; times the scale
+//   A [rank, inputs]    a matrix as any other (quantised.h), times x in int8
+//   B [outputs, rank]   panels of 16 outputs, times the adapter's scale:
+//                       [16 outputs] float32 d | [rank / 4][16 outputs][4 ranks] uint8 q, weight = d * (q - 128)
+//
+// A x is taken in two pieces of 8 bits: its few values may lie far apart, and there is one scale for all of them.
 #pragma once
 
 #include <cstddef>
@@ -12,22 +15,34 @@
 #include <vector>
 
 #include "memory.h"
+#include "quantised.h"
 
 namespace parley {
 
 constexpr int MAX_RANK = 256;
 
-struct LowRank {
-    int rank, inputs, outputs;  // rank as filled up
-    uint16_t *down, *up;  // in the adapter's memory
+// A x of one row and one linear: scale * (high + low / 254); sums are those of all quants.
+struct Middle {
+    int8_t high[MAX_RANK], low[MAX_RANK];
+    float scale, high_sum, low_sum;
+};
 
-    // `a` [rank, inputs] and `b` [outputs, rank], the scale of the adapter already in `b`.
+class LowRank {
+  public:
+    // `a` [rank, inputs] and `b` [outputs, rank], the scale of the adapter already in `b`. Throws std::bad_alloc.
     LowRank(Arena& memory, int rank, int inputs, int outputs, const float* a, const float* b);
 
-    // middle[rank / 2] = A x as bfloat16 pairs, of `x` [inputs / 2] as bfloat16 pairs.
-    void go_down(const uint32_t* x, uint32_t* middle) const;
+    // middle = A x, of one row.
+    void go_down(const QuantisedRows& x, int row, Middle& middle) const;
     // y[output] += B middle, for the outputs of panels `first` to before `last`.
-    void go_up(const uint32_t* middle, int first, int last, float* y) const;
+    void go_up(const Middle& middle, int first, int last, float* y) const;
+
+  private:
+    size_t up_bytes() const { return SCALE_BYTES + static_cast<size_t>(rank_) * LANES; }  // of a panel
+
+    int rank_, outputs_;  // the rank is filled up to a multiple of 4
+    Matrix down_;
+    const uint8_t* up_;  // in the adapter's memory, as A is
 };
 
 // One adapter: its additions by the number of the linear (model.h), none where it adds nothing.

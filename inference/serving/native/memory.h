@@ -29,15 +29,15 @@ inline Memory huge_memory(size_t bytes) {
 // Small arrays one behind the other, in the order in which they are asked for; given back together.
 class Arena {
   public:
-    // `count` zeros, at a multiple of 64 bytes.
-    uint16_t* zeros(size_t count) {
-        const size_t bytes = (count * sizeof(uint16_t) + 63) / 64 * 64;
+    // Zeros, at a multiple of 64 bytes.
+    uint8_t* zeros(size_t count) {
+        const size_t bytes = (count + 63) / 64 * 64;
         if (bytes > left_) {
             left_ = bytes > HUGE_PAGE ? bytes : HUGE_PAGE;
             blocks_.push_back(huge_memory(left_));
             next_ = blocks_.back().get();
         }
-        uint16_t* array = new (next_) uint16_t[bytes / sizeof(uint16_t)]();
+        uint8_t* array = new (next_) uint8_t[bytes]();
         next_ += bytes;
         left_ -= bytes;
         return array;

@@ -113,12 +113,13 @@ void Model::make_room(const Batch& batch) {
     grow(up_, rows * shape_.intermediate);
     grow(cosines_, rows * half);
     grow(sines_, rows * half);
-    if (!all_rows_.adapted.empty()) grow(middle_, rows * 3 * (MAX_RANK / 2));
+    if (!all_rows_.adapted.empty()) grow(middle_, rows * 3);
     taken_.reserve(static_cast<int>(rows), widest);
+    rest_.reserve(static_cast<int>(rows), shape_.hidden);
     const int positions = *std::max_element(batch.positions, batch.positions + batch.count) + 1;
     for (PartScratch& scratch : scratch_) {
         grow(scratch.normed, shape_.hidden);
-        grow(scratch.pairs, widest / 2);
+        grow(scratch.rest, shape_.hidden);
         scratch.attention.resize(std::min(shape_.heads / shape_.kv_heads, 4), shape_.head_size, positions);
     }
 }

@@ -72,8 +72,7 @@ class Model {
         void set(std::vector<int32_t> new_adapters);
     };
     struct PartScratch {
-        std::vector<float> normed;
-        std::vector<uint32_t> pairs;
+        std::vector<float> normed, rest;
         AttentionScratch attention;
     };
 
@@ -85,16 +84,15 @@ class Model {
     void rotate_and_write(const Batch& batch, int layer, int part);
     void attend_all(const Batch& batch, int layer, int part);
     void activate(int rows, int first, int last);
-    void take_in(const Rows& rows, int row, const float* values, int inputs, int linear, int linears, int part);
+    void take_in(const Rows& rows, int row, const float* values, int inputs, int linear, int linears, int part,
+                 bool is_fine = false);
     void norm(const float* values, const float* weight, float* normed) const;
     void project(const Rows& rows, const Matrix& matrix, int linear, int which, int first, int last, float* y,
-                 size_t stride, bool add);
+                 size_t stride, bool add, bool is_fine = false);
 
     bool has_adapter(int adapter) const;
     const LowRank* low_rank(int adapter, int linear) const;
-    uint32_t* middle(int row, int which) {
-        return middle_.data() + (static_cast<size_t>(row) * 3 + which) * (MAX_RANK / 2);
-    }
+    Middle& middle(int row, int which) { return middle_[static_cast<size_t>(row) * 3 + which]; }
     std::pair<int, int> share(int count, int part) const;
 
     Shape shape_;
@@ -107,8 +105,8 @@ class Model {
     // Of the forward that runs; rows are the batch's.
     Rows all_rows_, output_rows_;
     std::vector<float> residual_, qkv_, attended_, gate_, up_, cosines_, sines_;
-    std::vector<uint32_t> middle_;  // A x of up to three linears, [rows][3][MAX_RANK / 2]
-    QuantisedRows taken_;
+    std::vector<Middle> middle_;  // of up to three linears, [rows][3]
+    QuantisedRows taken_, rest_;
     std::vector<PartScratch> scratch_;
 };
 

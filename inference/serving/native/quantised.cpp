@@ -13,7 +13,7 @@ void QuantisedRows::reserve(int rows, int inputs) {
     }
 }
 
-void QuantisedRows::set(int row, const float* values, int inputs) {
+void QuantisedRows::set(int row, const float* values, int inputs, float* rest) {
     int8_t* q = quants.data() + static_cast<size_t>(row) * inputs;
     const size_t first_group = static_cast<size_t>(row) * (inputs / GROUP);
     for (int group = 0; group < inputs / GROUP; group++, values += GROUP, q += GROUP) {
@@ -23,8 +23,37 @@ void QuantisedRows::set(int row, const float* values, int inputs) {
         const Ints low_q = rounded(mul(low, inverse)), high_q = rounded(mul(high, inverse));
         store_bytes(q, low_q);
         store_bytes(q + LANES, high_q);
+        const Floats scale = all(largest / -127.0f);
+        if (rest) {
+            store(rest + group * GROUP, fma(floats(low_q), scale, low));
+            store(rest + group * GROUP + LANES, fma(floats(high_q), scale, high));
+        }
         scales[first_group + group] = largest / 127.0f;
         sums[first_group + group] = largest / 127.0f * static_cast<float>(total(add(low_q, high_q)));
+    }
+}
+
+void put(float* y, Floats value, int count, bool add_to) {
+    if (count == LANES) {
+        store(y, add_to ? add(load(y), value) : value);
+        return;
+    }
+    alignas(64) float lanes[LANES];
+    store(lanes, value);
+    for (int i = 0; i < count; i++) y[i] = add_to ? y[i] + lanes[i] : lanes[i];
+}
+
+void pack(const Matrix& matrix, const float* values, uint8_t* panels) {
+    for (int output = 0; output < matrix.outputs; output++) {
+        uint8_t* line = panels + matrix.panel_bytes() * (output / LANES);
+        for (int group = 0; group < matrix.groups(); group++, values += GROUP, line += matrix.group_bytes()) {
+            float largest = 0;
+            for (int i = 0; i < GROUP; i++) largest = std::max(largest, std::abs(values[i]));
+            const float d = largest / 127.0f;
+            reinterpret_cast<float*>(line)[output % LANES] = d;
+            for (int i = 0; i < GROUP; i++)
+                line[SCALE_BYTES + (i / 4 * LANES + output % LANES) * 4 + i % 4] = quant(values[i], d);
+        }
     }
 }
 
@@ -53,9 +82,6 @@ namespace {
 
 // How far ahead of their use weights are asked of memory; 1 KiB is some groups.
 constexpr int AHEAD = 1024;
-
-// Four quants of a row as what one instruction multiplies all outputs' weights with.
-using Four [[gnu::may_alias]] = int32_t;
 
 // ROWS rows of x times one panel. Each group's weights are unpacked once, for all rows.
 template <int BITS, int ROWS>
@@ -107,16 +133,6 @@ void multiply_panel(const Matrix& matrix, int index, const QuantisedRows& x, int
     }
 }
 
-void put(float* y, Floats value, int count, bool add_to) {
-    if (count == LANES) {
-        store(y, add_to ? add(load(y), value) : value);
-        return;
-    }
-    alignas(64) float lanes[LANES];
-    store(lanes, value);
-    for (int i = 0; i < count; i++) y[i] = add_to ? y[i] + lanes[i] : lanes[i];
-}
-
 template <int BITS, int ROWS>
 void multiply_rows(const Matrix& matrix, int index, const QuantisedRows& x, int rows, int row, float* y, size_t stride,
                    bool add) {
@@ -132,13 +148,12 @@ void multiply_rows(const Matrix& matrix, int index, const QuantisedRows& x, int 
 
 }  // namespace
 
-void multiply(const Matrix& matrix, const QuantisedRows& x, int rows, int first, int last, float* y, size_t stride,
-              bool add) {
+void multiply(const Matrix& matrix, const QuantisedRows& x, const QuantisedRows* rest, int row, int rows, int first,
+              int last, float* y, size_t stride, bool add) {
+    const auto multiply_all = matrix.bits == 4 ? multiply_rows<4, MAX_ROWS> : multiply_rows<8, MAX_ROWS>;
     for (int index = first; index < last; index++) {
-        if (matrix.bits == 4)
-            multiply_rows<4, MAX_ROWS>(matrix, index, x, rows, 0, y, stride, add);
-        else
-            multiply_rows<8, MAX_ROWS>(matrix, index, x, rows, 0, y, stride, add);
+        multiply_all(matrix, index, x, rows, row, y, stride, add);
+        if (rest) multiply_all(matrix, index, *rest, rows, row, y, stride, true);  // the panel is in the cache still
     }
 }
 

@@ -46,7 +46,7 @@ def test_rows_of_different_adapters_in_one_forward_say_what_peft_says(
     model = make_model("many share", "Q4_1")
     backend = open_backend(model, level)
     made = {
-        0: make_adapter(model, 1, 4, ["q_proj", "v_proj"]),
+        0: make_adapter(model, 1, 5, ["q_proj", "v_proj"]),  # no multiple of what is multiplied at once
         5: make_adapter(model, 2, 16, EVERYTHING),
         2: make_adapter(model, 3, 40, ["down_proj", "k_proj", "up_proj"], use_rslora=True),
     }
@@ -66,6 +66,30 @@ def test_rows_of_different_adapters_in_one_forward_say_what_peft_says(
         expected = network_logits(network, tokens(20, slot))[-1:]
         assert divergence(expected, logits[slot : slot + 1]) < NATS
     assert divergence(base, logits[:1]) > 10 * NATS
+
+
+def test_rows_with_adapters_say_together_what_they_say_alone(make_model: MakeModel, open_backend: Open) -> None:
+    """Bit by bit, whoever else is in the forward and with however many threads."""
+    model = make_model()
+    order = [1, -1, 0, 1]
+    texts = [tokens(18 + slot, slot) for slot in range(len(order))]
+    said = []
+    for threads, is_together in ((1, False), (1, True), (3, True)):
+        backend = open_backend(model, threads=threads)
+        for index, targets in enumerate((["v_proj", "up_proj"], EVERYTHING)):
+            put(backend, index, make_adapter(model, index, 6, targets)[1])
+        batches, rows, adapters, ends = [], [], [], []
+        for slot, (adapter, ids) in enumerate(zip(order, texts, strict=True)):
+            backend.set_pages(slot, [2 * slot, 2 * slot + 1])
+            rows += [(token, slot, position) for position, token in enumerate(ids)]
+            adapters += [adapter] * len(ids)
+            ends.append(len(rows) - 1)
+            if not is_together or slot == len(order) - 1:
+                batches.append(read(backend, rows, ends, adapters))
+                rows, adapters, ends = [], [], []
+        said.append(torch.cat(batches))
+    assert torch.equal(said[0], said[1])
+    assert torch.equal(said[0], said[2])
 
 
 def test_an_adapter_that_comes_and_goes_does_not_touch_the_others(make_model: MakeModel, open_backend: Open) -> None:
