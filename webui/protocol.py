@@ -60,10 +60,18 @@ class Regenerate(_Frame):
     uses_approved_answers: bool = True
 
 
-Frame = SendMessage | Follow | Stop | Regenerate
+class LookAtCase(_Frame):
+    """An agent has this case open, or (null) none, and writes to its visitor, or not."""
+
+    type: Literal["case.look"]
+    conversation_id: UUID | None = None
+    is_typing: bool = False
+
+
+Frame = SendMessage | Follow | Stop | Regenerate | LookAtCase
 
 _FRAMES: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
-_TYPES = ("message.send", "generation.follow", "generation.stop", "generation.regenerate")
+_TYPES = ("message.send", "generation.follow", "generation.stop", "generation.regenerate", "case.look")
 
 
 def pace_s(query: dict[str, list[str]]) -> float:
@@ -133,6 +141,16 @@ def error(problem: AssistantError, ref: str | None) -> str:
 def hint(conversation_id: UUID | None) -> str:
     """`conversation_id` null: anything may have changed."""
     return _dump("hint", conversation_id=conversation_id and str(conversation_id))
+
+
+def case_presence(conversation_id: UUID, agents: list[tuple[str, bool]], *, visitor_is_typing: bool) -> str:
+    """`agents`: the others who look at it, by name, and whether they are typing."""
+    return _dump(
+        "case.presence",
+        conversation_id=str(conversation_id),
+        agents=[{"name": name, "is_typing": is_typing} for name, is_typing in agents],
+        visitor_is_typing=visitor_is_typing,
+    )
 
 
 def _dump(type_: str, **fields: Any) -> str:

@@ -26,6 +26,7 @@ urlpatterns = [
     path("learning/", include("webui.learning.urls")),
     path("settings/", include("webui.settings.urls")),
     path("review/", include("webui.review.urls")),
+    path("desk/", include("webui.desk.urls")),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
