@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack, suppress
+from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import InterfaceError, OperationalError
 from django.utils import translation
+from pydantic import TypeAdapter
 
 from assistant.accounts.models import Person
 from assistant.accounts.queries import is_signed_in
@@ -39,6 +41,7 @@ MAX_FOLLOWED = 32
 
 class ChatConsumer(AsyncWebsocketConsumer):
     subprotocol: str | None = None
+    frames: TypeAdapter[Any] = protocol.OF_CHAT
 
     async def connect(self) -> None:
         self.following: dict[UUID, asyncio.Task[None]] = {}
@@ -84,7 +87,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self._end_tasks()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        frame, ref, invalid = protocol.parse(text_data)
+        frame, ref, invalid = protocol.parse(text_data, self.frames)
         try:
             self.frame_limit.spend()
             if frame is None:
@@ -102,7 +105,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
             log.exception("a %s frame failed", frame and frame.type)
             await self._refuse(AssistantError("server.error"), ref)
 
-    async def _do(self, frame: protocol.Frame) -> None:
+    async def _do(self, frame: protocol.Frame | protocol.DeskFrame) -> None:
         match frame:
             case protocol.SendMessage():
                 await database_sync_to_async(admit_question)(self.person_id, self.address, frame.client_message_id)
@@ -135,8 +138,6 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 self._follow(frame.generation_id, frame.after_seq)
             case protocol.Stop():
                 await database_sync_to_async(actions.stop_generation)(self.person_id, frame.generation_id)
-            case protocol.LookAtCase():  # at the desk alone (webui/desk/consumers.py)
-                raise AssistantError("frame.unknown", type=repr(frame.type))
 
     def _follow(self, generation_id: UUID, after_seq: int) -> None:
         if before := self.following.pop(generation_id, None):

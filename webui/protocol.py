@@ -68,10 +68,12 @@ class LookAtCase(_Frame):
     is_typing: bool = False
 
 
-Frame = SendMessage | Follow | Stop | Regenerate | LookAtCase
+Frame = SendMessage | Follow | Stop | Regenerate
+DeskFrame = Follow | Stop | LookAtCase
 
-_FRAMES: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
-_TYPES = ("message.send", "generation.follow", "generation.stop", "generation.regenerate", "case.look")
+# What may be sent to the chat, and to the desk of agents.
+OF_CHAT: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
+OF_DESK: TypeAdapter[DeskFrame] = TypeAdapter(Annotated[DeskFrame, Field(discriminator="type")])
 
 
 def pace_s(query: dict[str, list[str]]) -> float:
@@ -80,8 +82,10 @@ def pace_s(query: dict[str, list[str]]) -> float:
     return min(int(named), LONGEST_PACE_MS) / 1000 if re.fullmatch(r"\d{1,9}", named, re.ASCII) else 0.0
 
 
-def parse(text: str | None) -> tuple[Frame | None, str | None, AssistantError | None]:
-    """Read a frame. Returns (frame, what it refers to, error): a frame that cannot be used is answered by an error
+def parse(
+    text: str | None, frames: TypeAdapter[Any] = OF_CHAT
+) -> tuple[Frame | DeskFrame | None, str | None, AssistantError | None]:
+    """Read one of these frames. Returns (frame, what it refers to, error): a frame that cannot be used is answered by an error
     that names the client's own id, where it has one, so that the page knows which of its requests was refused."""
     if text is None:
         return None, None, AssistantError("frame.invalid", reason="it is binary")
@@ -92,12 +96,12 @@ def parse(text: str | None) -> tuple[Frame | None, str | None, AssistantError | 
     if not isinstance(fields, dict):
         return None, None, AssistantError("frame.invalid", reason="it is not a JSON object")
     ref = _ref(fields)
-    if fields.get("type") not in _TYPES:
-        return None, ref, AssistantError("frame.unknown", type=repr(fields.get("type"))[:60])
     try:
-        return _FRAMES.validate_python(fields), ref, None
+        return frames.validate_python(fields), ref, None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"].startswith("union_tag"):
+            return None, ref, AssistantError("frame.unknown", type=repr(fields.get("type"))[:60])
         name = str(first["loc"][-1])
         if name == "after_seq":
             return None, ref, AssistantError("generation.invalid_position")

@@ -1,5 +1,5 @@
-"""Reads one case as an agent has it open: what was said, noted and done in the order in which it happened, the assistant's
-suggestions, and what is known of the visitor. Notes are in here; nothing of it is for visitors."""
+"""Reads one case as an agent has it open: what was said, noted and done in the order in which it happened,
+the assistant's suggestions, and what is known of the visitor. Notes are in here; nothing of it is for visitors."""
 
 from __future__ import annotations
 

@@ -69,7 +69,9 @@ def add_member(admin: Person, team_id: UUID, email: str) -> None:
     """Raises request.not_allowed, desk.team_not_found, desk.nobody_found."""
     _only_for_admins(admin)
     team = team_of(admin, team_id)
-    member = Person.objects.filter(email__iexact=email.strip(), is_active=True, is_guest=False).exclude(email="").first()
+    member = (
+        Person.objects.filter(email__iexact=email.strip(), is_active=True, is_guest=False).exclude(email="").first()
+    )
     if member is None:
         raise AssistantError("desk.nobody_found")
     team.members.add(member)

@@ -19,8 +19,8 @@ ORIGIN = b"http://testserver"
 class Socket(ApplicationCommunicator):
     """The browser's end. (channels.testing has one too, but wants the daphne server installed.)"""
 
-    def __init__(self, headers: list[Any], query: bytes = b"") -> None:
-        address = {"path": "/ws/chat/", "query_string": query}
+    def __init__(self, headers: list[Any], query: bytes = b"", path: str = "/ws/chat/") -> None:
+        address = {"path": path, "query_string": query}
         super().__init__(
             websocket_application, {"type": "websocket", **address, "headers": headers, "subprotocols": []}
         )

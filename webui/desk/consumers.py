@@ -13,7 +13,6 @@ from channels.db import database_sync_to_async
 
 from assistant.accounts.models import Person
 from assistant.desk import access, drafts, presence
-from assistant.errors import AssistantError
 from webui import protocol
 from webui.consumers import ChatConsumer
 
@@ -23,6 +22,7 @@ SAY_EVERY_S = 5.0
 
 
 class DeskConsumer(ChatConsumer):
+    frames = protocol.OF_DESK
     watching: asyncio.Task[None] | None = None
     looks_at: UUID | None = None
     visitor_id: UUID | None = None
@@ -39,7 +39,7 @@ class DeskConsumer(ChatConsumer):
         is_agent: bool = person_id is not None and await database_sync_to_async(access.is_agent)(self.scope["user"])
         return person_id if is_agent else None
 
-    async def _do(self, frame: protocol.Frame) -> None:
+    async def _do(self, frame: protocol.Frame | protocol.DeskFrame) -> None:
         match frame:
             case protocol.LookAtCase():
                 await self._look_at(frame.conversation_id, frame.is_typing)
@@ -48,8 +48,6 @@ class DeskConsumer(ChatConsumer):
                 self._follow(frame.generation_id, frame.after_seq)
             case protocol.Stop():
                 await database_sync_to_async(drafts.stop)(self.person_id, frame.generation_id)
-            case _:
-                raise AssistantError("frame.unknown", type=repr(frame.type))
 
     async def _look_at(self, case_id: UUID | None, is_typing: bool) -> None:
         if case_id and case_id != self.looks_at:

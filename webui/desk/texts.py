@@ -42,6 +42,7 @@ NAMELESS = _("Visitor {id}")
 QUEUES: dict[str, str | Promise] = {
     "mine": _("Mine"),
     "unassigned": _("Unassigned"),
+    "mentioned": _("You are mentioned"),
     "all": _("All"),
 }
 STATES: dict[str, str | Promise] = {
@@ -51,7 +52,7 @@ STATES: dict[str, str | Promise] = {
     "resolved": _("Resolved"),
     "assistant": _("With the assistant"),
 }
-SORTS: dict[str, str | Promise] = {
+ORDERS: dict[str, str | Promise] = {
     "waiting": _("Longest wait first"),
     "newest": _("Newest first"),
 }

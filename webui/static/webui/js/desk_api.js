@@ -3,7 +3,7 @@
 import { request } from "api";
 
 /** @typedef {{assignee_id?: string | null, snoozed_until?: string | null, label_ids?: string[]}} Changes */
-/** @typedef {{ids: string[], action: "resolve" | "assign" | "snooze" | "label", value?: string}} Bulk */
+/** @typedef {{ids: string[], action: "resolve" | "assign" | "snooze" | "label", until?: string | null, label?: string}} Bulk */
 
 export const deskApi = {
   /** @param {import("outbox").Sending} sending @returns {Promise<{id: string}>} */

@@ -263,11 +263,11 @@ bulk.addEventListener("click", (event) => {
   if (button?.dataset.action === "clear") list.clearChosen();
   if (button?.dataset.action === "snooze") snoozing.open({ ids }, button);
   if (button?.dataset.action === "resolve") many({ ids, action: "resolve" });
-  if (button?.dataset.action === "assign_me") many({ ids, action: "assign", value: personId });
+  if (button?.dataset.action === "assign_me") many({ ids, action: "assign" });
 });
 bulk.addEventListener("change", (event) => {
   const select = /** @type {HTMLSelectElement} */ (event.target);
-  if (select.value) many({ ids: [...list.chosen], action: "label", value: select.value });
+  if (select.value) many({ ids: [...list.chosen], action: "label", label: select.value });
   select.value = "";
 });
 
@@ -282,7 +282,7 @@ for (const name of ["hour", "four_hours", "tomorrow", "week", "wake"]) {
     const { ids } = /** @type {CustomEvent} */ (event).detail;
     const until = momentOf(name);
     if (ids.length === 1) doIt(() => deskApi.change(ids[0], { snoozed_until: until }), until ? texts.desk_snoozed : texts.desk_awake);
-    else many({ ids, action: "snooze", value: until ?? "" });
+    else many({ ids, action: "snooze", until });
   });
 }
 

@@ -152,7 +152,7 @@ export class CaseThread extends EventTarget {
   #merge(items, wanted) {
     const all = /** @type {HTMLElement[]} */ ([...items.children]);
     const known = new Map(all.map((each) => [each.dataset.item, each]));
-    const arrived = new Set(wanted.map((each) => each.dataset.clientId));
+    const arrived = new Set(wanted.flatMap((each) => [each.dataset.clientId, each.dataset.item]));
     const first = known.get(wanted[0]?.dataset.item);
     const older = first ? all.slice(0, all.indexOf(first)).filter((each) => each.dataset.item) : [];
     const pending = all.filter((each) => !each.dataset.item && !arrived.has(each.dataset.clientId));
