@@ -63,7 +63,7 @@ class BulkOut(Schema):
 
 @router.post("/desk/cases/{uuid:conversation_id}/replies", response={201: SentOut})
 def reply(request: HttpRequest, conversation_id: UUID, body: ReplyIn) -> Status[SentOut]:
-    """To the visitor; who answers what nobody has, has taken it. The same `client_message_id` gives the same message."""
+    """To the visitor; who answers what nobody has, has taken it. Once per `client_message_id`."""
     sent = messages.reply(
         person_of(request).pk,
         client_message_id=body.client_message_id,
@@ -97,7 +97,7 @@ def suggest(request: HttpRequest, conversation_id: UUID) -> Status[SuggestionOut
 
 @router.post("/desk/cases/{uuid:conversation_id}/notes", response={201: SentOut})
 def add_note(request: HttpRequest, conversation_id: UUID, body: NoteIn) -> Status[SentOut]:
-    """For the other agents alone. Whom it names behind an "@" finds it; the same `client_note_id` gives the same note."""
+    """For the other agents alone. Whom it names behind an "@" finds it. Once per `client_note_id`."""
     person_id = person_of(request).pk
     case = access.case_of(person_id, conversation_id)
     named = mentioned_in(body.text, list(access.agents_of(case.site)))

@@ -1,5 +1,5 @@
-"""One socket of one agent at the desk: hints of the cases they may see, replies in these, and who else looks at the open
-one. What agents write goes over HTTP (webui/api/desk.py), where it can wait while the connection is broken."""
+"""One socket of one agent at the desk: hints of the cases they may see, replies in these, and who else looks at the
+open one. What agents write goes over HTTP (webui/api/desk.py), where it can wait while the connection is broken."""
 
 from __future__ import annotations
 

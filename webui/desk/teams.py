@@ -1,5 +1,5 @@
-"""Teams: who answers which visitors, and what a team has ready: replies and labels. Administrators make teams and say who
-is in them; members change what is ready."""
+"""Teams: who answers which visitors, and what a team has ready: replies and labels. Administrators make teams and say
+who is in them; members change what is ready."""
 
 from __future__ import annotations
 
