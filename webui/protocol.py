@@ -85,8 +85,8 @@ def pace_s(query: dict[str, list[str]]) -> float:
 def parse(
     text: str | None, frames: TypeAdapter[Any] = OF_CHAT
 ) -> tuple[Frame | DeskFrame | None, str | None, AssistantError | None]:
-    """Read one of these frames. Returns (frame, what it refers to, error): a frame that cannot be used is answered by an
-    error that names the client's own id, where it has one, so that the page knows which of its requests was refused."""
+    """Read one of these frames. Returns (frame, what it refers to, error): a frame that cannot be used is answered by
+    an error that names the client's own id, where it has one, so that the page knows which request was refused."""
     if text is None:
         return None, None, AssistantError("frame.invalid", reason="it is binary")
     try:

@@ -65,6 +65,8 @@ def add_note(
     note_id = note_id or uuid7()
     if before := Note.objects.filter(pk=note_id, case=case, author=agent_id).first():
         return before
+    if Note.objects.filter(pk=note_id).exists():  # another's: an id that no page would choose
+        note_id = uuid7()
     mentioned = access.agents_of(case.site).filter(pk__in=mention_ids)
     if mentioned.count() != len(set(mention_ids)):
         raise AssistantError("desk.not_an_agent")
