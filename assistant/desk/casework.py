@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from assistant.chat import queries
+from assistant.chat import queries, stream
 from assistant.chat.models import Conversation
 from assistant.chat.texts import checked
 from assistant.desk import access, events, handoff
@@ -79,6 +79,10 @@ def add_note(
 
 @transaction.atomic
 def mark_read(agent_id: UUID, conversation_id: UUID) -> None:
-    """This agent has seen what was said until now."""
+    """This agent has seen what was said until now; their other pages hear of it."""
     case = access.case_of(agent_id, conversation_id)
+    before = CaseRead.objects.filter(case=case, agent=agent_id).values_list("read_at", flat=True).first()
+    is_news = before is None or (case.last_message_at is not None and before < case.last_message_at)
     CaseRead.objects.update_or_create(case=case, agent_id=agent_id, defaults={"read_at": timezone.now()})
+    if is_news:
+        transaction.on_commit(lambda: stream.hint(agent_id, conversation_id))

@@ -56,7 +56,8 @@ class Desk:
         return [(role, text) for role, text in self._do("sees", conversation_id=conversation_id)]
 
     def _do(self, what: str, **fields: Any) -> Any:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps({"do": what, **fields}) + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())

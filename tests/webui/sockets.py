@@ -60,13 +60,13 @@ def cookie_of(person: Person) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-def socket_of(cookie: str | None, origin: bytes | None = ORIGIN, query: bytes = b"") -> Socket:
+def socket_of(cookie: str | None, origin: bytes | None = ORIGIN, query: bytes = b"", path: str = "/ws/chat/") -> Socket:
     headers: list[Any] = [(b"host", b"testserver")]
     if origin is not None:
         headers.append((b"origin", origin))
     if cookie is not None:
         headers.append((b"cookie", cookie.encode()))
-    return Socket(headers, query)
+    return Socket(headers, query, path)
 
 
 async def connect(cookie: str, query: bytes = b"") -> Socket:

@@ -99,7 +99,7 @@ function bindCase() {
 }
 
 function markRead() {
-  if (thread.id && desk.dataset.pane === "case" && document.visibilityState === "visible") deskApi.markRead(thread.id).catch(() => {});
+  if (thread.id && desk.dataset.pane === "case" && document.visibilityState === "visible") deskApi.markRead(thread.id).then(() => list.refresh(), () => {});
 }
 
 /** @param {URLSearchParams} query list something else */

@@ -13,6 +13,8 @@ export class CaseThread extends EventTarget {
   #socket;
   #isReading = false;
   #isStale = false;
+  #isPinned = true;
+  #growth = new ResizeObserver(() => this.#isPinned && this.#toEnd());
   /** Suggestions that were put away, by id. @type {Set<string>} */
   #hidden = new Set(JSON.parse(sessionStorage.getItem(HIDDEN_KEY) ?? "[]"));
 
@@ -140,11 +142,9 @@ export class CaseThread extends EventTarget {
       if (id === "details" && present?.contains(document.activeElement)) continue; // somebody is choosing there
       if (present && next) become(present, next);
     }
-    const isAtEnd = this.#isAtEnd;
     const before = items.lastElementChild;
     this.#merge(items, /** @type {HTMLElement[]} */ ([...wanted.children]));
     this.#dressDrafts();
-    if (isAtEnd) this.#toEnd();
     if (items.lastElementChild !== before) this.dispatchEvent(new Event("grown"));
   }
 
@@ -174,6 +174,12 @@ export class CaseThread extends EventTarget {
     const items = document.getElementById("case-items");
     [...(items?.children ?? [])].forEach((each) => this.#render(each));
     this.#dressDrafts();
+    this.#growth.disconnect();
+    const scroll = document.getElementById("case-scroll");
+    if (!scroll || !items) return;
+    scroll.addEventListener("scroll", () => (this.#isPinned = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX));
+    // The end stays in view when something is said, a reply grows, or a suggestion takes room.
+    for (const element of [scroll, items]) this.#growth.observe(element);
     this.#toEnd();
   }
 
@@ -183,11 +189,7 @@ export class CaseThread extends EventTarget {
     const text = element.querySelector(".message-text")?.textContent ?? "";
     if (!element.isAnswering) return element.show(text);
     this.#follow(element.dataset.generationId ?? "", {
-      show: (grown) => {
-        const isAtEnd = this.#isAtEnd;
-        element.show(grown);
-        if (isAtEnd) this.#toEnd();
-      },
+      show: (grown) => element.show(grown),
       note: ({ kind }) => (element.dataset.state = kind === "started" ? "running" : "completed"),
     });
   }
@@ -214,12 +216,8 @@ export class CaseThread extends EventTarget {
     return /** @type {HTMLElement | null} */ (document.querySelector(`#case-items > [data-client-id="${clientId}"]:not([data-item])`));
   }
 
-  get #isAtEnd() {
-    const scroll = document.getElementById("case-scroll");
-    return !scroll || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX;
-  }
-
   #toEnd() {
+    this.#isPinned = true;
     const scroll = document.getElementById("case-scroll");
     if (scroll) scroll.scrollTop = scroll.scrollHeight;
   }
