@@ -28,8 +28,10 @@ class Desk:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
         self._process.wait(timeout=20)
+        self._process.stdout.close()
 
     def agent(self, email: str, *, role: str = "user", team: str = "Shop") -> str:
         """Somebody with an account who answers for the team's site; "" is none. Returns the id."""
