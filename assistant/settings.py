@@ -354,9 +354,15 @@ ACCOUNT_RATE_LIMITS: dict[str, str] | Literal[False] = LIMITS and {
 # Whether an answer needs the approval of two reviewers before anything learns from it
 REVIEW_NEEDS_TWO = env.boolean("REVIEW_NEEDS_TWO", False)
 
+# After how many seconds in which nobody came to a visitor who waits the team is mailed, and the visitor given the form
+DESK_ALERT_AGAIN_S = env.integer("DESK_ALERT_AGAIN_S", 120, 1, 24 * 3600)
+
 # When a new adapter is trained by itself: at set times, or as soon as so many approved answers are new (0: never)
 LEARNING_SCHEDULE = env.schedule("LEARNING_SCHEDULE")
 LEARNING_THRESHOLD = env.integer("LEARNING_THRESHOLD", 0, 0, 1_000_000)
+
+# Whether webhooks may go to addresses inside the network that this server stands in, and without TLS
+WEBHOOK_PRIVATE_ADDRESSES = env.boolean("WEBHOOK_PRIVATE_ADDRESSES", False)
 
 # Who may read /metrics: whoever sends it; without it only programs on this machine
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from urllib.parse import urlencode
 from collections.abc import Callable, Iterator
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
