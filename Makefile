@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser compiler clean bench-retrieval bench-engine bench-quality sanitize
+.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser compiler clean bench-retrieval bench-engine bench-quality bench-desk sanitize
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ loop-demo: install-tests ## the whole learning loop on real questions with simul
 
 bench-retrieval: install-tests ## which approved answers are found for questions in other words, how surely, and how fast
 	@exec $(PYTHON) -m bench.retrieval
+
+bench-desk: install-tests browser ## the inbox with 5,000 conversations: how fast its list is, and how soon a message is seen
+	@exec $(PYTHON) -m bench.desk
 
 bench-quality: install-tests ## what smaller forms of the model cost in quality, against float32
 	@exec $(PYTHON) -m bench.quality

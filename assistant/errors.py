@@ -230,6 +230,8 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         False,
     ),
     "desk.name_taken": (_("The team has one of this name already. Choose another name."), 409, False),
+    "desk.team_not_found": (_("There is no such team, or you are not in it."), 404, False),
+    "desk.nobody_found": (_("Nobody with this e-mail address has an account here."), 400, False),
     "desk.invalid_time": (_("Choose a time that is still to come."), 400, False),
     "contact.not_found": (_("There is no such contact, or it is not one of your team's sites'."), 404, False),
     "contact.invalid": (_("The contact cannot be kept so: {reason}."), 400, False),

@@ -60,10 +60,20 @@ class Regenerate(_Frame):
     uses_approved_answers: bool = True
 
 
-Frame = SendMessage | Follow | Stop | Regenerate
+class LookAtCase(_Frame):
+    """An agent has this case open, or (null) none, and writes to its visitor, or not."""
 
-_FRAMES: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
-_TYPES = ("message.send", "generation.follow", "generation.stop", "generation.regenerate")
+    type: Literal["case.look"]
+    conversation_id: UUID | None = None
+    is_typing: bool = False
+
+
+Frame = SendMessage | Follow | Stop | Regenerate
+DeskFrame = Follow | Stop | LookAtCase
+
+# What may be sent to the chat, and to the desk of agents.
+OF_CHAT: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
+OF_DESK: TypeAdapter[DeskFrame] = TypeAdapter(Annotated[DeskFrame, Field(discriminator="type")])
 
 
 def pace_s(query: dict[str, list[str]]) -> float:
@@ -72,9 +82,11 @@ def pace_s(query: dict[str, list[str]]) -> float:
     return min(int(named), LONGEST_PACE_MS) / 1000 if re.fullmatch(r"\d{1,9}", named, re.ASCII) else 0.0
 
 
-def parse(text: str | None) -> tuple[Frame | None, str | None, AssistantError | None]:
-    """Read a frame. Returns (frame, what it refers to, error): a frame that cannot be used is answered by an error
-    that names the client's own id, where it has one, so that the page knows which of its requests was refused."""
+def parse(
+    text: str | None, frames: TypeAdapter[Any] = OF_CHAT
+) -> tuple[Frame | DeskFrame | None, str | None, AssistantError | None]:
+    """Read one of these frames. Returns (frame, what it refers to, error): a frame that cannot be used is answered by
+    an error that names the client's own id, where it has one, so that the page knows which request was refused."""
     if text is None:
         return None, None, AssistantError("frame.invalid", reason="it is binary")
     try:
@@ -84,12 +96,12 @@ def parse(text: str | None) -> tuple[Frame | None, str | None, AssistantError | 
     if not isinstance(fields, dict):
         return None, None, AssistantError("frame.invalid", reason="it is not a JSON object")
     ref = _ref(fields)
-    if fields.get("type") not in _TYPES:
-        return None, ref, AssistantError("frame.unknown", type=repr(fields.get("type"))[:60])
     try:
-        return _FRAMES.validate_python(fields), ref, None
+        return frames.validate_python(fields), ref, None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"].startswith("union_tag"):
+            return None, ref, AssistantError("frame.unknown", type=repr(fields.get("type"))[:60])
         name = str(first["loc"][-1])
         if name == "after_seq":
             return None, ref, AssistantError("generation.invalid_position")
@@ -133,6 +145,16 @@ def error(problem: AssistantError, ref: str | None) -> str:
 def hint(conversation_id: UUID | None) -> str:
     """`conversation_id` null: anything may have changed."""
     return _dump("hint", conversation_id=conversation_id and str(conversation_id))
+
+
+def case_presence(conversation_id: UUID, agents: list[tuple[str, bool]], *, visitor_is_typing: bool) -> str:
+    """`agents`: the others who look at it, by name, and whether they are typing."""
+    return _dump(
+        "case.presence",
+        conversation_id=str(conversation_id),
+        agents=[{"name": name, "is_typing": is_typing} for name, is_typing in agents],
+        visitor_is_typing=visitor_is_typing,
+    )
 
 
 def _dump(type_: str, **fields: Any) -> str:

@@ -7,6 +7,9 @@ from channels.routing import URLRouter
 from django.urls import path
 
 from webui.consumers import ChatConsumer
+from webui.desk.consumers import DeskConsumer
 from webui.origins import SameOriginOnly
 
-websocket_application = SameOriginOnly(AuthMiddlewareStack(URLRouter([path("ws/chat/", ChatConsumer.as_asgi())])))
+_chat = AuthMiddlewareStack(ChatConsumer.as_asgi())
+_desk = AuthMiddlewareStack(DeskConsumer.as_asgi())
+websocket_application = SameOriginOnly(URLRouter([path("ws/chat/", _chat), path("ws/desk/", _desk)]))

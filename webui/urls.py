@@ -28,6 +28,7 @@ urlpatterns = [
     path("learning/", include("webui.learning.urls")),
     path("settings/", include("webui.settings.urls")),
     path("review/", include("webui.review.urls")),
+    path("desk/", include("webui.desk.urls")),
     path("desk/reports/", include("webui.reports.urls")),
     path("sites/<uuid:site_id>/webhooks/", include("webui.webhooks.urls")),
     path("manifest.webmanifest", manifest, name="manifest"),

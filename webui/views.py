@@ -18,6 +18,7 @@ from assistant.accounts.models import Person
 from assistant.adapters.registry import choices_for
 from assistant.chat import branches, listing, queries
 from assistant.chat.models import Conversation
+from assistant.desk.access import is_agent
 from assistant.errors import AssistantError
 from assistant.outcomes.news import news_of
 from webui.assets import assets
@@ -50,6 +51,7 @@ def _context(person: Person, conversation_id: UUID | None, message_id: str | Non
         "conversation": conversation,
         "chat_messages": messages,
         "news": notice_of(news) if news else "",
+        "is_agent": not person.is_guest and is_agent(person),
         "folders": folders,
         "conversations": conversations.items,
         "next_cursor": conversations.next_cursor,

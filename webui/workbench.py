@@ -24,6 +24,7 @@ TABS: list[tuple[str, Any]] = [
 ]
 # Those of the support desk, for agents; whoever is no reviewer sees these alone.
 DESK_TABS: list[tuple[str, Any]] = [
+    ("desk", _("Inbox")),
     ("desk_reports", _("Reports")),
 ]
 STAFF = (Person.Role.REVIEWER, Person.Role.ADMIN)

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
-from assistant.chat import queries
+from assistant.chat import queries, stream
 from assistant.chat.models import Conversation
 from assistant.chat.texts import checked
 from assistant.desk import access, events, handoff
@@ -55,14 +56,22 @@ def set_labels(agent_id: UUID, conversation_id: UUID, label_ids: Collection[UUID
 
 
 @transaction.atomic
-def add_note(agent_id: UUID, conversation_id: UUID, text: str, mention_ids: Collection[UUID] = ()) -> Note:
-    """Tell the other agents something. Who is mentioned finds the case under "mentioned". Raises desk.not_an_agent,
-    message.*"""
+def add_note(
+    agent_id: UUID, conversation_id: UUID, text: str, mention_ids: Collection[UUID] = (), note_id: UUID | None = None
+) -> Note:
+    """Tell the other agents something, once per `note_id`, which the page may choose. Who is mentioned finds the case
+    under "mentioned". Raises desk.not_an_agent, message.*"""
     case = access.case_of(agent_id, conversation_id)
+    note_id = note_id or uuid7()
+    if before := Note.objects.filter(pk=note_id, case=case, author=agent_id).first():
+        return before
+    if Note.objects.filter(pk=note_id).exists():  # another's: an id that no page would choose
+        note_id = uuid7()
     mentioned = access.agents_of(case.site).filter(pk__in=mention_ids)
     if mentioned.count() != len(set(mention_ids)):
         raise AssistantError("desk.not_an_agent")
-    note = Note.objects.create(case=case, author_id=agent_id, text=checked(text))
+    note = Note(pk=note_id, case=case, author_id=agent_id, text=checked(text))
+    note.save(force_insert=True)
     note.mentions.set(mentioned)
     events.hint(case)
     return note
@@ -70,6 +79,10 @@ def add_note(agent_id: UUID, conversation_id: UUID, text: str, mention_ids: Coll
 
 @transaction.atomic
 def mark_read(agent_id: UUID, conversation_id: UUID) -> None:
-    """This agent has seen what was said until now."""
+    """This agent has seen what was said until now; their other pages hear of it."""
     case = access.case_of(agent_id, conversation_id)
+    before = CaseRead.objects.filter(case=case, agent=agent_id).values_list("read_at", flat=True).first()
+    is_news = before is None or (case.last_message_at is not None and before < case.last_message_at)
     CaseRead.objects.update_or_create(case=case, agent_id=agent_id, defaults={"read_at": timezone.now()})
+    if is_news:
+        transaction.on_commit(lambda: stream.hint(agent_id, conversation_id))

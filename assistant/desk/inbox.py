@@ -99,6 +99,12 @@ def counts(agent: Person) -> dict[str, int]:
     return cases_of(agent).filter(~Q(mode=Mode.RESOLVED)).aggregate(**counted)
 
 
+def newest_waiting(agent: Person) -> datetime | None:
+    """Since when the visitor waits who asked for a person last: pages tell of the next one."""
+    waiting = cases_of(agent).filter(mode=Mode.WAITING).order_by("-waiting_since")
+    return waiting.values_list("waiting_since", flat=True).first()
+
+
 def case_view(agent: Person, conversation_id: UUID) -> CaseView:
     """One line by itself. Raises desk.not_found."""
     rows = cases_of(agent).select_related("site", "visitor", "assignee").prefetch_related("labels")

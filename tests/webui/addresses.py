@@ -251,6 +251,21 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "GET /api/learning/runs/{run_id}": Own(person=403, reviewer=404, nobody=401),
     "DELETE /api/learning/runs/{run_id}": Own(),
     "GET /api/learning/adapters/{sha256}/evidence": Own(person=403, reviewer=404, nobody=401),
+    # Of the support desk, for agents; who sees which case: tests/webui/test_desk_access.py.
+    "GET /desk/": Own(person=403, nobody=401),
+    "GET /desk/cases/{conversation_id}/": Own(person=403, nobody=401),
+    "GET /desk/teams/": Own(person=403, nobody=401),
+    "POST /desk/teams/": Own(),
+    "GET /desk/teams/{team_id}/": Own(person=403, nobody=401),
+    "POST /desk/teams/{team_id}/": Own(),
+    **{
+        f"{call}": Own()
+        for call in (
+            *("PATCH /api/desk/cases/{conversation_id}", "POST /api/desk/bulk"),
+            *(f"POST /api/desk/cases/{{conversation_id}}/{what}" for what in ("replies", "notes", "suggestion")),
+            *(f"PUT /api/desk/cases/{{conversation_id}}/{what}" for what in ("mode", "read")),
+        )
+    },
     # A key opens these, and no session: tests/webui/test_v1.py.
     "GET /v1/models": Own(person=401, nobody=401),
     "GET /v1/models/{name}": Own(person=401, nobody=401),

@@ -19,8 +19,8 @@ ORIGIN = b"http://testserver"
 class Socket(ApplicationCommunicator):
     """The browser's end. (channels.testing has one too, but wants the daphne server installed.)"""
 
-    def __init__(self, headers: list[Any], query: bytes = b"") -> None:
-        address = {"path": "/ws/chat/", "query_string": query}
+    def __init__(self, headers: list[Any], query: bytes = b"", path: str = "/ws/chat/") -> None:
+        address = {"path": path, "query_string": query}
         super().__init__(
             websocket_application, {"type": "websocket", **address, "headers": headers, "subprotocols": []}
         )
@@ -60,13 +60,13 @@ def cookie_of(person: Person) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-def socket_of(cookie: str | None, origin: bytes | None = ORIGIN, query: bytes = b"") -> Socket:
+def socket_of(cookie: str | None, origin: bytes | None = ORIGIN, query: bytes = b"", path: str = "/ws/chat/") -> Socket:
     headers: list[Any] = [(b"host", b"testserver")]
     if origin is not None:
         headers.append((b"origin", origin))
     if cookie is not None:
         headers.append((b"cookie", cookie.encode()))
-    return Socket(headers, query)
+    return Socket(headers, query, path)
 
 
 async def connect(cookie: str, query: bytes = b"") -> Socket:

@@ -3,6 +3,7 @@
 from webui.api import (
     conversation_settings,
     conversations,
+    desk,
     feedback,
     folders,
     imports,
@@ -17,7 +18,7 @@ from webui.api import (
 from webui.api.core import api
 
 for subject in (
-    *(conversations, conversation_settings, feedback, folders, imports, learning),
+    *(conversations, conversation_settings, desk, feedback, folders, imports, learning),
     *(me, messages, outcomes, reviews, search, sharing),
 ):
     api.add_router("", subject.router)

@@ -18,7 +18,10 @@ export async function request(method, path, body) {
   }
   if (answer.status === 204) return null;
   const fields = await answer.json().catch(() => null);
-  if (!answer.ok) throw Object.assign(new Error(fields?.message ?? texts.request_failed), { code: fields?.code ?? "" });
+  if (!answer.ok) {
+    const { code = "", retryable = true } = fields ?? {};
+    throw Object.assign(new Error(fields?.message ?? texts.request_failed), { code, retryable });
+  }
   return fields;
 }
 

@@ -3,12 +3,12 @@
  * What a person has sent and the server has not yet accepted. It outlives the page: the next one sends it again, under
  * the same id, so that the server stores it once.
  * @typedef {{client_message_id: string, conversation_id: string | null, parent_id: string | null, text: string,
- *   model_choice?: string, is_temporary?: boolean}} Sending
+ *   model_choice?: string, is_temporary?: boolean, draft_id?: string | null, is_note?: boolean, isRefused?: boolean}} Sending
  */
 
 export class Outbox {
   #key;
-  /** @type {Record<string, Sending & {isRefused?: boolean}>} */
+  /** @type {Record<string, Sending>} */
   #sendings;
 
   /** @param {string} personId what one person wrote is not sent for the next at the same browser */
