@@ -265,6 +265,8 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "visitor.origin_refused": (_("This page may not show the chat: it is not among the site's origins."), 403, False),
     "visitor.identity_required": (_("Sign in on this site to use the chat."), 403, False),
     "visitor.identity_invalid": (_("Who you are could not be confirmed: {reason}."), 403, False),
+    "visitor.invalid_email": (_("This is no e-mail address. Write one like anna@example.org."), 400, False),
+    "visitor.field_missing": (_("Fill in: {name}."), 400, False),
     "visitor.no_ticket": (_("The chat cannot connect at the moment. It tries again by itself."), 503, True),
     "page.invalid_cursor": (_("This page of the list cannot be found; start again from the first."), 400, False),
     "generation.not_found": (_("This reply does not exist."), 404, False),

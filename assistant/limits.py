@@ -43,6 +43,12 @@ def spend_message(person_id: UUID, address: str) -> None:
     _spend("messages", settings.MESSAGES_PER_MINUTE, person_id, address)
 
 
+def spend_site_message(site_id: UUID) -> None:
+    """Count a message of any visitor of a site, so that one site cannot take the model from all. Raises
+    rate.limited."""
+    _hit(RateLimitItemPerMinute(settings.MESSAGES_PER_SITE_PER_MINUTE), "site messages", str(site_id))
+
+
 def spend_request(person_id: UUID | None, address: str) -> None:
     """Count a page or a call. Raises rate.limited."""
     _spend("requests", settings.REQUESTS_PER_MINUTE, person_id, address)

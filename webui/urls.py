@@ -7,6 +7,8 @@ from webui.api import api
 from webui.manifest import manifest
 from webui.metrics.views import metrics
 from webui.v1 import api as v1
+from webui.widget import frame, loader
+from webui.widget.api import api as widget
 
 urlpatterns = [
     path("", views.chat, name="new_chat"),
@@ -20,12 +22,15 @@ urlpatterns = [
     path("data/links/", sharing.links, name="share_links"),
     path("s/<slug:token>/", sharing.shared, name="shared"),
     path("s/<slug:token>/copy/", sharing.continue_as_copy, name="continue_as_copy"),
+    path("api/widget/", widget.urls),
     path("api/", api.urls),
     path("v1/", v1.urls),
     path("accounts/", include("webui.accounts")),
     path("learning/", include("webui.learning.urls")),
     path("settings/", include("webui.settings.urls")),
     path("review/", include("webui.review.urls")),
+    path("widget.js", loader.script, name="widget_script"),
+    path("widget/<uuid:site_id>/", frame.frame, name="widget_frame"),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
