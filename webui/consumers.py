@@ -116,7 +116,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     is_temporary=frame.is_temporary,
                 )
                 await self._send(protocol.accepted(accepted))
-                self._follow(accepted.generation_id, 0)
+                if accepted.generation_id:
+                    self._follow(accepted.generation_id, 0)
             case protocol.Regenerate():
                 await database_sync_to_async(admit_question)(self.person_id, self.address)
                 accepted = await database_sync_to_async(actions.regenerate)(
@@ -126,6 +127,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     uses_approved_answers=frame.uses_approved_answers,
                 )
                 await self._send(protocol.accepted(accepted))
+                assert accepted.generation_id is not None
                 self._follow(accepted.generation_id, 0)
             case protocol.Follow():
                 # Without this look-up anybody could read any reply by its id.
@@ -173,8 +175,18 @@ class ChatConsumer(AsyncWebsocketConsumer):
         while True:
             await self.has_changes.wait()
             self.has_changes.clear()
+            await self._drop_drafts()
             while self.changed:
                 await self._send(protocol.hint(self.changed.pop()))
+
+    async def _drop_drafts(self) -> None:
+        """Follow no reply any more that a person of the desk has taken over."""
+        with suppress(OperationalError, InterfaceError):
+            followed = list(self.following)
+            drafts = await database_sync_to_async(queries.drafts_among)(self.person_id, followed) if followed else ()
+            for generation_id in drafts:
+                if task := self.following.pop(generation_id, None):
+                    task.cancel()
 
     async def _refuse(self, problem: AssistantError, ref: str | None) -> None:
         await self._send(protocol.error(problem, ref))

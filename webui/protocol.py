@@ -105,8 +105,8 @@ def accepted(value: Accepted) -> str:
         client_message_id=value.client_message_id and str(value.client_message_id),
         conversation_id=str(value.conversation_id),
         message_id=str(value.message_id),
-        reply_id=str(value.reply_id),
-        generation_id=str(value.generation_id),
+        reply_id=value.reply_id and str(value.reply_id),
+        generation_id=value.generation_id and str(value.generation_id),
     )
 
 

@@ -4,10 +4,12 @@ that message costs only time, because workers look at the database by themselves
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from assistant.accounts.models import Person
@@ -23,13 +25,14 @@ from assistant.metrics.catalog import REPLIES
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a request for a reply; asking again with the same `client_message_id` gives the same."""
+    """What became of a request for a reply; asking again with the same `client_message_id` gives the same. No reply and
+    no generation where a person of the desk answers."""
 
     client_message_id: UUID | None
     conversation_id: UUID
     message_id: UUID
-    reply_id: UUID
-    generation_id: UUID
+    reply_id: UUID | None
+    generation_id: UUID | None
 
 
 @transaction.atomic
@@ -42,16 +45,18 @@ def send_message(
     text: str,
     model_choice: str = AUTOMATIC,
     is_temporary: bool = False,
+    wants_reply: bool = True,
 ) -> Accepted:
-    """Store a user message, an empty reply and its queued generation, once per `client_message_id`.
+    """Store a user message, an empty reply and its queued generation, once per `client_message_id`; the message alone
+    where a person answers, or shall (`wants_reply` False).
 
     `conversation_id` None begins a conversation, which `model_choice` answers, a temporary one if asked for.
     `parent_id` is the reply the message follows, None its beginning; a parent that has been answered before makes a
     new branch. Raises AssistantError message.*, conversation.*, generation.too_many.
     """
     person = lock_person(person_id)
-    if stored := _stored(person, client_message_id):
-        return stored
+    if before := stored(person, client_message_id):
+        return before
     text = checked(text)
     _refuse_too_many_replies(person)
     if conversation_id is None:
@@ -64,10 +69,14 @@ def send_message(
         )
         search.index_title(conversation)
     else:
-        conversation = queries.conversation_of(person.id, conversation_id)
+        conversation = queries.locked_conversation_of(person.id, conversation_id)
     parent = None
     if parent_id is not None:
-        parent = conversation.messages.filter(pk=parent_id, role=Message.Role.ASSISTANT).first()
+        # Where persons answer too, somebody may say several things in a row.
+        may_follow = conversation.messages.exclude(role=Message.Role.SYSTEM)
+        if conversation.site_id is None:
+            may_follow = conversation.messages.filter(role=Message.Role.ASSISTANT)
+        parent = may_follow.filter(pk=parent_id).first()
         if parent is None:
             raise AssistantError("message.invalid_parent")
     if conversation_id is not None:
@@ -81,7 +90,12 @@ def send_message(
         text=text,
     )
     search.index_messages([message])
-    return _ask_for_reply(person, conversation, message)
+    if conversation.mode == Conversation.Mode.ASSISTANT and wants_reply:
+        return accepted(message, ask_for_reply(person, conversation, message), client_message_id)
+    conversation.head = message
+    conversation.save(update_fields=["head", "updated_at"])
+    transaction.on_commit(lambda: stream.hint(conversation.owner_id, conversation.id))
+    return accepted(message, None, client_message_id)
 
 
 @transaction.atomic
@@ -95,20 +109,22 @@ def regenerate(
     reply = queries.message_of(person.id, message_id)
     if reply.role != Message.Role.ASSISTANT or reply.parent is None:
         raise AssistantError("message.not_a_reply")
-    conversation = reply.conversation
-    running = Generation.objects.filter(reply__parent=reply.parent, state__in=Generation.ACTIVE).first()
+    conversation = queries.locked_conversation_of(person.id, reply.conversation_id)
+    if conversation.mode != Conversation.Mode.ASSISTANT:
+        raise AssistantError("conversation.with_person")
+    running = _answering(reply__parent=reply.parent).first()
     if running:
-        return _accepted(reply.parent, running, client_message_id=None)
+        return accepted(reply.parent, running, client_message_id=None)
     _refuse_when_answering(conversation)
     _refuse_too_many_replies(person)
-    return _ask_for_reply(
+    generation = ask_for_reply(
         person,
         conversation,
         reply.parent,
-        is_regenerated=True,
         model_choice=model_choice,
         uses_approved_answers=uses_approved_answers,
     )
+    return accepted(reply.parent, generation, client_message_id=None)
 
 
 @transaction.atomic
@@ -151,7 +167,7 @@ def stop_generation(person_id: UUID, generation_id: UUID) -> None:
 def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> None:
     """Show the branch that runs through this message: its newest leaf becomes the conversation's head. Nothing
     changes where the message is shown already."""
-    conversation = queries.conversation_of(person_id, conversation_id)
+    conversation = queries.locked_conversation_of(person_id, conversation_id)
     children = branches.children_by_parent(conversation)
     parents = {child: parent for parent, siblings in children.items() for child in siblings}
     if message_id not in parents:
@@ -169,22 +185,31 @@ def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> 
 def lock_person(person_id: UUID) -> Person:
     """Let one person's writes happen one after the other; 50 equal submits at once then find the first one's row.
     Raises person.not_signed_in."""
-    person = Person.objects.select_for_update().filter(pk=person_id, is_active=True).first()
+    # Rows that merely name the person may be added by others meanwhile: a worker that commits a reply of theirs holds
+    # the conversation, and must not wait here for somebody who waits for that.
+    rows = Person.objects.select_for_update(no_key=True)
+    person = rows.filter(pk=person_id, is_active=True).first()
     if person is None:
         raise AssistantError("person.not_signed_in")
     return person
 
 
-def _stored(person: Person, client_message_id: UUID) -> Accepted | None:
+def stored(person: Person, client_message_id: UUID) -> Accepted | None:
+    """What became of a message that has been sent before."""
     message = Message.objects.filter(author=person, client_message_id=client_message_id).first()
     if message is None:
         return None
-    first = Generation.objects.filter(reply__parent=message).earliest("id")
-    return _accepted(message, first, client_message_id)
+    first = Generation.objects.filter(reply__parent=message, reply__is_draft=False).order_by("id").first()
+    return accepted(message, first, client_message_id)
+
+
+def _answering(**of: Any) -> QuerySet[Generation]:
+    """The replies being written that their reader waits for: not what only the desk sees."""
+    return Generation.objects.filter(state__in=Generation.ACTIVE, reply__is_draft=False, **of)
 
 
 def _refuse_when_answering(conversation: Conversation) -> None:
-    if conversation.generations.filter(state__in=Generation.ACTIVE).exists():
+    if _answering(conversation=conversation).exists():
         raise AssistantError("conversation.busy")
 
 
@@ -192,21 +217,24 @@ def _refuse_too_many_replies(person: Person) -> None:
     """Looked at under the person's lock, so that many tabs at once cannot slip through together."""
     if not settings.LIMITS:
         return
-    running = Generation.objects.filter(conversation__owner=person, state__in=Generation.ACTIVE).count()
+    running = _answering(conversation__owner=person).count()
     if running >= settings.RUNNING_REPLIES_PER_PERSON:
         raise AssistantError("generation.too_many", limit=settings.RUNNING_REPLIES_PER_PERSON)
 
 
-def _ask_for_reply(
+def ask_for_reply(
     person: Person,
     conversation: Conversation,
     message: Message,
     *,
-    is_regenerated: bool = False,
     model_choice: str | None = None,
     uses_approved_answers: bool = True,
-) -> Accepted:
-    reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
+    is_draft: bool = False,
+) -> Generation:
+    """Queue a reply to a message of `person`, whose conversation is locked. A draft changes nothing that they see."""
+    reply = Message.objects.create(
+        conversation=conversation, parent=message, role=Message.Role.ASSISTANT, is_draft=is_draft
+    )
     choice = conversation.model_choice if model_choice is None else model_choice
     adapter = arms.adapter_for(person, conversation, choice, queries.loaded_base_model())
     generation = Generation.objects.create(
@@ -216,7 +244,8 @@ def _ask_for_reply(
         adapter=adapter,
         knowledge=Generation.Knowledge.UNSETTLED if uses_approved_answers else Generation.Knowledge.UNASKED,
     )
-    conversation.head = reply
+    if not is_draft:
+        conversation.head = reply
     conversation.save(update_fields=["head", "rollout", "arm", "updated_at"])
 
     def announce() -> None:
@@ -224,14 +253,14 @@ def _ask_for_reply(
         stream.hint(conversation.owner_id, conversation.id)
 
     transaction.on_commit(announce)
-    return _accepted(message, generation, None if is_regenerated else message.client_message_id)
+    return generation
 
 
-def _accepted(message: Message, generation: Generation, client_message_id: UUID | None) -> Accepted:
+def accepted(message: Message, generation: Generation | None, client_message_id: UUID | None) -> Accepted:
     return Accepted(
         client_message_id=client_message_id,
         conversation_id=message.conversation_id,
         message_id=message.id,
-        reply_id=generation.reply_id,
-        generation_id=generation.id,
+        reply_id=generation.reply_id if generation else None,
+        generation_id=generation.id if generation else None,
     )

@@ -58,6 +58,7 @@ class MessageView:
     id: UUID
     parent_id: UUID | None
     role: str
+    author_name: str  # of a person of the desk
     text: str
     created_at: datetime
     edited_at: datetime | None
@@ -164,7 +165,7 @@ def path_to(message: Message) -> list[Message]:
 def _message_views(ids: list[UUID], children: Children, person_id: UUID) -> list[MessageView]:
     retrieved = RetrievedPassage.objects.select_related("passage__approved_by").defer("passage__vector")
     rows = (
-        Message.objects.select_related("generation")
+        Message.objects.select_related("generation", "author")
         .prefetch_related("feedback", Prefetch("generation__sources", retrieved))
         .in_bulk(ids)
     )
@@ -182,6 +183,7 @@ def _message_view(message: Message, siblings: list[UUID], person_id: UUID) -> Me
         id=message.id,
         parent_id=message.parent_id,
         role=message.role,
+        author_name=author_name(message),
         text=message.text,
         created_at=message.created_at,
         edited_at=message.edited_at,
@@ -190,6 +192,11 @@ def _message_view(message: Message, siblings: list[UUID], person_id: UUID) -> Me
         feedback=own[0] if own else None,
         generation=_generation_view(generation) if generation else None,
     )
+
+
+def author_name(message: Message) -> str:
+    """What a visitor is told of who answers; "" for all who are not of the desk, and for one who is gone."""
+    return message.author.name if message.role == Message.Role.AGENT and message.author else ""
 
 
 def _generation_view(generation: Generation) -> GenerationView:

@@ -16,6 +16,7 @@ _ROLES: dict[str, Role] = {
     Message.Role.SYSTEM: "system",
     Message.Role.USER: "user",
     Message.Role.ASSISTANT: "assistant",
+    Message.Role.AGENT: "assistant",  # to the model, whoever answered
 }
 
 

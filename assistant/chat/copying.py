@@ -71,6 +71,9 @@ def alternating(messages: list[CopiedMessage]) -> list[CopiedMessage]:
     Replies in a row (between which a tool was called) become one; where a person's message has no reply, an empty one
     takes its place, below which one can go on and which can be regenerated.
     """
+    # Whoever answered, a copy has only the answer.
+    answer, agent = Message.Role.ASSISTANT, Message.Role.AGENT
+    messages = [replace(message, role=answer) if message.role == agent else message for message in messages]
     children = _by_parent(messages)
     turns: list[CopiedMessage] = []
     # What is still to be placed, below which turn, and the reply that it continues.

@@ -24,6 +24,7 @@ from assistant.chat import search, stream
 from assistant.chat.context import request_for
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Conversation, Generation, Message
+from assistant.chat.signals import answered
 from assistant.chat.stream import LogEntry, LogState
 from assistant.errors import TABLE, AssistantError
 from assistant.metrics import counts
@@ -206,6 +207,9 @@ def _commit(
     text = reply.text
     sha256 = stream.text_sha256(text)
     with transaction.atomic():
+        # Before all else, as whoever takes the conversation over does: then either this reply is there before that, or
+        # it is a draft.
+        conversation = Conversation.objects.select_for_update(no_key=True).filter(pk=reply.conversation_id).first()
         committed = _own(reply).update(
             state=state,
             finish_reason=finish_reason,
@@ -218,13 +222,17 @@ def _commit(
             checkpoint_text="",
             **_provenance(reply, engine),
         )
-        if committed != 1:
+        if committed != 1 or conversation is None:
             return None
-        Message.including_drafts.filter(pk=reply.reply_id).update(text=text)
-        search.index_messages(Message.including_drafts.filter(pk=reply.reply_id).select_related("conversation"))
-        # A reply that its reader stopped is no news to them.
-        news = {} if state == Generation.State.CANCELLED else {"answered_at": Now()}
-        Conversation.objects.filter(pk=reply.conversation_id).update(updated_at=Now(), **news)
+        message = Message.including_drafts.get(pk=reply.reply_id)
+        message.text, message.conversation = text, conversation
+        message.save(update_fields=["text"])
+        if not message.is_draft:
+            search.index_messages([message])
+            # A reply that its reader stopped is no news to them.
+            news = {} if state == Generation.State.CANCELLED else {"answered_at": Now()}
+            Conversation.objects.filter(pk=reply.conversation_id).update(updated_at=Now(), **news)
+        answered.send(sender=None, conversation=conversation, message=message, state=state)
     # An engine from elsewhere may have codes of its own, without end.
     code = error and (error.code if error.code in TABLE else "other")
     counts.count(REPLIES, state, code or finish_reason)

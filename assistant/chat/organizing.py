@@ -52,11 +52,12 @@ def delete(person_id: UUID, conversation_id: UUID) -> None:
     """Hide a conversation and stop what is being written in it; `restore` brings it back within UNDO_FOR. A temporary
     one was never to be kept: it is erased at once, or as soon as the worker lets go of its reply."""
     conversation = queries.conversation_of(person_id, conversation_id)
+    # The conversation first, as everybody who locks both.
+    row = Conversation.objects.filter(pk=conversation.pk)
+    row.update(deleted_at=Now() - UNDO_FOR if conversation.is_temporary else Now())
     conversation.generations.filter(state__in=Generation.ACTIVE, cancel_requested_at=None).update(
         cancel_requested_at=Now()
     )
-    row = Conversation.objects.filter(pk=conversation.pk)
-    row.update(deleted_at=Now() - UNDO_FOR if conversation.is_temporary else Now())
     if conversation.is_temporary:
         _erase(row)
     _announce(conversation)

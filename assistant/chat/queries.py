@@ -3,6 +3,7 @@ found. Lists are read in listing.py, what was said in branches.py."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -59,6 +60,19 @@ def conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
     return conversation
 
 
+def locked_conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
+    """The same, locked against others who would change who answers it, or which message it ends with."""
+    return locked(conversation_of(person_id, conversation_id).pk)
+
+
+def locked(conversation_id: UUID) -> Conversation:
+    """Wait for the row, and read it as it is then. Raises conversation.not_found when it was erased."""
+    row = Conversation.objects.select_for_update(no_key=True).filter(pk=conversation_id).first()
+    if row is None:
+        raise AssistantError("conversation.not_found")
+    return row
+
+
 def kept_conversation_of(person_id: UUID, conversation_id: UUID) -> Conversation:
     """One that may be copied to somewhere else. Raises conversation.not_found, conversation.temporary."""
     conversation = conversation_of(person_id, conversation_id)
@@ -84,10 +98,17 @@ def is_stored(person_id: UUID, client_message_id: UUID) -> bool:
 
 
 def generation_of(person_id: UUID, generation_id: UUID) -> Generation:
-    generation = Generation.objects.filter(pk=generation_id, conversation__owner_id=person_id).first()
+    own = Generation.objects.filter(conversation__owner_id=person_id, reply__is_draft=False)
+    generation = own.filter(pk=generation_id).first()
     if generation is None:
         raise AssistantError("generation.not_found")
     return generation
+
+
+def drafts_among(person_id: UUID, generation_ids: Collection[UUID]) -> set[UUID]:
+    """Those that somebody of the desk has taken over: the conversation's owner, who follows one, must stop."""
+    rows = Generation.objects.filter(pk__in=generation_ids, conversation__owner_id=person_id, reply__is_draft=True)
+    return set(rows.values_list("id", flat=True))
 
 
 def loaded_base_model() -> str:

@@ -28,6 +28,7 @@ from uuid_utils.compat import uuid7
 from assistant.chat import leases, organizing, sources
 from assistant.chat.live_reply import LiveReply
 from assistant.chat.models import Generation, Worker
+from assistant.chat.signals import settled
 from assistant.chat.writer import LogWriter
 from assistant.knowledge.library import Library
 from assistant.metrics import engines
@@ -232,6 +233,7 @@ class ReplyRunner:
                 continue
             reply, request = claimed
             found = sources.settle(generation, reply, request, self._library)
+            settled.send(sender=None, generation=generation)
             self._replies[reply.generation_id] = reply
             self._writer.add(reply)
             if reply.is_served:

@@ -32,6 +32,19 @@ def give(
     message = queries.message_of(person_id, message_id)
     if message.role != Message.Role.ASSISTANT:
         raise AssistantError("message.not_a_reply")
+    return store(person_id, message, rating, reasons, comment, correction)
+
+
+@transaction.atomic
+def store(
+    person_id: UUID,
+    message: Message,
+    rating: Feedback.Rating,
+    reasons: Sequence[str] = (),
+    comment: str = "",
+    correction: str = "",
+) -> Feedback:
+    """The same of a reply that the caller knows this person may judge. Raises message.*, feedback.*"""
     for reason in reasons:
         if reason not in Feedback.REASONS[rating]:
             raise AssistantError("feedback.unknown_reason", reason=repr(reason)[:60])

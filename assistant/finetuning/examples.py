@@ -138,7 +138,7 @@ def _store(example: Example) -> bool:
     if Example.objects.filter(key=example.key).update(**changes):
         return False
     # Erased since it was read: an example of nobody would outlive them.
-    if not Message.objects.filter(pk=str(example.message_id)).exists():
+    if not Message.including_drafts.filter(pk=str(example.message_id)).exists():
         return False
     example.save(force_insert=True)
     events = FeedbackEvent.objects.filter(rater=example.person_id)

@@ -43,7 +43,9 @@ class GenerationOut(Schema):
 class MessageOut(Schema):
     id: UUID
     parent_id: UUID | None
+    # "agent": a person of the desk, who is called `author_name`.
     role: str
+    author_name: str
     text: str
     created_at: datetime
     edited_at: datetime | None

@@ -41,6 +41,7 @@ class ReplyFailed(Exception):
 
 async def answer(person_id: UUID, accepted: Accepted, asked: Asked, shape: Shape) -> HttpResponseBase:
     """The whole answer of a view."""
+    assert accepted.generation_id is not None  # a program's conversation is answered by the model alone
     head = head_of(shape, accepted.generation_id.hex, asked.model)
     response: HttpResponseBase
     if asked.stream:
