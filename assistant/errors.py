@@ -261,6 +261,14 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "import.empty": (_("There is no text in it."), 400, False),
     "import.too_many_messages": (_("It has more than {limit} messages."), 400, False),
     "import.busy": (_("Another import is under way. Try again when it has ended."), 503, True),
+    "attachment.too_large": (_("The file is too large: at most {limit} MB can be sent."), 413, False),
+    "attachment.not_taken": (
+        _("Only images (PNG, JPEG, GIF, WebP) and plain text can be sent, and this file is neither, or damaged."),
+        400,
+        False,
+    ),
+    "attachment.too_many": (_("At most {limit} files can wait to be sent. Send the message first."), 409, False),
+    "transcript.not_sent": (_("The e-mail could not be sent. Try again later."), 503, True),
     "site.not_found": (_("There is no chat here: the site is not known, or it was switched off."), 404, False),
     "site.invalid": (_("The site cannot be kept so: {reason}."), 400, False),
     "site.invalid_origin": (

@@ -11,7 +11,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from assistant.accounts.actions import set_training_consent
-from assistant.chat import stream
+from assistant.desk import alerts, events
 from assistant.desk.models import Case, Site, Visitor
 from assistant.desk.site_settings import settings_of
 from assistant.errors import AssistantError
@@ -22,11 +22,13 @@ MAX_FIELD_CHARS = 1000
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """`agent` is what the person of the desk is called who has it, empty where nobody has."""
+    """`agent` is what the person of the desk is called who has it, empty where nobody has; `wants_form`: nobody is
+    there, so the visitor is to be asked where to write to."""
 
     mode: str
     agent: str
     satisfaction: int | None
+    wants_form: bool
 
 
 def current_case(visitor: Visitor) -> Case | None:
@@ -37,7 +39,7 @@ def current_case(visitor: Visitor) -> Case | None:
 
 def case_of_visitor(visitor: Visitor, conversation_id: UUID) -> Case:
     """Raises conversation.not_found for what is another's."""
-    cases = Case.objects.select_related("conversation", "assignee").filter(visitor=visitor)
+    cases = Case.objects.select_related("conversation", "assignee", "site__team").filter(visitor=visitor)
     case = cases.filter(pk=conversation_id, conversation__deleted_at=None).first()
     if case is None:
         raise AssistantError("conversation.not_found")
@@ -46,7 +48,8 @@ def case_of_visitor(visitor: Visitor, conversation_id: UUID) -> Case:
 
 def case_view(case: Case) -> CaseView:
     agent = case.assignee.name if case.assignee else ""
-    return CaseView(mode=case.conversation.mode, agent=agent, satisfaction=case.satisfaction)
+    conversation = case.conversation
+    return CaseView(conversation.mode, agent, case.satisfaction, alerts.wants_form(conversation))
 
 
 @transaction.atomic
@@ -81,7 +84,7 @@ def rate(visitor: Visitor, conversation_id: UUID, score: int, comment: str = "")
     case = case_of_visitor(visitor, conversation_id)
     case.satisfaction, case.satisfaction_comment = score, comment[:MAX_COMMENT_CHARS]
     case.save(update_fields=["satisfaction", "satisfaction_comment"])
-    transaction.on_commit(lambda: stream.hint(visitor.person_id, conversation_id))
+    events.happened(case, "satisfaction.given", {"score": score, "comment": case.satisfaction_comment})
 
 
 def checked_email(text: str) -> str:

@@ -3,27 +3,30 @@ queries, and nothing else is."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 from uuid import UUID
 
-from django.http import HttpRequest
-from ninja import Router, Schema, Status
+from django.http import HttpRequest, HttpResponse
+from ninja import File, Form, Router, Schema, Status
+from ninja.files import UploadedFile
 from pydantic import Field
 
 from assistant import limits
 from assistant.chat import branches, queries
-from assistant.desk import handoff, visitors, visits
-from assistant.desk.models import Case, Visitor
+from assistant.desk import attachments, handoff, transcript_mail, visitors, visits
+from assistant.desk.models import Attachment, Case, Visitor
 from assistant.desk.sites import site_of
 from assistant.feedback import actions as feedback
 from assistant.feedback.models import Feedback
 from assistant.outcomes.life import life_of
 from webui.api.conversations import Limit
 from webui.api.feedback import FeedbackIn, FeedbackOut
-from webui.api.messages import ConversationHead, MessagesPage
+from webui.api.messages import ConversationHead, MessageOut, MessagesPage
 from webui.api.outcomes import LifeOut
 from webui.outcomes import sentence_of
 from webui.widget.core import address_of, api, refuse_foreign, shown_token, token_of, visitor_of
+from webui.widget.downloads import download_of
 
 router = Router()
 
@@ -52,10 +55,24 @@ class VisitHead(ConversationHead):
     mode: str
     agent: str
     satisfaction: int | None
+    # Nobody of the desk is there, and the visitor waits: they are to be asked where to write to.
+    wants_form: bool
+
+
+class AttachmentOut(Schema):
+    id: UUID
+    name: str
+    media_type: str
+    size: int
+
+
+class VisitMessage(MessageOut):
+    attachments: list[AttachmentOut]
 
 
 class VisitPage(MessagesPage):
-    conversation: VisitHead
+    conversation: VisitHead  # type: ignore[assignment]  # more of the same
+    items: list[VisitMessage]  # type: ignore[assignment]
 
 
 class VisitOut(Schema):
@@ -74,6 +91,10 @@ class IntroductionIn(Schema):
     locale: Annotated[str, Field(max_length=20)] = ""
     page: Annotated[str, Field(max_length=2000)] = ""
     may_train: bool | None = None
+
+
+class TranscriptIn(Schema):
+    email: Annotated[str, Field(max_length=254)]
 
 
 class RatingIn(Schema):
@@ -149,8 +170,36 @@ def list_messages(
 @router.post("/conversations/{uuid:conversation_id}/person", response={204: None})
 def ask_for_person(request: HttpRequest, conversation_id: UUID) -> Status[None]:
     visits.case_of_visitor(visitor_of(request), conversation_id)
-    handoff.ask_for_person(conversation_id, "asked")
+    handoff.ask_for_person(conversation_id)
     return Status(204, None)
+
+
+@router.post("/conversations/{uuid:conversation_id}/end", response={204: None})
+def end(request: HttpRequest, conversation_id: UUID) -> Status[None]:
+    visits.case_of_visitor(visitor_of(request), conversation_id)
+    handoff.resolve(None, conversation_id)
+    return Status(204, None)
+
+
+@router.post("/conversations/{uuid:conversation_id}/transcript", response={204: None})
+def send_transcript(request: HttpRequest, conversation_id: UUID, body: TranscriptIn) -> Status[None]:
+    visitor = visitor_of(request)
+    visits.case_of_visitor(visitor, conversation_id)
+    limits.spend_transcript(visitor.pk, address_of(request), body.email)
+    transcript_mail.send(visitor, conversation_id, body.email)
+    return Status(204, None)
+
+
+@router.post("/attachments", response=AttachmentOut)
+def upload(request: HttpRequest, conversation_id: Form[UUID], file: File[UploadedFile]) -> Attachment:
+    visitor = visitor_of(request)
+    case = visits.case_of_visitor(visitor, conversation_id)
+    return attachments.store(visitor.pk, case.conversation, file.name or "", file.read())
+
+
+@router.get("/attachments/{uuid:attachment_id}")
+def download(request: HttpRequest, attachment_id: UUID) -> HttpResponse:
+    return download_of(attachments.attachment_of_visitor(visitor_of(request).pk, attachment_id))
 
 
 @router.put("/conversations/{uuid:conversation_id}/satisfaction", response={204: None})
@@ -193,11 +242,11 @@ def _page(
         window = branches.window_after(visitor.pk, conversation, after, limit)
     else:
         window = branches.visible_path(visitor.pk, conversation, leaf_id, limit)
-    head: dict[str, Any] = ConversationHead.from_orm(queries.head_view(conversation, visitor.person)).dict()
-    view = visits.case_view(case)
-    head |= {"mode": view.mode, "agent": view.agent, "satisfaction": view.satisfaction}
-    fields = {name: getattr(window, name) for name in ("items", "next_leaf_id", "next_after_id")}
-    return VisitPage.model_validate({"conversation": head, **fields}, from_attributes=True)
+    head = asdict(queries.head_view(conversation, visitor.person)) | asdict(visits.case_view(case))
+    attached = attachments.by_message(item.id for item in window.items)
+    items = [{**asdict(item), "attachments": attached.get(item.id, [])} for item in window.items]
+    where = {"next_leaf_id": window.next_leaf_id, "next_after_id": window.next_after_id}
+    return VisitPage.model_validate({"conversation": head, "items": items, **where}, from_attributes=True)
 
 
 api.add_router("", router)

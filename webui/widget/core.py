@@ -57,6 +57,11 @@ def shown_token(request: HttpRequest) -> str:
 
 
 api = NinjaAPI(
-    title="Parley for visitors", version="1", urls_namespace="widget", auth=_TokenAuth(), docs_url=None, openapi_url=None
+    title="Parley for visitors",
+    version="1",
+    urls_namespace="widget",
+    auth=_TokenAuth(),
+    docs_url=None,
+    openapi_url=None,
 )
 tell_failures(api, "visitor.unknown")

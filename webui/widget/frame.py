@@ -65,10 +65,16 @@ def _context(site: Site, language: str, ancestors: list[str], is_preview: bool) 
         "has_offline_form": site.has_offline_form,
         "is_identity_required": site.is_identity_required,
         "is_open": is_open(site, timezone.now()),
+        "can_mail": settings.MAIL_REACHES_PEOPLE,
         "max_message_chars": settings.MAX_MESSAGE_CHARS,
         # What the shared modules read of the chat page's state, for somebody who has said nothing yet.
         "preferences": PREFERENCES,
-        **{"conversation_id": None, "conversation": None, "messages": [], "message_id": None},
-        **{"next_leaf_id": None, "next_after_id": None, "is_current_branch": True},
+        "conversation_id": None,
+        "conversation": None,
+        "messages": [],
+        "message_id": None,
+        "next_leaf_id": None,
+        "next_after_id": None,
+        "is_current_branch": True,
     }
     return {"site": site, "site_texts": texts, "theme": kept.theme, "page_state": state, **widget_assets()}
