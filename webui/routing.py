@@ -1,4 +1,5 @@
-"""Where sockets lead, and who may open one: pages of this installation, with the cookie of its people, or a visitor's ticket."""
+"""Where sockets lead, and who may open one: pages of this installation, with the cookie of its people or the ticket of
+a visitor."""
 
 from __future__ import annotations
 

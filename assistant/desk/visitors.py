@@ -81,9 +81,8 @@ def identify(site: Site, identity: str, token: str | None = None) -> tuple[Visit
     """The visitor whom the site signed (JWT, HS256; docs/widget.md), and a token. What the same browser said before, as
     nobody, becomes theirs. An identity opens once; shown again by whom it has opened for, it changes nothing.
     Raises visitor.identity_invalid."""
-    site = Site.objects.select_for_update().get(
-        pk=site.pk
-    )  # one at a time: two tabs with a new subject make one visitor
+    # One at a time: two tabs that come with a new subject make one visitor.
+    site = Site.objects.select_for_update().get(pk=site.pk)
     claims = _claims(site, identity)
     present = (
         VisitorToken.objects.select_related("visitor__person")

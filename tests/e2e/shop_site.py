@@ -54,7 +54,9 @@ def _do(what: str, fields: dict[str, Any]) -> dict[str, Any]:
 
     if what == "site":
         team, _ = Team.objects.get_or_create(name="Shop")
-        agent, _ = Person.objects.get_or_create(username="agent", defaults={"name": "Dora", "email": "dora@example.org"})
+        agent, _ = Person.objects.get_or_create(
+            username="agent", defaults={"name": "Dora", "email": "dora@example.org"}
+        )
         team.members.add(agent)
         site = sites.create(fields.pop("name", "Garden tools"), team, by=None)
         site = sites.update(site.id, by=None, **fields)

@@ -19,7 +19,13 @@ from assistant.desk.site_settings import LANGUAGES, is_open, settings_of, texts_
 from assistant.desk.sites import site_of
 from webui.widget.assets import widget_assets
 
-PREFERENCES = {"follows_reply": True, "shows_suggestions": True}
+# What the shared modules read of the chat page's state, for somebody who has said nothing yet.
+NOTHING_YET: dict[str, Any] = {
+    "preferences": {"follows_reply": True, "shows_suggestions": True},
+    **dict.fromkeys(("conversation_id", "conversation", "message_id", "next_leaf_id", "next_after_id")),
+    "messages": [],
+    "is_current_branch": True,
+}
 
 
 @require_safe
@@ -67,14 +73,6 @@ def _context(site: Site, language: str, ancestors: list[str], is_preview: bool) 
         "is_open": is_open(site, timezone.now()),
         "can_mail": settings.MAIL_REACHES_PEOPLE,
         "max_message_chars": settings.MAX_MESSAGE_CHARS,
-        # What the shared modules read of the chat page's state, for somebody who has said nothing yet.
-        "preferences": PREFERENCES,
-        "conversation_id": None,
-        "conversation": None,
-        "messages": [],
-        "message_id": None,
-        "next_leaf_id": None,
-        "next_after_id": None,
-        "is_current_branch": True,
+        **NOTHING_YET,
     }
     return {"site": site, "site_texts": texts, "theme": kept.theme, "page_state": state, **widget_assets()}
