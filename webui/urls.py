@@ -28,6 +28,7 @@ urlpatterns = [
     path("accounts/", include("webui.accounts")),
     path("learning/", include("webui.learning.urls")),
     path("settings/", include("webui.settings.urls")),
+    path("sites/", include("webui.sites.urls")),
     path("review/", include("webui.review.urls")),
     path("widget.js", loader.script, name="widget_script"),
     path("widget/<uuid:site_id>/", frame.frame, name="widget_frame"),

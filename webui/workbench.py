@@ -20,7 +20,9 @@ TABS: list[tuple[str, Any]] = [
     ("learning_adapters", _("Adapters")),
     ("learning_runs", _("Runs")),
     ("learning_data", _("Data")),
+    ("sites", _("Sites")),
 ]
+FOR_ADMINS = {"sites"}
 
 
 def staff_of(request: HttpRequest) -> Person:
@@ -33,6 +35,16 @@ def staff_of(request: HttpRequest) -> Person:
     return person
 
 
+def admin_of(request: HttpRequest) -> Person:
+    """The administrator who asks. Raises person.not_signed_in, request.not_allowed."""
+    person = staff_of(request)
+    if person.role != Person.Role.ADMIN:
+        raise AssistantError("request.not_allowed")
+    return person
+
+
 def show(request: HttpRequest, tab: str, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    around = {"person": staff_of(request), "tab": tab, "tabs": TABS, **assets()}
+    person = staff_of(request)
+    tabs = [each for each in TABS if person.role == Person.Role.ADMIN or each[0] not in FOR_ADMINS]
+    around = {"person": person, "tab": tab, "tabs": tabs, **assets()}
     return render(request, template, {**around, **context}, status=status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ class CaseView:
     agent: str
     satisfaction: int | None
     wants_form: bool
+    read_at: datetime | None
 
 
 def current_case(visitor: Visitor) -> Case | None:
@@ -49,7 +51,7 @@ def case_of_visitor(visitor: Visitor, conversation_id: UUID) -> Case:
 def case_view(case: Case) -> CaseView:
     agent = case.assignee.name if case.assignee else ""
     conversation = case.conversation
-    return CaseView(conversation.mode, agent, case.satisfaction, alerts.wants_form(conversation))
+    return CaseView(conversation.mode, agent, case.satisfaction, alerts.wants_form(conversation), conversation.read_at)
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ queries, and nothing else is."""
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from ninja.files import UploadedFile
 from pydantic import Field
 
 from assistant import limits
-from assistant.chat import branches, queries
+from assistant.chat import branches, organizing, queries
 from assistant.desk import attachments, handoff, transcript_mail, visitors, visits
 from assistant.desk.models import Attachment, Case, Visitor
 from assistant.desk.sites import site_of
@@ -57,6 +58,7 @@ class VisitHead(ConversationHead):
     satisfaction: int | None
     # Nobody of the desk is there, and the visitor waits: they are to be asked where to write to.
     wants_form: bool
+    read_at: datetime | None
 
 
 class AttachmentOut(Schema):
@@ -165,6 +167,12 @@ def list_messages(
     visitor = visitor_of(request)
     case = visits.case_of_visitor(visitor, conversation_id)
     return _page(visitor, case, leaf_id=leaf_id, around=around, after=after, limit=limit)
+
+
+@router.put("/conversations/{uuid:conversation_id}/read", response={204: None})
+def mark_read(request: HttpRequest, conversation_id: UUID) -> Status[None]:
+    organizing.mark_read(visitor_of(request).pk, conversation_id)
+    return Status(204, None)
 
 
 @router.post("/conversations/{uuid:conversation_id}/person", response={204: None})

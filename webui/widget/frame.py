@@ -39,8 +39,10 @@ def frame(request: HttpRequest, site_id: UUID) -> HttpResponse:
 
 def show_frame(request: HttpRequest, site: Site, ancestors: list[str], *, is_preview: bool = False) -> HttpResponse:
     language = language_of(request, site)
+    own_origin = request.build_absolute_uri("/").rstrip("/")
     with translation.override(language):
-        answer = render(request, "webui/widget/frame.html", _context(site, language, ancestors, is_preview))
+        context = _context(site, language, [own_origin] if is_preview else ancestors, is_preview)
+        answer = render(request, "webui/widget/frame.html", context)
     # What stands there was checked letter by letter when it was stored (site_settings.normal_origin).
     answer._csp_replace = {"frame-ancestors": ancestors or ["'none'"]}  # type: ignore[attr-defined]
     answer["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -56,12 +58,12 @@ def language_of(request: HttpRequest, site: Site) -> str:
     return language if language in LANGUAGES else LANGUAGES[0]
 
 
-def _context(site: Site, language: str, ancestors: list[str], is_preview: bool) -> dict[str, Any]:
+def _context(site: Site, language: str, origins: list[str], is_preview: bool) -> dict[str, Any]:
     kept = settings_of(site)
     texts = texts_in(site, language)
     state = {
         "site_id": site.id,
-        "allowed_origins": ancestors,
+        "allowed_origins": origins,
         "is_preview": is_preview,
         "language": language,
         "theme": {**kept.theme.model_dump(), "text_color": kept.theme.text_color},

@@ -16,3 +16,11 @@ function bind() {
     bind();
   });
 }
+/* What the chat has said to the page, for whoever looks. */
+window.parleySaid = [];
+window.parleyUnread = [];
+window.Parley ??= [];
+for (const name of ["ready", "unavailable", "open", "close", "identified", "identity-refused"]) {
+  window.Parley.push(["on", name, () => window.parleySaid.push(name)]);
+}
+window.Parley.push(["on", "unread", (count) => window.parleyUnread.push(count)]);

@@ -46,6 +46,8 @@ export const visitorApi = {
   introduce: (said) => request("PUT", "/visit", { ...said, locale: frameState.language }),
   /** @returns {Promise<string>} */
   ticket: () => request("POST", "/tickets").then((answer) => answer.ticket),
+  /** @param {string} id the conversation's: its visitor has looked at it */
+  markRead: (id) => request("PUT", `/conversations/${id}/read`),
   /** @param {string} id */
   askForPerson: (id) => request("POST", `/conversations/${id}/person`),
   /** @param {string} id */

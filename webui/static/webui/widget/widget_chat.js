@@ -16,13 +16,12 @@ import { Files, showAttachments } from "widget_files";
 import * as forms from "widget_forms";
 import { host } from "widget_host";
 import { frameState, part } from "widget_look";
-import { currentToken, forgetVisitor, keepToken } from "widget_token";
+import { currentToken, forgetVisitor, isOutdated, keepToken } from "widget_token";
 /** @typedef {import("chat_message").ChatMessage} ChatMessage */
 /** @typedef {import("chat_transcript").ChatTranscript} ChatTranscript */
 
 // A shorter outage is not worth a word.
 const OUTAGE_MS = 500;
-const SEEN_KEY = `parley.seen.${frameState.site_id}`;
 const SOUND_KEY = `parley.sound.${frameState.site_id}`;
 const NOBODY = { name: "", email: "", missing: frameState.pre_chat.map(({ name }) => name), page: null };
 
@@ -45,8 +44,9 @@ export class WidgetChat {
   #wantsPerson = false;
   #outage = 0;
   #mode = "";
-  /** The last message that the visitor has not written, and that was looked at. */
-  #lastTold = "";
+  /** Ids of what others wrote and the visitor has seen. @type {Set<string>} */
+  #seen = new Set();
+  #told = "";
 
   /** @param {string} page where the visitor is */
   static async begin(page) {
@@ -88,6 +88,9 @@ export class WidgetChat {
     document.addEventListener("click", (event) => this.#onClick(event));
     document.addEventListener("keydown", (event) => this.#onKey(event));
     this.#view.open();
+    for (const { id, role, created_at } of /** @type {any[]} */ (pageState.messages)) {
+      if (role !== "user" && Date.parse(created_at) <= Date.parse(this.#about?.read_at ?? "")) this.#seen.add(id);
+    }
     if (this.#view.id || this.#transcript.isPending) this.#connect();
     this.#update();
     if (!this.#view.id && this.#needsIntroduction) this.#introduce();
@@ -194,6 +197,7 @@ export class WidgetChat {
       banner.hidden = true;
       return;
     }
+    if (reason === texts.session_ended && isOutdated()) location.reload(); // another page has become somebody else
     banner.textContent = reason === texts.session_ended ? texts.signed_in_elsewhere : (reason ?? "");
     this.#outage ||= setTimeout(() => (banner.hidden = false), OUTAGE_MS);
   }
@@ -246,20 +250,17 @@ export class WidgetChat {
   /** How much the visitor has not seen while the chat was closed, for the page's button. */
   #tellUnread() {
     const told = this.#transcript.elements.filter(({ dataset, isAnswering }) => dataset.role !== "user" && dataset.messageId && !isAnswering);
+    const unseen = told.filter(({ dataset }) => !this.#seen.has(dataset.messageId ?? ""));
     const last = told.at(-1);
-    const lastId = last?.dataset.messageId ?? "";
-    if (lastId && lastId !== this.#lastTold) {
-      const isNews = this.#lastTold !== "" || storage.getItem(SEEN_KEY) !== lastId;
-      this.#lastTold = lastId;
-      if (isNews && this.#isConnected) {
-        host.emit("message", { role: last?.dataset.role });
-        if (!this.#isShown && storage.getItem(SOUND_KEY)) ring();
-      }
+    const isNews = this.#isConnected && last !== undefined && last.dataset.messageId !== this.#told && unseen.includes(last);
+    if (last) this.#told = last.dataset.messageId ?? "";
+    if (isNews) host.emit("message", { role: last.dataset.role });
+    if (isNews && !this.#isShown && storage.getItem(SOUND_KEY)) ring();
+    if (this.#isShown && unseen.length) {
+      for (const { dataset } of unseen) this.#seen.add(dataset.messageId ?? "");
+      if (this.#view.id) visitorApi.markRead(this.#view.id).catch(() => {}); // it is told again with the next
     }
-    if (this.#isShown && lastId) storage.setItem(SEEN_KEY, lastId);
-    const seen = storage.getItem(SEEN_KEY);
-    const at = told.findIndex(({ dataset }) => dataset.messageId === seen);
-    const count = this.#isShown ? 0 : told.length - at - 1;
+    const count = this.#isShown ? 0 : unseen.length;
     const preview = count ? (last?.text ?? "").replace(/[*_`#>]/g, "").slice(0, 160) : "";
     host.tell("unread", { count, preview, label: texts.new_messages.replace("{count}", String(count)) });
   }

@@ -1,15 +1,21 @@
 // @ts-check
 /**
  * By what the server knows this visitor. It lies in the frame's own storage, which browsers keep apart for each site that
- * shows the frame, so that the site's pages and tabs go on with one conversation. Where a browser gives the frame no
- * storage at all it stands in this document, and in its history entry for as long as that is reloaded.
+ * shows the frame, so that the site's pages and tabs go on with one conversation. A browser that blocks what belongs to
+ * third parties gives the frame no storage, but a partitioned cookie; no request to the server is answered by it, the
+ * token travels in a header. Where there is not even that, it stands in the document's history entry until the page goes.
  */
 import { storage } from "storage";
 import { frameState } from "widget_look";
 
 const KEY = `parley.visitor.${frameState.site_id}`;
+const COOKIE = "parley_visitor";
+const MONTH_S = 30 * 86_400;
 
-let token = /** @type {string} */ (storage.getItem(KEY) ?? history.state?.token ?? "");
+const inCookie = () => document.cookie.match(/(?:^|; )parley_visitor=([\w-]+)/)?.[1] ?? "";
+const stored = () => storage.getItem(KEY) ?? inCookie();
+
+let token = /** @type {string} */ (stored() || history.state?.token || "");
 
 export const currentToken = () => token;
 
@@ -17,17 +23,23 @@ export const currentToken = () => token;
 export function keepToken(fresh) {
   token = fresh;
   history.replaceState({ token }, "");
+  const lifetime = fresh ? MONTH_S : 0;
+  // The path is this document's: the cookie goes along with nothing but it.
+  document.cookie = `${COOKIE}=${fresh}; Path=${location.pathname}; Max-Age=${lifetime}; Secure; SameSite=None; Partitioned`;
   if (fresh) storage.setItem(KEY, fresh);
   else storage.removeItem(KEY);
 }
 
-/** What a visitor has written and seen goes with them. */
+/** What a visitor has written goes with them. */
 export function forgetVisitor() {
   keepToken("");
   for (const key of Object.keys(storage)) if (key.startsWith("parley.") && key.includes(frameState.site_id)) storage.removeItem(key);
 }
 
-/** Another tab of the site has become somebody, or nobody. @param {() => void} then */
+/** Whether another page of the site has become somebody, or nobody, in the meantime. */
+export const isOutdated = () => stored() !== token && (stored() !== "" || token !== (history.state?.token ?? ""));
+
+/** @param {() => void} then */
 export function onOtherToken(then) {
-  addEventListener("storage", (event) => event.key === KEY && (event.newValue ?? "") !== token && ((token = event.newValue ?? ""), then()));
+  addEventListener("storage", (event) => event.key === KEY && isOutdated() && then());
 }
