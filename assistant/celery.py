@@ -28,10 +28,11 @@ def _start_runner(instance: Any, **_: Any) -> None:
     queues = instance.app.amqp.queues.consume_from
     if "interactive" in queues:
         from assistant.chat import runner
+        from assistant.desk.duties import DeskKeeper
         from assistant.outcomes.asking import Asking
         from assistant.rollout.duties import duties
 
-        _let_go_in_time(runner.start([*duties(), Asking()]))
+        _let_go_in_time(runner.start([*duties(), Asking(), DeskKeeper()]))
     if "training" in queues:
         from assistant.finetuning.runs import runner as run_runner
         from assistant.finetuning.runs.automation import begin_if_due

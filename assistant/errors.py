@@ -225,7 +225,7 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "desk.unknown_label": (_("There is no such label in this team."), 400, False),
     "desk.invalid_name": (_("A name has 1 to {limit} letters, digits or hyphens."), 400, False),
     "desk.name_taken": (_("The team has one of this name already. Choose another name."), 409, False),
-    "desk.too_many_chosen": (_("At most {limit} conversations can be changed at once."), 400, False),
+    "desk.invalid_time": (_("Choose a time that is still to come."), 400, False),
     "attachment.not_found": (_("This file does not exist, or was sent already."), 404, False),
     "folder.not_found": (_("This folder does not exist."), 404, False),
     "folder.exists": (_("You already have a folder of this name. Choose another name."), 409, False),

@@ -356,6 +356,9 @@ ACCOUNT_RATE_LIMITS: dict[str, str] | Literal[False] = LIMITS and {
 # Whether an answer needs the approval of two reviewers before anything learns from it
 REVIEW_NEEDS_TWO = env.boolean("REVIEW_NEEDS_TWO", False)
 
+# After how many seconds in which nobody came to a visitor who waits the team is mailed, and the visitor given the form
+DESK_ALERT_AGAIN_S = env.integer("DESK_ALERT_AGAIN_S", 120, 1, 24 * 3600)
+
 # When a new adapter is trained by itself: at set times, or as soon as so many approved answers are new (0: never)
 LEARNING_SCHEDULE = env.schedule("LEARNING_SCHEDULE")
 LEARNING_THRESHOLD = env.integer("LEARNING_THRESHOLD", 0, 0, 1_000_000)

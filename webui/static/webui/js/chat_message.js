@@ -71,6 +71,8 @@ export class ChatMessage extends HTMLElement {
       this.#shown = message.text;
       this.#render();
     }
+    const author = this.querySelector("[data-part=author]");
+    if (author) author.textContent = message.author_name;
     this.#reveal("dropped", (message.generation?.dropped_messages ?? 0) > 0);
     this.#reveal("cut", message.generation?.finish_reason === "length");
     this.#reveal("missing", !message.text && !message.generation);
