@@ -6,7 +6,6 @@ from django.utils.translation import gettext_lazy as _
 WIDGET_TEXTS: dict[str, str | Promise] = {
     "chat": _("Chat"),
     "open_chat": _("Open the chat"),
-    "close_chat": _("Close the chat"),
     "new_messages": _("New messages: {count}"),
     "hello": _("Hello! How can we help?"),
     "nobody_there": _("Nobody is here at the moment. Leave your e-mail address, and we will write to you."),
@@ -19,15 +18,12 @@ WIDGET_TEXTS: dict[str, str | Promise] = {
     "email_kept": _("Thank you. We will write to {email}."),
     "transcript_sent": _("The conversation is on its way to {email}."),
     "thanks": _("Thank you for telling us."),
-    "rate_of_five": _("{score} of 5"),
     "uploading_file": _("Uploading {name}…"),
     "remove_file": _("Remove {name}"),
     "signed_in_elsewhere": _("You are not signed in to the chat any more. Reload the page to go on."),
     "cannot_start": _("The chat cannot be reached at the moment. It tries again by itself."),
-    "too_often": _("That was a lot in a short time. One moment…"),
     "person": _("Support"),
     "sound_on": _("Turn sound on"),
     "sound_off": _("Turn sound off"),
-    "new_conversation": _("New conversation"),
     "form_incomplete": _("Fill in what is marked with a star."),
 }

@@ -16,6 +16,8 @@
   const HOST = new URL(script.src).origin;
   const START_MS = 20_000;
   const OPEN_MS = 4_000;
+  // It lies over something of the page; the badge stays.
+  const PREVIEW_MS = 8_000;
   const SANDBOX = "allow-scripts allow-forms allow-same-origin allow-popups allow-popups-to-escape-sandbox allow-downloads";
 
   const STYLES = `
@@ -172,8 +174,10 @@
     badge.textContent = String(count);
     badge.hidden = !count;
     launcher.setAttribute("aria-description", count ? label : "");
+    const isNews = preview.textContent !== text;
     preview.textContent = text;
-    preview.hidden = !count || !text || isOpen || launcher.hidden;
+    if (isNews || !count) preview.hidden = !count || !text || isOpen || launcher.hidden;
+    if (isNews) setTimeout(() => preview.textContent === text && (preview.hidden = true), PREVIEW_MS);
     emit("unread", count);
   }
 
