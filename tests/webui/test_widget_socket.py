@@ -32,6 +32,11 @@ def arrives(site: Site) -> tuple[Any, str, str]:
     return visitor, token, visitors.new_ticket(visitors.token_with(token))
 
 
+@database_sync_to_async
+def taken_by_dora(site: Site, conversation_id: Any) -> None:
+    rows.reply(rows.agent("dora", site.team), conversation_id)
+
+
 def socket_with(ticket: str, origin: bytes = OWN, headers: tuple[Any, ...] = ()) -> Socket:
     return Socket(
         [(b"host", b"testserver"), (b"origin", origin), *headers],
@@ -78,10 +83,10 @@ async def test_a_message_is_stored_once_and_its_answer_followed(site: Site) -> N
     message = {"client_message_id": uuid7(), "text": "Hello", "page": "https://shop.example/spades"}
 
     await socket.send("message.send", **message)
-    accepted = await socket.receive()
+    accepted = await until(socket, "message.accepted")
     await socket.send("message.send", **message)
+    assert await until(socket, "message.accepted") == accepted
 
-    assert accepted["type"] == "message.accepted"
     assert accepted["reply_id"]
     await database_sync_to_async(visitor.refresh_from_db)()
     assert visitor.last_page == "https://shop.example/spades"
@@ -92,8 +97,7 @@ async def test_a_message_is_stored_once_and_its_answer_followed(site: Site) -> N
 async def test_with_a_person_there_a_message_has_no_reply(site: Site) -> None:
     visitor, _, ticket = await arrives(site)
     said = await database_sync_to_async(rows.say)(visitor)
-    agent = await database_sync_to_async(rows.agent)("dora", site.team)
-    await database_sync_to_async(rows.reply)(agent, said.conversation_id)
+    await taken_by_dora(site, said.conversation_id)
     socket = socket_with(ticket)
     await socket.open()
 
@@ -118,7 +122,7 @@ async def test_nothing_of_another_visitor_is_followed_stopped_or_answered(site: 
         ("generation.regenerate", {"message_id": said.reply_id}),
     ):
         await socket.send(type_, **fields)
-        assert (await socket.receive())["type"] == "error"
+        await until(socket, "error")
     assert await Message.objects.filter(conversation=said.conversation_id).acount() == 2
     assert not await Generation.objects.filter(cancel_requested_at__isnull=False).aexists()
     await socket.close()
@@ -140,8 +144,7 @@ async def test_a_socket_that_is_open_says_nothing_more_once_identity_is_demanded
 async def test_a_reply_that_a_person_took_over_is_not_read_on(site: Site) -> None:
     visitor, _, ticket = await arrives(site)
     said = await database_sync_to_async(rows.say)(visitor)
-    agent = await database_sync_to_async(rows.agent)("dora", site.team)
-    await database_sync_to_async(rows.reply)(agent, said.conversation_id)
+    await taken_by_dora(site, said.conversation_id)
     socket = socket_with(ticket)
     await socket.open()
 

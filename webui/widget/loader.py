@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import condition, require_safe
 
+from webui.storage import without_comments
+
 FILE = Path(__file__).parent.parent / "static" / "webui" / "widget" / "widget.js"
 # A page asks again after so long, and gets the newest one: a fault in it can be mended everywhere.
 MAX_AGE_S = 300
@@ -19,7 +21,7 @@ MAX_AGE_S = 300
 @lru_cache(maxsize=1)
 def _script() -> tuple[bytes, bytes, str]:
     """The script, the same compressed, and the mark of its content."""
-    text = FILE.read_bytes()
+    text = without_comments(FILE.read_text(encoding="utf-8")).encode()
     return text, gzip.compress(text, mtime=0), f'"{hashlib.sha256(text).hexdigest()[:16]}"'
 
 
