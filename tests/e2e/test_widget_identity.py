@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jwt
 import pytest
@@ -133,10 +133,10 @@ def test_the_form_comes_first_and_consent_is_free(come: Come, asking: ShopSite, 
 
 
 @pytest.fixture
-def picture() -> Iterator[bytes]:
+def picture() -> bytes:
     data = io.BytesIO()
     Image.new("RGB", (320, 200), "#2f7d5f").save(data, "PNG")
-    yield data.getvalue()
+    return data.getvalue()
 
 
 def test_a_picture_goes_along_and_is_shown(come: Come, picture: bytes) -> None:  # noqa: F811

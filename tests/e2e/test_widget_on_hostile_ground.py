@@ -98,7 +98,7 @@ def test_too_much_in_a_short_time_is_said_and_nothing_is_lost(come: Come) -> Non
 def test_a_slow_server_shows_nothing_half_done(come: Come) -> None:  # noqa: F811
     page = come().context.new_page()
     held: list[Route] = []
-    page.route("**/widget/*/**", held.append)
+    page.route("**/widget/*/**", lambda route: held.append(route))
     page.goto("/")
     page.wait_for_function("() => typeof Parley.boot === 'function'")
     page.get_by_role("button", name="Help").click()

@@ -40,4 +40,4 @@ def come(browser: Browser, product: Product, host: Host, site: ShopSite) -> Iter
     problems = [problem for visitor in visitors for problem in visitor.problems]
     for visitor in visitors:
         visitor.context.close()
-    assert problems == []
+    assert problems == [], problems

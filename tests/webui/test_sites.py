@@ -29,12 +29,12 @@ def admin() -> Client:
 def fields_of(page: str) -> dict[str, str]:
     """What a browser would send of the page's form, unchanged."""
     form = page.partition('id="site-form"')[2].partition("</form>")[0]
-    fields = dict(re.findall(r'<input type="(?:text|number|color|time)" name="(\w+)"(?: value="([^"]*)")?', form))
-    fields |= dict(re.findall(r'<textarea name="(\w+)"[^>]*>\s*(.*?)</textarea>', form, re.DOTALL))
+    fields = dict(re.findall(r'<input type="(?:text|number|color|time)" name="([\w-]+)"(?: value="([^"]*)")?', form))
+    fields |= dict(re.findall(r'<textarea name="([\w-]+)"[^>]*>\s*(.*?)</textarea>', form, re.DOTALL))
     fields["time_zone"] = re.findall(r'name="time_zone" value="([^"]*)"', form)[0]
-    for name, options in re.findall(r'<select name="(\w+)".*?>(.*?)</select>', form, re.DOTALL):
+    for name, options in re.findall(r'<select name="([\w-]+)".*?>(.*?)</select>', form, re.DOTALL):
         fields[name] = next(iter(re.findall(r'value="([^"]*)" selected', options)), "")
-    for name, rest in re.findall(r'role="switch" name="(\w+)"([^>]*)>', form):
+    for name, rest in re.findall(r'role="switch" name="([\w-]+)"([^>]*)>', form):
         if "checked" in rest:
             fields[name] = "on"
     return fields

@@ -23,6 +23,7 @@ TEXTS = (
     ("suggestions", _("Suggested questions, one a line"), True),
     ("offline", _("When nobody is there"), True),
 )
+BOTH_OR_NONE = _("give both times or none")
 ASKED = [("", _("Not asked")), ("optional", _("Asked")), ("required", _("Required"))]
 # "order_number: Your order *"
 _CUSTOM = re.compile(r"^(?P<name>[a-z][a-z0-9_]{0,29})\s*:\s*(?P<label>.*?)\s*(?P<star>\*?)$")
@@ -111,7 +112,7 @@ class SiteForm(forms.Form):
         days = [(day, self.cleaned_data[f"opens_{day}"], self.cleaned_data[f"closes_{day}"]) for day in range(7)]
         for day, opens, closes in days:
             if bool(opens) != bool(closes):
-                raise AssistantError("site.invalid", reason=f"{DAYS[day]}: {_('give both times or none')}")
+                raise AssistantError("site.invalid", reason=f"{DAYS[day]}: {BOTH_OR_NONE}")
         return [{"days": [day], "opens": opens, "closes": closes} for day, opens, closes in days if opens]
 
     def _pre_chat(self) -> list[dict[str, Any]]:

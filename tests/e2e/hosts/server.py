@@ -10,7 +10,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 PAGES = Path(__file__).parent
-KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
+KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 class Host:
