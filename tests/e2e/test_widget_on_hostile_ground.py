@@ -172,3 +172,29 @@ def test_everybody_can_use_it(come: Come, look: dict[str, Any]) -> None:  # noqa
     frame.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
     found = frame.evaluate("axe.run()")["violations"]
     assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+
+
+def test_before_it_is_opened_it_costs_the_page_next_to_nothing(
+    browser: Browser,
+    product: Product,
+    host: Host,  # noqa: F811
+    site: ShopSite,  # noqa: F811
+) -> None:
+    """Time of the page's main thread, with the widget and without it (the frame has a process of its own)."""
+    spent_ms = {}
+    for name, of in (("without", ""), ("with", site.id)):
+        visitor = ShopVisitor(browser, host.url, product.url)
+        page = visitor.context.new_page()
+        devtools = visitor.context.new_cdp_session(page)
+        devtools.send("Performance.enable")
+        if not of:
+            page.route("**/widget.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+        page.goto("/")
+        if of:
+            until_ready(page)
+        page.wait_for_timeout(1_500)
+        metrics = {each["name"]: each["value"] for each in devtools.send("Performance.getMetrics")["metrics"]}
+        spent_ms[name] = metrics["ScriptDuration"] * 1000, metrics["TaskDuration"] * 1000
+        visitor.context.close()
+    print(f"main thread, script and all tasks, ms: {spent_ms}")
+    assert spent_ms["with"][0] - spent_ms["without"][0] < 50 * max(1.0, product.slowness)

@@ -242,6 +242,7 @@ export class WidgetChat {
       forms.showOfflineForm();
       this.#who = { ...this.#who, email: "asked" }; // once, and again only on another page
     }
+    if (mode !== "waiting" && forms.isShown("email") && this.#who.email === "asked") forms.closeForm(); // somebody came
     const isUnrated = mode === "resolved" && about.satisfaction === null;
     if (isUnrated && !forms.isShown("rating")) forms.showRating(this.#view.id);
     else if (!isUnrated && forms.isShown("rating")) forms.closeForm();
@@ -268,6 +269,10 @@ export class WidgetChat {
   /** @param {MouseEvent} event */
   #onClick(event) {
     const action = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("[data-action]"))?.dataset.action ?? "";
+    // In so small a window the panel below an answer is taller than what can be seen: it is read from its beginning.
+    if (/** @type {Element} */ (event.target).closest("feedback-buttons")) {
+      setTimeout(() => document.querySelector(".feedback-panel")?.scrollIntoView({ block: "start" }), 150);
+    }
     const menu = find("#widget-menu");
     if (menu.contains(/** @type {Node} */ (event.target))) menu.hidePopover();
     /** @type {Record<string, () => unknown>} */
