@@ -268,6 +268,12 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         500,
         True,
     ),
+    "generation.logprobs_lost": (
+        _("This reply was interrupted, and the log-probabilities of its first part are lost. Ask again."),
+        503,
+        True,
+    ),
+    "engine.unable": (_("What writes here cannot do that: {what}."), 400, False),
     "upstream.unavailable": (_("The model's server does not answer at the moment. Try again."), 503, True),
     "upstream.refused": (_("The model's server refused to write this reply. Tell the administrator."), 502, False),
     "generation.prompt_too_long": (_("The message is longer than the model can read. Shorten it."), 400, False),

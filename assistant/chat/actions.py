@@ -3,7 +3,9 @@ that message costs only time, because workers look at the database by themselves
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -42,12 +44,15 @@ def send_message(
     text: str,
     model_choice: str = AUTOMATIC,
     is_temporary: bool = False,
+    once: Mapping[str, Any] | None = None,
+    uses_approved_answers: bool = True,
 ) -> Accepted:
     """Store a user message, an empty reply and its queued generation, once per `client_message_id`.
 
     `conversation_id` None begins a conversation, which `model_choice` answers, a temporary one if asked for.
     `parent_id` is the reply the message follows, None its beginning; a parent that has been answered before makes a
-    new branch. Raises AssistantError message.*, conversation.*, generation.too_many.
+    new branch. `once` is sampling of this reply alone. Raises AssistantError message.*, conversation.*,
+    generation.too_many.
     """
     person = lock_person(person_id)
     if stored := _stored(person, client_message_id):
@@ -81,7 +86,7 @@ def send_message(
         text=text,
     )
     search.index_messages([message])
-    return _ask_for_reply(person, conversation, message)
+    return _ask_for_reply(person, conversation, message, once=once, uses_approved_answers=uses_approved_answers)
 
 
 @transaction.atomic
@@ -204,6 +209,7 @@ def _ask_for_reply(
     *,
     is_regenerated: bool = False,
     model_choice: str | None = None,
+    once: Mapping[str, Any] | None = None,
     uses_approved_answers: bool = True,
 ) -> Accepted:
     reply = Message.objects.create(conversation=conversation, parent=message, role=Message.Role.ASSISTANT)
@@ -212,7 +218,7 @@ def _ask_for_reply(
     generation = Generation.objects.create(
         reply=reply,
         conversation=conversation,
-        sampling=asdict(sampling.with_changes(conversation.sampling)),
+        sampling=asdict(sampling.with_changes({**conversation.sampling, **(once or {})})),
         adapter=adapter,
         knowledge=Generation.Knowledge.UNSETTLED if uses_approved_answers else Generation.Knowledge.UNASKED,
     )

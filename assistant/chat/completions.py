@@ -54,6 +54,7 @@ def complete(
     chosen = dict(sampling_changes)
     if chosen.get("max_tokens") is not None:
         chosen["max_tokens"] = min(chosen["max_tokens"], settings.MAX_REPLY_TOKENS)
+    once = sampling.checked(chosen, sampling.ONCE)
     chosen = sampling.checked(chosen)
     person = actions.lock_person(person_id)
     conversation = _going_on(person, before, system_message, is_temporary)
@@ -67,6 +68,9 @@ def complete(
         conversation_id=conversation.pk,
         parent_id=conversation.head_id,
         text=question,
+        once=once,
+        # Of an approved answer there is nothing to tell: no model wrote it.
+        uses_approved_answers="logprobs" not in once,
     )
 
 

@@ -36,6 +36,8 @@ from inference.contract import (
     GenerationRequest,
     PromptInfo,
     StreamEvent,
+    TokenChance,
+    TokenLogprobs,
 )
 from inference.serving.stop_strings import StopStrings
 
@@ -65,6 +67,14 @@ def scripted_text(user_text: str, tokens: int) -> str:
 
 def echoed_pieces(user_text: str, characters: int) -> list[str]:
     return [user_text[at : at + characters] for at in range(0, len(user_text), characters)]
+
+
+def _certain(index: int, text: str, alternatives: int | None) -> tuple[TokenLogprobs, ...]:
+    """What is scripted has the probability 1."""
+    if alternatives is None:
+        return ()
+    chance = TokenChance(index, text, 0.0)
+    return (TokenLogprobs(chance, (chance,) if alternatives else ()),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +266,8 @@ class ScriptedEngine:
         is_last = speech.said == len(speech.pieces)
         if is_last:
             text += stop_strings.flush()
-        self._emit(StreamEvent("delta", request.generation_id, (index,), text))
+        told = _certain(index, speech.pieces[index], request.sampling.logprobs)
+        self._emit(StreamEvent("delta", request.generation_id, (index,), text, logprobs=told))
         if is_last or stop_strings.is_stopped:
             self._end(speech)
         else:

@@ -38,6 +38,13 @@ NOT_RESUMABLE = EngineFailure(
 )
 
 
+UNTOLD = EngineFailure(
+    "engine.unable",
+    "Another server writes here, and it is not asked for log-probabilities. Leave out logprobs.",
+    retryable=False,
+)
+
+
 class UpstreamError(Exception):
     """A request ends with `failure`; the message is for the log."""
 
@@ -113,6 +120,11 @@ class Body:
         }
         if sampling.stop:
             fields["stop"] = list(sampling.stop)
+        for name in ("presence_penalty", "frequency_penalty"):
+            if value := getattr(sampling, name):
+                fields[name] = value
+        if sampling.logit_bias:
+            fields["logit_bias"] = {str(token_id): value for token_id, value in sampling.logit_bias}
         if self.said:
             # vLLM's and SGLang's way of saying it; others go on by themselves from a reply that stands last.
             fields["messages"].append({"role": "assistant", "content": self.said})
@@ -120,6 +132,7 @@ class Body:
             fields["max_tokens"] = max(1, sampling.max_tokens - len(self.request.prefix_token_ids))
         if "sampling" not in self.given_up:
             fields |= {"top_k": sampling.top_k} if sampling.top_k else {}
+            fields |= {"min_p": sampling.min_p} if sampling.min_p else {}
             is_on = sampling.repetition_penalty != 1.0
             fields |= {"repetition_penalty": sampling.repetition_penalty} if is_on else {}
         if "store" not in self.given_up:

@@ -14,7 +14,7 @@ import openai
 import pytest
 from huggingface_hub import InferenceClient
 
-from inference.serving.scripted import scripted_text
+from inference.serving.scripted import scripted_pieces, scripted_text
 from tests.product import ROOT, Product
 
 pytestmark = pytest.mark.timeout(180)
@@ -123,6 +123,37 @@ def test_the_older_interface(client: openai.OpenAI) -> None:
     streamed = client.completions.create(model="base", prompt="Hello", max_tokens=5, stream=True)
 
     assert whole.choices[0].text == "".join(chunk.choices[0].text for chunk in streamed) == scripted_text("Hello", 5)
+
+
+def test_log_probabilities_come_with_each_token(client: openai.OpenAI) -> None:
+    """Of the scripted engine, which is certain of what it says."""
+    asked: dict[str, Any] = {"model": "base", "messages": HELLO, "max_tokens": 6, "logprobs": True, "top_logprobs": 1}
+    whole = client.chat.completions.create(**asked).choices[0]
+    chunks = [chunk.choices[0] for chunk in client.chat.completions.create(**asked, stream=True)]
+
+    assert whole.logprobs
+    assert whole.logprobs.content
+    told = whole.logprobs.content
+    assert [each.token for each in told] == scripted_pieces("Hello", 6)
+    assert [each.logprob for each in told] == [0.0] * 6
+    assert [[(top.token, top.bytes) for top in each.top_logprobs] for each in told] == [
+        [(each.token, list(each.token.encode()))] for each in told
+    ]
+    streamed = [each for chunk in chunks if chunk.logprobs for each in chunk.logprobs.content or ()]
+    assert streamed == told
+    assert (
+        client.chat.completions.create(**asked | {"logprobs": False, "top_logprobs": None}).choices[0].logprobs is None
+    )
+
+
+def test_log_probabilities_of_the_older_interface(client: openai.OpenAI) -> None:
+    logprobs = client.completions.create(model="base", prompt="Hello", max_tokens=3, logprobs=1).choices[0].logprobs
+
+    assert logprobs
+    assert logprobs.tokens == scripted_pieces("Hello", 3)
+    assert logprobs.token_logprobs == [0.0] * 3
+    assert logprobs.top_logprobs == [{token: 0.0} for token in logprobs.tokens]
+    assert logprobs.text_offset == [0, len(logprobs.tokens[0]), len(logprobs.tokens[0] + logprobs.tokens[1])]
 
 
 def test_a_stop_string_ends_a_reply(client: openai.OpenAI) -> None:

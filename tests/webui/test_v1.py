@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from assistant.accounts import api_keys
 from assistant.chat import stream
+from assistant.chat.context import sampling_of
 from assistant.models import Adapter, ApiKey, Conversation, Generation, Message, Person
 from tests.assistant.rows import worker
 
@@ -108,9 +109,12 @@ def test_a_model_is_the_one_that_was_named_or_none(program: Client) -> None:
     ("fields", "word"),
     [
         ({"n": 2}, "n:"),
-        ({"frequency_penalty": 0.5}, "frequency_penalty"),
-        ({"logit_bias": {"50256": -100}}, "logit_bias"),
-        ({"logprobs": True}, "logprobs"),
+        ({"frequency_penalty": 2.5}, "frequency_penalty"),
+        ({"min_p": 2}, "min_p"),
+        ({"logit_bias": {"50256": -101}}, "logit_bias"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias"),
+        ({"logprobs": True, "top_logprobs": 21}, "logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs: it needs logprobs"),
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"response_format": {"type": "json_object"}}, "type"),
         ({"audio": {}}, "audio"),
@@ -157,6 +161,20 @@ def test_what_says_nothing_new_is_taken(program: Client) -> None:
     assert generation.reply.parent.text == "And now?"
 
 
+def test_what_is_asked_of_one_reply_is_not_kept_for_the_next(program: Client, alice: Person) -> None:
+    """The person may go on with the conversation on the page."""
+    once = {"min_p": 0.1, "presence_penalty": 0.5, "frequency_penalty": -1.0}
+
+    assert asked(program, **once, logit_bias={"7": -100, "9": 2.5}, logprobs=True, top_logprobs=3).status_code == 200
+
+    generation = Generation.objects.select_related("conversation").get()
+    sampling = sampling_of(generation)
+    assert {name: getattr(sampling, name) for name in once} == once
+    assert (sampling.logit_bias, sampling.logprobs) == (((7, -100.0), (9, 2.5)), 3)
+    assert generation.knowledge == Generation.Knowledge.UNASKED
+    assert generation.conversation.sampling == {}
+
+
 def test_the_older_interface_asks_its_prompt_as_a_question(program: Client) -> None:
     fields = {"model": "base", "prompt": ["Once upon a time"], "stream": True, "store": False}
     answer = program.post("/v1/completions", fields, "application/json")
@@ -169,7 +187,7 @@ def test_the_older_interface_asks_its_prompt_as_a_question(program: Client) -> N
         {"prompt": ["a", "b"]},
         {"prompt": [1, 2]},
         {"prompt": "a", "echo": True},
-        {"prompt": "a", "logprobs": 5},
+        {"prompt": "a", "logprobs": 6},
     ):
         answer = program.post("/v1/completions", {"model": "base", **refused}, "application/json")
         assert answer.status_code == 400, refused
@@ -251,6 +269,16 @@ def test_a_reply_that_is_not_streamed_comes_whole(program: Client, when_asked: C
     assert answer["choices"][0]["message"]["content"] == "Hi, alice."
     assert answer["choices"][0]["finish_reason"] == "length"
     assert answer["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def test_log_probabilities_that_went_with_the_log_are_not_made_up(
+    program: Client, when_asked: Callable[..., None]
+) -> None:
+    when_asked({"state": "completed", "finish_reason": "stop"}, "Hi, alice.")
+
+    answer = asked(program, stream=False, logprobs=True)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "generation.logprobs_lost")
 
 
 @pytest.mark.parametrize("stream", [False, True])
