@@ -268,6 +268,7 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         500,
         True,
     ),
+    "generation.format_invalid": (_("The reply's format cannot be kept: {reason}."), 400, False),
     "generation.logprobs_lost": (
         _("This reply was interrupted, and the log-probabilities of its first part are lost. Ask again."),
         503,

@@ -69,8 +69,8 @@ def complete(
         parent_id=conversation.head_id,
         text=question,
         once=once,
-        # Of an approved answer there is nothing to tell: no model wrote it.
-        uses_approved_answers="logprobs" not in once,
+        # No model writes an approved answer: it has no probabilities, and the format that it has.
+        uses_approved_answers="logprobs" not in once and "format" not in once,
     )
 
 

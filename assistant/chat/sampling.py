@@ -14,7 +14,7 @@ from inference.contract import SamplingParams
 # What an owner, or a program of theirs, may change; the ban on repeats is the product's own.
 CHANGEABLE = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens", "seed", "stop")
 # What a program may ask of one reply besides: its conversation does not keep it, so the page goes on as ever.
-ONCE = ("min_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs")
+ONCE = ("min_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "format")
 
 
 def defaults() -> SamplingParams:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.contract import EngineFailure
 from inference.serving.adapters import Adapters
 from inference.serving.backend import Backend, Indices
 from inference.serving.metrics import Meter
+from inference.serving.output_format import FormatError
 from inference.serving.pages import PagePool
 from inference.serving.row import Row
 from inference.serving.sampling import Chosen, SamplingRow, choose
@@ -83,7 +85,9 @@ class Batch:
             # amax passes on what is not a number.
             is_sound = torch.isfinite(logits.amax(1)).tolist()
             ready = [i for i, part in enumerate(parts) if part.is_last and is_sound[i]]
-            chosen = choose(logits[ready], [_sampling_row(parts[i].row) for i in ready])
+            allowed, broken = _allowed([parts[i].row for i in ready])
+            ready = [i for i in ready if parts[i].row not in broken]
+            chosen = choose(logits[ready], [_sampling_row(parts[i].row, allowed) for i in ready])
         except Exception:
             log.exception("a step of %d generations failed", len(parts))
             for part in parts:
@@ -94,7 +98,12 @@ class Batch:
             if not sound:
                 log.error("generation %s: logits that are not finite", part.row.request.generation_id)
                 self._fail(part.row, NOT_FINITE, outcome)
+        for row, failure in broken.items():
+            self._fail(row, failure, outcome)
         outcome.written = [(parts[i].row, token) for i, token in zip(ready, chosen, strict=True)]
+        for row, token in outcome.written:
+            if row.matcher:
+                row.matcher.take(token.token_id)
         self.meter.stepped(sum(part.tokens for part in parts if part.tokens > 1), len(chosen))
         return outcome
 
@@ -125,5 +134,19 @@ class Batch:
         outcome.failed.append((row, failure))
 
 
-def _sampling_row(row: Row) -> SamplingRow:
-    return SamplingRow(row.request.sampling, row.history, row.reply.tokens)
+def _allowed(rows: Sequence[Row]) -> tuple[dict[Row, NDArray[np.bool_]], dict[Row, EngineFailure]]:
+    """What the formats of these rows leave, and those whose format turns out to be more than can be kept to."""
+    allowed: dict[Row, NDArray[np.bool_]] = {}
+    broken: dict[Row, EngineFailure] = {}
+    for row in rows:
+        if row.matcher:
+            try:
+                allowed[row] = row.matcher.allowed()
+            except FormatError as error:
+                log.warning("generation %s: %s", row.request.generation_id, error)
+                broken[row] = error.failure
+    return allowed, broken
+
+
+def _sampling_row(row: Row, allowed: Mapping[Row, NDArray[np.bool_]]) -> SamplingRow:
+    return SamplingRow(row.request.sampling, row.history, row.reply.tokens, allowed.get(row))

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from inference.contract import (
     EngineMetrics,
     FinishReason,
     GenerationRequest,
+    OutputFormat,
     PromptInfo,
     StreamEvent,
     TokenChance,
@@ -42,6 +43,7 @@ from inference.serving import backends, memory
 from inference.serving.adapters import Adapters
 from inference.serving.batch import STEP_FAILED, Batch
 from inference.serving.loading import Loading
+from inference.serving.output_format import FormatCompiler, FormatError, Matcher
 from inference.serving.pages import Chain
 from inference.serving.reply import Reply
 from inference.serving.row import Row
@@ -65,7 +67,7 @@ class TransformersEngine:
         self._inbox: deque[Callable[[], None]] = deque()
         self._line = WaitingLine()
         self._numbers = itertools.count()
-        # Requests whose adapter is being loaded, by its sha256.
+        # Requests whose adapter is being loaded, by its sha256, or whose format is being compiled, by their own id.
         self._parked: dict[str, list[Waiting]] = {}
         self._kept: frozenset[str] | None = None  # None: nothing was said of what is to be kept
         self._stepped_at: float | None = None  # None while there is nothing to do
@@ -85,6 +87,8 @@ class TransformersEngine:
         self._batch = Batch(self._backend, self._adapters, pages, self._config.max_running)
         self._scratch = Scratch(self._backend, slot=self._config.max_running, first_page=pages)
         self._loading = Loading(self._scratch, self._adapters, self._tell)
+        self._formats = FormatCompiler(self._tokenizer, self._backend.vocabulary, self._end_ids)
+        self._compiler = ThreadPoolExecutor(1, "format-compiler")
         info = EngineInfo(
             engine="transformers",
             base_model=Path(self._config.model).name if Path(self._config.model).is_dir() else self._config.model,
@@ -194,6 +198,7 @@ class TransformersEngine:
                     break
             self._turn()
         self._loading.stop()
+        self._compiler.shutdown(wait=False, cancel_futures=True)
         del self._backend, self._scratch, self._loading, self._adapters, self._batch
 
     def _turn(self) -> None:
@@ -281,12 +286,42 @@ class TransformersEngine:
 
         self._loading.ask(adapter, done)
 
+    def _park_for_format(self, waiting: Waiting, format_: OutputFormat) -> None:
+        """Compile a format beside the steps: it comes from outside, and may take long."""
+        request = waiting.request
+        self._parked[request.generation_id] = [waiting]
+
+        def compile_format() -> None:
+            outcome: Matcher | EngineFailure
+            try:
+                outcome = self._formats.compile(format_)
+            except FormatError as error:
+                outcome = error.failure
+            except Exception:
+                log.exception("the format of generation %s could not be compiled", request.generation_id)
+                outcome = STEP_FAILED
+            self._tell(partial(done, outcome))
+
+        def done(outcome: Matcher | EngineFailure) -> None:
+            for parked in self._parked.pop(request.generation_id):
+                if isinstance(outcome, EngineFailure):
+                    self._announce(parked.request, None)
+                    self._fail(parked.request, outcome)
+                else:
+                    parked.matcher = outcome
+                    self._line.add(parked)
+
+        self._compiler.submit(compile_format)
+
     def _read(self, waiting: Waiting) -> Row | None:
         """The row of a request that waited; None when it was ended at once, or parked because its adapter is not there
-        yet."""
+        yet, or its format is not compiled."""
         request = waiting.request
         if request.adapter and request.adapter.sha256 not in self._adapters.loaded:
             self._park(waiting, request.adapter)
+            return None
+        if request.sampling.format and waiting.matcher is None:
+            self._park_for_format(waiting, request.sampling.format)
             return None
         try:
             prompt = self._template.fit_to_context(request.messages, request.sampling.max_tokens, self._context_length)
@@ -303,6 +338,8 @@ class TransformersEngine:
                 self._announce(request, prompt.info)
                 self._finish(request, reply.ended)
                 return None
+            if waiting.matcher:
+                waiting.matcher.take(token_id)
         adapter = request.adapter.sha256 if request.adapter else None
         if adapter:
             self._adapters.touch(adapter)
@@ -315,6 +352,7 @@ class TransformersEngine:
             [*prompt.token_ids, *request.prefix_token_ids],
             adapter,
             Chain(adapter, self._backend.page_tokens),
+            waiting.matcher,
         )
 
     def _cancel(self, generation_id: str) -> None:

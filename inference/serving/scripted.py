@@ -51,6 +51,7 @@ WORDS = (
 DEFAULT_CONTEXT_LENGTH = 8192
 # Tokens that fall due within one tick are said together, so that hundreds of generations wake the thread rarely.
 TICK_S = 0.005
+UNABLE = EngineFailure("engine.unable", "The scripted engine keeps to its script and no format.", retryable=False)
 
 
 def scripted_pieces(user_text: str, tokens: int) -> list[str]:
@@ -238,6 +239,9 @@ class ScriptedEngine:
             )
         )
         self._running[request.generation_id] = speech
+        if request.sampling.format:
+            self._end(speech, StreamEvent("failed", request.generation_id, failure=UNABLE))
+            return
         if self._script.refuse and request.adapter and request.adapter.sha256.startswith(self._script.refuse):
             failure = EngineFailure("adapter.unusable", "The script says so.", retryable=False)
             self._end(speech, StreamEvent("failed", request.generation_id, failure=failure))

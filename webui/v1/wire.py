@@ -6,6 +6,7 @@ that nobody knows, as OpenAI does.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from assistant.chat.completions import Said
 from assistant.chat.stream import Chances
 from assistant.errors import AssistantError
+from inference.contract import OutputFormat
 
 MAX_MESSAGES = 2000
 
@@ -43,6 +45,46 @@ class StreamOptions(_Strict):
     include_obfuscation: bool | None = None
 
 
+class PlainFormat(_Strict):
+    type: Literal["text", "json_object"]
+
+    def kept(self) -> OutputFormat | None:
+        return _of_schema({"type": "object"}) if self.type == "json_object" else None
+
+
+class JsonSchema(_Strict):
+    name: Annotated[str, Field(max_length=64)]
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    # There is but one way to keep to a schema here, and it is the strict one.
+    description: Any = None
+    strict: bool | None = None
+
+
+class JsonSchemaFormat(_Strict):
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
+
+    def kept(self) -> OutputFormat:
+        return _of_schema(self.json_schema.schema_)
+
+
+class StructuredOutputs(_Strict):
+    """vLLM's (docs.vllm.ai, "Structured Outputs"), of which there is only this one here."""
+
+    regex: str
+
+
+def _of_schema(schema: dict[str, Any]) -> OutputFormat:
+    return _format("json_schema", json.dumps(schema, ensure_ascii=False))
+
+
+def _format(kind: Literal["json_schema", "regex"], text: str) -> OutputFormat:
+    try:
+        return OutputFormat(kind, text)
+    except ValueError as error:
+        raise AssistantError("generation.format_invalid", reason=str(error)) from error
+
+
 class Asked(_Strict):
     """What both kinds of completions take. Null: the product's default."""
 
@@ -58,6 +100,7 @@ class Asked(_Strict):
     top_k: int | None = None
     repetition_penalty: float | None = None
     min_p: float | None = None
+    structured_outputs: StructuredOutputs | None = None
     # False keeps nothing: a temporary chat.
     store: bool | None = None
     n: Literal[1] | None = None
@@ -77,6 +120,8 @@ class Asked(_Strict):
     def sampling(self) -> dict[str, Any]:
         """In the words of inference.contract.SamplingParams."""
         fields = {name: getattr(self, name) for name in SAMPLING}
+        if self.structured_outputs:
+            fields["format"] = _format("regex", self.structured_outputs.regex)
         return {**fields, "stop": self.stop or None, "logit_bias": tuple((self.logit_bias or {}).items()) or None}
 
     @property
@@ -105,14 +150,10 @@ class MessageIn(Schema):
         return "".join(part.text for part in self.content or ())
 
 
-class TextFormat(_Strict):
-    type: Literal["text"]
-
-
 class ChatCompletionIn(Asked):
     messages: Annotated[list[MessageIn], Field(min_length=1, max_length=MAX_MESSAGES)]
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    response_format: TextFormat | None = None
+    response_format: Annotated[PlainFormat | JsonSchemaFormat, Field(discriminator="type")] | None = None
     modalities: list[Literal["text"]] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
@@ -122,8 +163,13 @@ class ChatCompletionIn(Asked):
     def sampling(self) -> dict[str, Any]:
         if self.top_logprobs is not None and not self.logprobs:
             raise AssistantError("request.invalid", reason="top_logprobs: it needs logprobs to be true")
+        fields = super().sampling()
+        if self.response_format and (kept := self.response_format.kept()):
+            if self.structured_outputs:
+                raise AssistantError("request.invalid", reason="structured_outputs: response_format says another")
+            fields["format"] = kept
         return {
-            **super().sampling(),
+            **fields,
             "max_tokens": self.max_completion_tokens or self.max_tokens,
             "logprobs": (self.top_logprobs or 0) if self.logprobs else None,
         }
