@@ -84,7 +84,7 @@ class LogEntry:
     chances: tuple[Chances, ...] = ()
 
     def body(self) -> bytes:
-        fields = {"v": FORMAT_VERSION, "kind": self.kind, "data": self.data, "ids": self.token_ids}
+        fields: dict[str, Any] = {"v": FORMAT_VERSION, "kind": self.kind, "data": self.data, "ids": self.token_ids}
         if self.chances:
             fields["chances"] = self.chances
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()

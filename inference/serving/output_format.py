@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer, regex_to_lark
 from llguidance.hf import from_tokenizer
 from numpy.typing import NDArray
 
@@ -37,8 +37,10 @@ class FormatError(Exception):
     """A format cannot be kept; `failure` says why."""
 
     def __init__(self, said: str) -> None:
-        # Its further lines show where in a grammar that nobody wrote.
-        reason = (said.strip() or "no text is of this format").splitlines()[0][:SAID_CHARS].rstrip(".:")
+        lines = said.splitlines() or [""]
+        reason = next((line for line in lines if line.startswith("error: ")), lines[0]).removeprefix("error: ")
+        # A single word is a name of the package's own, for a state in which nothing can be written.
+        reason = reason[:SAID_CHARS].rstrip(".:") if " " in reason else "no text can be written that is of it"
         message = f"The reply's format cannot be kept: {reason}."
         super().__init__(message)
         self.failure = EngineFailure("generation.format_invalid", message, retryable=False)
@@ -83,7 +85,11 @@ class FormatCompiler:
             if self._trie is None:
                 size = max(len(self._tokenizer), self._vocabulary)
                 self._trie = from_tokenizer(self._tokenizer, n_vocab=size, eos_token=self._end_ids)
-        matcher = LLMatcher(self._trie, _grammar(format_), log_level=0, limits=LIMITS)
+        try:
+            grammar = _grammar(format_)
+        except ValueError as error:
+            raise FormatError(str(error)) from error
+        matcher = LLMatcher(self._trie, grammar, log_level=0, limits=LIMITS)
         if matcher.is_error():
             raise FormatError(matcher.get_error())
         return Matcher(matcher, self._vocabulary)
@@ -91,5 +97,6 @@ class FormatCompiler:
 
 def _grammar(format_: OutputFormat) -> str:
     if format_.kind == "regex":
-        return LLMatcher.grammar_from_regex(format_.text)
+        # \\d is 0 to 9, as in JSON schemas: nobody who asks for a date means the digits of all scripts.
+        return LLMatcher.grammar_from_lark(f"start: /{regex_to_lark(format_.text, 'd')}/")
     return LLMatcher.grammar_from_json_schema(format_.text, overrides=JSON_STYLE)

@@ -18,6 +18,7 @@ from assistant.accounts import api_keys
 from assistant.chat import stream
 from assistant.chat.context import sampling_of
 from assistant.models import Adapter, ApiKey, Conversation, Generation, Message, Person
+from inference.contract import OutputFormat
 from tests.assistant.rows import worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,7 +117,12 @@ def test_a_model_is_the_one_that_was_named_or_none(program: Client) -> None:
         ({"logprobs": True, "top_logprobs": 21}, "logprobs"),
         ({"top_logprobs": 2}, "top_logprobs: it needs logprobs"),
         ({"tools": [{"type": "function"}]}, "tools"),
-        ({"response_format": {"type": "json_object"}}, "type"),
+        ({"response_format": {"type": "grammar"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "json_schema"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": 7}}}, "schema"),
+        ({"structured_outputs": {"regex": "a" * 70_000}}, "at most 65536 characters"),
+        ({"structured_outputs": {"regex": "a", "grammar": "a"}}, "grammar"),
+        ({"structured_outputs": {"regex": "a"}, "response_format": {"type": "json_object"}}, "response_format"),
         ({"audio": {}}, "audio"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"temperature": "warm"}, "temperature"),
@@ -172,6 +178,29 @@ def test_what_is_asked_of_one_reply_is_not_kept_for_the_next(program: Client, al
     assert {name: getattr(sampling, name) for name in once} == once
     assert (sampling.logit_bias, sampling.logprobs) == (((7, -100.0), (9, 2.5)), 3)
     assert generation.knowledge == Generation.Knowledge.UNASKED
+    assert generation.conversation.sampling == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"response_format": {"type": "text"}}, None),
+        ({"response_format": {"type": "json_object"}}, OutputFormat("json_schema", '{"type": "object"}')),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"enum": ["是"]}}}},
+            OutputFormat("json_schema", '{"enum": ["是"]}'),
+        ),
+        ({"structured_outputs": {"regex": "[ab]+"}}, OutputFormat("regex", "[ab]+")),
+    ],
+)
+def test_a_format_is_asked_of_one_reply_which_a_model_writes(
+    program: Client, fields: dict[str, Any], kept: OutputFormat | None
+) -> None:
+    assert asked(program, **fields).status_code == 200
+
+    generation = Generation.objects.select_related("conversation").get()
+    assert sampling_of(generation).format == kept
+    assert generation.knowledge == ("unasked" if kept else "")
     assert generation.conversation.sampling == {}
 
 

@@ -62,10 +62,10 @@ class JsonSchema(_Strict):
 
 class JsonSchemaFormat(_Strict):
     type: Literal["json_schema"]
-    json_schema: JsonSchema
+    json_schema_: Annotated[JsonSchema, Field(alias="json_schema")]
 
     def kept(self) -> OutputFormat:
-        return _of_schema(self.json_schema.schema_)
+        return _of_schema(self.json_schema_.schema_)
 
 
 class StructuredOutputs(_Strict):
