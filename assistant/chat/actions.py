@@ -46,19 +46,20 @@ def send_message(
     is_temporary: bool = False,
     once: Mapping[str, Any] | None = None,
     uses_approved_answers: bool = True,
+    replies: int = 1,
 ) -> Accepted:
     """Store a user message, an empty reply and its queued generation, once per `client_message_id`.
 
     `conversation_id` None begins a conversation, which `model_choice` answers, a temporary one if asked for.
     `parent_id` is the reply the message follows, None its beginning; a parent that has been answered before makes a
-    new branch. `once` is sampling of this reply alone. Raises AssistantError message.*, conversation.*,
-    generation.too_many.
+    new branch. `once` is sampling of this reply alone. Of `replies` that shall come of it this is the first, for the
+    others see `ask_beside`. Raises AssistantError message.*, conversation.*, generation.too_many.
     """
     person = lock_person(person_id)
     if stored := _stored(person, client_message_id):
         return stored
     text = checked(text)
-    _refuse_too_many_replies(person)
+    _refuse_too_many_replies(person, replies)
     if conversation_id is None:
         conversation = Conversation.objects.create(
             owner=person,
@@ -87,6 +88,17 @@ def send_message(
     )
     search.index_messages([message])
     return _ask_for_reply(person, conversation, message, once=once, uses_approved_answers=uses_approved_answers)
+
+
+@transaction.atomic
+def ask_beside(accepted: Accepted, *, once: Mapping[str, Any] | None = None) -> Accepted:
+    """Have another reply written beside the one that was just accepted, which stays the one that is shown first.
+    Approved answers are not looked up for it."""
+    message = Message.objects.select_related("conversation__owner").get(pk=accepted.message_id)
+    conversation = message.conversation
+    asked = _ask_for_reply(conversation.owner, conversation, message, once=once, uses_approved_answers=False)
+    Conversation.objects.filter(pk=conversation.pk).update(head_id=accepted.reply_id)
+    return asked
 
 
 @transaction.atomic
@@ -193,12 +205,12 @@ def _refuse_when_answering(conversation: Conversation) -> None:
         raise AssistantError("conversation.busy")
 
 
-def _refuse_too_many_replies(person: Person) -> None:
+def _refuse_too_many_replies(person: Person, wanted: int = 1) -> None:
     """Looked at under the person's lock, so that many tabs at once cannot slip through together."""
     if not settings.LIMITS:
         return
     running = Generation.objects.filter(conversation__owner=person, state__in=Generation.ACTIVE).count()
-    if running >= settings.RUNNING_REPLIES_PER_PERSON:
+    if running + wanted > settings.RUNNING_REPLIES_PER_PERSON:
         raise AssistantError("generation.too_many", limit=settings.RUNNING_REPLIES_PER_PERSON)
 
 

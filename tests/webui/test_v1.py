@@ -109,7 +109,8 @@ def test_a_model_is_the_one_that_was_named_or_none(program: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
-        ({"n": 2}, "n:"),
+        ({"n": 9}, "n:"),
+        ({"n": 0}, "n:"),
         ({"frequency_penalty": 2.5}, "frequency_penalty"),
         ({"min_p": 2}, "min_p"),
         ({"logit_bias": {"50256": -101}}, "logit_bias"),
@@ -246,6 +247,17 @@ def test_who_asks_too_much_is_told_when_to_come_back(settings: Settings, program
     assert answers[2].json()["error"]["type"] == "rate_limit_error"
     assert answers[2].json()["error"]["code"] == "rate.limited"
     assert asked(program_of(charlie)).status_code == 200
+
+
+def test_each_of_several_choices_counts_against_the_limits(settings: Settings, program: Client) -> None:
+    settings.LIMITS, settings.MESSAGES_PER_MINUTE, settings.RUNNING_REPLIES_PER_PERSON = True, 7, 5
+
+    answers = [asked(program, n=n) for n in (4, 2, 1, 1)]
+
+    assert [answer.status_code for answer in answers] == [200, 429, 200, 429]
+    codes = [answer.json()["error"]["code"] for answer in answers if answer.status_code == 429]
+    assert codes == ["generation.too_many", "rate.limited"]
+    assert Generation.objects.count() == 5
 
 
 def test_who_has_too_much_written_at_once_is_told_to_come_back(settings: Settings, program: Client) -> None:

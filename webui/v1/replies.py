@@ -40,19 +40,21 @@ class ReplyFailed(Exception):
         super().__init__(code)
 
 
-async def answer(person_id: UUID, accepted: Accepted, asked: Asked, shape: Shape) -> HttpResponseBase:
-    """The whole answer of a view."""
-    reading = _Reading(person_id, accepted.generation_id, asked.sampling()["logprobs"] is not None)
-    head = head_of(shape, accepted.generation_id.hex, asked.model)
+async def answer(person_id: UUID, accepted: list[Accepted], asked: Asked, shape: Shape) -> HttpResponseBase:
+    """The whole answer of a view: a choice for each accepted reply, the first of which names it."""
+    wants_chances = asked.sampling()["logprobs"] is not None
+    readings = [_Reading(person_id, each.generation_id, wants_chances) for each in accepted]
+    first = accepted[0].generation_id
+    head = head_of(shape, first.hex, asked.model)
     response: HttpResponseBase
     if asked.stream:
-        events = _events(reading, head, shape, asked.wants_usage)
+        events = _events(readings, head, shape, asked.wants_usage)
         response = StreamingHttpResponse(events, content_type="text/event-stream; charset=utf-8")
         response["X-Accel-Buffering"] = "no"  # nginx would gather the words and hand them out in heaps
     else:
-        response = await _whole(reading, head, shape)
+        response = await _whole(readings, head, shape)
     response["Cache-Control"] = "no-store"
-    response["X-Request-Id"] = str(accepted.generation_id)
+    response["X-Request-Id"] = str(first)
     return response
 
 
@@ -65,14 +67,17 @@ class _Reading:
     wants_chances: bool
 
 
-async def _whole(reading: _Reading, head: dict[str, Any], shape: Shape) -> JsonResponse:
+async def _whole(readings: list[_Reading], head: dict[str, Any], shape: Shape) -> JsonResponse:
+    parts: list[list[Part]] = [[] for _ in readings]
     try:
-        async with aclosing(_written(reading)) as written:
-            parts = [part async for part in written if part]
+        async with aclosing(_interleaved(readings)) as written:
+            async for index, part in written:
+                if part:
+                    parts[index].append(part)
     except ReplyFailed as failed:
         return JsonResponse(openai_error(failed.code, failed.message, failed.status), status=failed.status)
-    usage = await database_sync_to_async(_usage)(reading)
-    return JsonResponse(shape.whole(head, [_joined(parts, reading.wants_chances)], usage))
+    choices = [_joined(own, reading.wants_chances) for own, reading in zip(parts, readings, strict=True)]
+    return JsonResponse(shape.whole(head, choices, await database_sync_to_async(_usage)(readings)))
 
 
 def _joined(parts: list[Part], has_chances: bool) -> Part:
@@ -80,20 +85,50 @@ def _joined(parts: list[Part], has_chances: bool) -> Part:
     return Part("".join(part.text for part in parts), parts[-1].finish_reason, chances if has_chances else None)
 
 
-async def _events(reading: _Reading, head: dict[str, Any], shape: Shape, wants_usage: bool) -> AsyncIterator[str]:
-    """Server-sent events, each a chunk of the reply."""
+async def _events(
+    readings: list[_Reading], head: dict[str, Any], shape: Shape, wants_usage: bool
+) -> AsyncIterator[str]:
+    """Server-sent events, each a chunk of one reply."""
     if shape.is_chat:
-        yield _event(shape.first(head, 0))
+        for index in range(len(readings)):
+            yield _event(shape.first(head, index))
     try:
-        async with aclosing(_written(reading)) as written:
-            async for part in written:
-                yield WAITING if part is None else _event(shape.chunk(head, 0, part))
+        async with aclosing(_interleaved(readings)) as written:
+            async for index, part in written:
+                yield WAITING if part is None else _event(shape.chunk(head, index, part))
     except ReplyFailed as failed:
         yield _event(openai_error(failed.code, failed.message, failed.status))
         return
     if wants_usage:
-        yield _event(shape.usage_chunk(head, await database_sync_to_async(_usage)(reading)))
+        yield _event(shape.usage_chunk(head, await database_sync_to_async(_usage)(readings)))
     yield DONE
+
+
+async def _interleaved(readings: list[_Reading]) -> AsyncGenerator[tuple[int, Part | None], None]:
+    """The parts of all replies as they come, each with its reply's place; the first that fails ends the others."""
+    parts: asyncio.Queue[tuple[int, Part | Exception | None]] = asyncio.Queue(len(readings))
+
+    async def read(index: int, reading: _Reading) -> None:
+        try:
+            async with aclosing(_written(reading)) as written:
+                async for part in written:
+                    await parts.put((index, part))
+        except Exception as problem:
+            await parts.put((index, problem))
+
+    tasks = [asyncio.create_task(read(index, reading)) for index, reading in enumerate(readings)]
+    unfinished = len(readings)
+    try:
+        while unfinished:
+            index, part = await parts.get()
+            if isinstance(part, Exception):
+                raise part
+            yield index, part
+            unfinished -= part is not None and part.finish_reason is not None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _written(reading: _Reading) -> AsyncGenerator[Part | None, None]:
@@ -151,9 +186,10 @@ def _reason(finish_reason: str) -> str:
     return "length" if finish_reason == "length" else "stop"
 
 
-def _usage(reading: _Reading) -> dict[str, int]:
-    row = queries.generation_of(reading.person_id, reading.generation_id)
-    read, written = row.prompt_tokens or 0, row.completion_tokens
+def _usage(readings: list[_Reading]) -> dict[str, int]:
+    """The prompt counts once, as OpenAI does it."""
+    rows = [queries.generation_of(each.person_id, each.generation_id) for each in readings]
+    read, written = rows[0].prompt_tokens or 0, sum(row.completion_tokens for row in rows)
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 

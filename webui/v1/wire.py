@@ -22,6 +22,7 @@ from assistant.errors import AssistantError
 from inference.contract import OutputFormat
 
 MAX_MESSAGES = 2000
+MAX_CHOICES = 8
 
 # What is called the same here and in inference.contract.SamplingParams.
 SAMPLING = (
@@ -103,7 +104,7 @@ class Asked(_Strict):
     structured_outputs: StructuredOutputs | None = None
     # False keeps nothing: a temporary chat.
     store: bool | None = None
-    n: Literal[1] | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     logit_bias: dict[int, float] | None = None
