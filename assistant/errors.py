@@ -257,6 +257,11 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         429,
         True,
     ),
+    "generation.queue_full": (
+        _("Too many questions are waiting to be answered at the moment. Try again in {wait}."),
+        429,
+        True,
+    ),
     "generation.attempts_exhausted": (_("The reply failed several times and was given up. Try again."), 500, True),
     "generation.model_changed": (
         _("The model was replaced while it was writing this reply, so it cannot go on. Try again."),

@@ -338,6 +338,8 @@ MAX_MESSAGE_CHARS = 32_000
 LIMITS = env.boolean("LIMITS", True)
 MESSAGES_PER_MINUTE = env.integer("MESSAGES_PER_MINUTE", 20, 1, 1_000_000)
 REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", 600, 1, 1_000_000)
+# Of all people together; more questions are refused rather than left to wait for hours.
+WAITING_REPLIES = env.integer("WAITING_REPLIES", 1000, 1, 1_000_000)
 RUNNING_REPLIES_PER_PERSON = env.integer("RUNNING_REPLIES_PER_PERSON", 5, 1, 1_000_000)
 SOCKETS_PER_PERSON = env.integer("SOCKETS_PER_PERSON", 10, 1, 1_000_000)
 PEOPLE_PER_ADDRESS = env.integer("PEOPLE_PER_ADDRESS", 20, 1, 1_000_000)

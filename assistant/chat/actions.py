@@ -22,6 +22,9 @@ from assistant.errors import AssistantError
 from assistant.metrics import counts
 from assistant.metrics.catalog import REPLIES
 
+# When a full queue is worth another try: some of it has been written by then.
+QUEUE_FULL_RETRY_S = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -53,7 +56,8 @@ def send_message(
     `conversation_id` None begins a conversation, which `model_choice` answers, a temporary one if asked for.
     `parent_id` is the reply the message follows, None its beginning; a parent that has been answered before makes a
     new branch. `once` is sampling of this reply alone. Of `replies` that shall come of it this is the first, for the
-    others see `ask_beside`. Raises AssistantError message.*, conversation.*, generation.too_many.
+    others see `ask_beside`. Raises AssistantError message.*, conversation.*, generation.too_many,
+    generation.queue_full.
     """
     person = lock_person(person_id)
     if stored := _stored(person, client_message_id):
@@ -212,6 +216,10 @@ def _refuse_too_many_replies(person: Person, wanted: int = 1) -> None:
     running = Generation.objects.filter(conversation__owner=person, state__in=Generation.ACTIVE).count()
     if running + wanted > settings.RUNNING_REPLIES_PER_PERSON:
         raise AssistantError("generation.too_many", limit=settings.RUNNING_REPLIES_PER_PERSON)
+    # Not under a lock of all people: some who ask in the same moment may get in beside each other.
+    waiting = Generation.objects.filter(state=Generation.State.QUEUED)[: settings.WAITING_REPLIES].count()
+    if waiting + wanted > settings.WAITING_REPLIES:
+        raise AssistantError("generation.queue_full", retry_after_s=QUEUE_FULL_RETRY_S)
 
 
 def _ask_for_reply(

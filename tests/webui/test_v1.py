@@ -260,6 +260,19 @@ def test_each_of_several_choices_counts_against_the_limits(settings: Settings, p
     assert Generation.objects.count() == 5
 
 
+def test_a_full_queue_takes_no_further_question(settings: Settings, program: Client, charlie: Person) -> None:
+    settings.LIMITS, settings.WAITING_REPLIES = True, 2
+    asked(program_of(charlie))
+
+    too_many, fits, full = asked(program, n=2), asked(program), asked(program)
+
+    assert [answer.status_code for answer in (too_many, fits, full)] == [429, 200, 429]
+    assert full["Retry-After"] == "10"
+    assert full.json()["error"]["code"] == "generation.queue_full"
+    assert Generation.objects.count() == 2
+    assert Conversation.objects.count() == 2
+
+
 def test_who_has_too_much_written_at_once_is_told_to_come_back(settings: Settings, program: Client) -> None:
     settings.LIMITS, settings.RUNNING_REPLIES_PER_PERSON = True, 1
     asked(program)
