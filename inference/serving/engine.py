@@ -82,7 +82,13 @@ class TransformersEngine:
         self._backend = backends.load(self._config, folder)
         pages = self._reserve()
         self._adapters = Adapters(self._backend)
-        self._batch = Batch(self._backend, self._adapters, pages, self._config.max_running)
+        self._batch = Batch(
+            self._backend,
+            self._adapters,
+            pages,
+            self._config.max_running,
+            has_guesses=self._config.speculation == "lookup",
+        )
         self._scratch = Scratch(self._backend, slot=self._config.max_running, first_page=pages)
         self._loading = Loading(self._scratch, self._adapters, self._tell)
         formats = FormatCompiler(self._tokenizer, self._backend.vocabulary, self._end_ids)
@@ -236,7 +242,8 @@ class TransformersEngine:
         for row, failure in outcome.failed:
             self._fail(row.request, failure)
         for row, chosen in outcome.written:
-            row.history.append(chosen.token_id)
+            if row.reply.ended:  # more was guessed, rightly, than there is to be
+                continue
             text = row.reply.take(chosen.token_id)
             self._batch.meter.token_of(row)
             told = self._told(chosen)
