@@ -312,6 +312,11 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         429,
         True,
     ),
+    "generation.queue_full": (
+        _("Too many questions are waiting to be answered at the moment. Try again in {wait}."),
+        429,
+        True,
+    ),
     "generation.attempts_exhausted": (_("The reply failed several times and was given up. Try again."), 500, True),
     "generation.model_changed": (
         _("The model was replaced while it was writing this reply, so it cannot go on. Try again."),
@@ -323,6 +328,13 @@ TABLE: dict[str, tuple[str, int, bool]] = {
         500,
         True,
     ),
+    "generation.format_invalid": (_("The reply's format cannot be kept: {reason}."), 400, False),
+    "generation.logprobs_lost": (
+        _("This reply was interrupted, and the log-probabilities of its first part are lost. Ask again."),
+        503,
+        True,
+    ),
+    "engine.unable": (_("What writes here cannot do that: {what}."), 400, False),
     "upstream.unavailable": (_("The model's server does not answer at the moment. Try again."), 503, True),
     "upstream.refused": (_("The model's server refused to write this reply. Tell the administrator."), 502, False),
     "generation.prompt_too_long": (_("The message is longer than the model can read. Shorten it."), 400, False),

@@ -39,9 +39,9 @@ Answer = TypeVar("Answer")
 _away_until = 0.0
 
 
-def spend_message(person_id: UUID, address: str) -> None:
-    """Count a question to the model. Raises rate.limited."""
-    _spend("messages", settings.MESSAGES_PER_MINUTE, person_id, address)
+def spend_message(person_id: UUID, address: str, replies: int = 1) -> None:
+    """Count a question to the model, as often as it shall be answered. Raises rate.limited."""
+    _spend("messages", settings.MESSAGES_PER_MINUTE, person_id, address, replies)
 
 
 def spend_site_message(site_id: UUID) -> None:
@@ -93,14 +93,14 @@ def while_redis_answers(question: Callable[[], Answer], otherwise: Answer) -> An
     return answer
 
 
-def _spend(what: str, per_minute: int, person_id: UUID | None, address: str) -> None:
+def _spend(what: str, per_minute: int, person_id: UUID | None, address: str, times: int = 1) -> None:
     if person_id is not None:
-        _hit(RateLimitItemPerMinute(per_minute), what, f"person {person_id}")
-    _hit(RateLimitItemPerMinute(per_minute * settings.PEOPLE_PER_ADDRESS), what, address)
+        _hit(RateLimitItemPerMinute(per_minute), what, f"person {person_id}", times)
+    _hit(RateLimitItemPerMinute(per_minute * settings.PEOPLE_PER_ADDRESS), what, address, times)
 
 
-def _hit(limit: RateLimitItem, what: str, who: str) -> None:
-    if settings.LIMITS and not while_redis_answers(lambda: _limiter().hit(limit, what, who), True):
+def _hit(limit: RateLimitItem, what: str, who: str, times: int = 1) -> None:
+    if settings.LIMITS and not while_redis_answers(lambda: _limiter().hit(limit, what, who, cost=times), True):
         is_free_at = while_redis_answers(lambda: _limiter().get_window_stats(limit, what, who).reset_time, 0.0)
         raise AssistantError("rate.limited", retry_after_s=max(1, ceil(is_free_at - time.time())))
 

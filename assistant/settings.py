@@ -312,6 +312,7 @@ ENGINE_DTYPE: Literal["auto", "float32", "bfloat16"] = env.choice(
     "ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16")
 )
 ENGINE_BACKEND: Literal["auto", "torch", "native"] = env.choice("ENGINE_BACKEND", "auto", ("auto", "torch", "native"))
+ENGINE_SPECULATION: Literal["lookup", "off"] = env.choice("ENGINE_SPECULATION", "lookup", ("lookup", "off"))
 ENGINE_CACHE_MIB = env.integer("ENGINE_CACHE_MIB", 0, 0, 10_000_000)
 ENGINE_THREADS = env.integer("ENGINE_THREADS", 0, 0, 1024)
 # One for each GPU that a run shall use.
@@ -340,6 +341,8 @@ MESSAGES_PER_MINUTE = env.integer("MESSAGES_PER_MINUTE", 20, 1, 1_000_000)
 # Of all visitors of one site together
 MESSAGES_PER_SITE_PER_MINUTE = env.integer("MESSAGES_PER_SITE_PER_MINUTE", 300, 1, 1_000_000)
 REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", 600, 1, 1_000_000)
+# Of all people together; more questions are refused rather than left to wait for hours.
+WAITING_REPLIES = env.integer("WAITING_REPLIES", 1000, 1, 1_000_000)
 RUNNING_REPLIES_PER_PERSON = env.integer("RUNNING_REPLIES_PER_PERSON", 5, 1, 1_000_000)
 SOCKETS_PER_PERSON = env.integer("SOCKETS_PER_PERSON", 10, 1, 1_000_000)
 PEOPLE_PER_ADDRESS = env.integer("PEOPLE_PER_ADDRESS", 20, 1, 1_000_000)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 CONTRACT_VERSION = 1
+MAX_FORMAT_CHARS = 65_536
 
 Role = Literal["system", "user", "assistant"]
 EventKind = Literal["started", "delta", "finished", "failed"]
@@ -21,6 +22,19 @@ FinishReason = Literal["stop", "length", "cancelled"]
 class ChatMessage:
     role: Role
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """What the text of a reply that ends by itself is: JSON that fits the schema in `text`, or what the whole of the
+    regular expression in `text` matches. Raises ValueError with a sentence when it is too long."""
+
+    kind: Literal["json_schema", "regex"]
+    text: str
+
+    def __post_init__(self) -> None:
+        _require(self.kind in ("json_schema", "regex"), "a format is a json_schema or a regex")
+        _require(len(self.text) <= MAX_FORMAT_CHARS, f"a format has at most {MAX_FORMAT_CHARS} characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class SamplingParams:
     frequency_penalty: float = 0.0  # the same, as many times as the reply has it
     logit_bias: tuple[tuple[int, float], ...] = ()  # added to the logits of these ids
     logprobs: int | None = None  # alternatives to tell with each token's log-probability; None = tell neither
+    format: OutputFormat | None = None  # what it shall be; an engine that cannot keep to it fails the request
 
     def __post_init__(self) -> None:
         _require(0 <= self.seed < 2**63, "seed must be between 0 and 2^63-1")
@@ -180,6 +195,7 @@ class EngineConfig:
     context_length: int = 0  # tokens, prompt and reply together; 0 = what the model was made for
     upstream: UpstreamServer | None = None
     backend: Literal["auto", "torch", "native"] = "auto"  # what computes; auto = the fastest that there is
+    speculation: Literal["lookup", "off"] = "lookup"  # a reply that is written alone guesses from what it said before
     cache_mib: int = 0  # for keys and values; 0 = a share of the memory that is free
 
 

@@ -38,10 +38,10 @@ class RequestLimit(MiddlewareMixin):
         return None
 
 
-def admit_question(person_id: UUID, address: str, client_message_id: UUID | None = None) -> None:
+def admit_question(person_id: UUID, address: str, client_message_id: UUID | None = None, *, replies: int = 1) -> None:
     """Count a question to the model, but not the same one sent again after a broken connection. Raises rate.limited."""
     if client_message_id is None or not queries.is_stored(person_id, client_message_id):
-        limits.spend_message(person_id, address)
+        limits.spend_message(person_id, address, replies)
 
 
 class FrameLimit:

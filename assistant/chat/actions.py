@@ -3,6 +3,7 @@ that message costs only time, because workers look at the database by themselves
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,9 @@ from assistant.chat.texts import checked, title_of
 from assistant.errors import AssistantError
 from assistant.metrics import counts
 from assistant.metrics.catalog import REPLIES
+
+# When a full queue is worth another try: some of it has been written by then.
+QUEUE_FULL_RETRY_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,24 @@ def send_message(
     model_choice: str = AUTOMATIC,
     is_temporary: bool = False,
     wants_reply: bool = True,
+    once: Mapping[str, Any] | None = None,
+    uses_approved_answers: bool = True,
+    replies: int = 1,
 ) -> Accepted:
     """Store a user message, an empty reply and its queued generation, once per `client_message_id`; the message alone
     where a person answers, or shall (`wants_reply` False).
 
     `conversation_id` None begins a conversation, which `model_choice` answers, a temporary one if asked for.
     `parent_id` is the reply the message follows, None its beginning; a parent that has been answered before makes a
-    new branch. Raises AssistantError message.*, conversation.*, generation.too_many.
+    new branch. `once` is sampling of this reply alone. Of `replies` that shall come of it this is the first, for the
+    others see `ask_beside`. Raises AssistantError message.*, conversation.*, generation.too_many,
+    generation.queue_full.
     """
     person = lock_person(person_id)
     if before := stored(person, client_message_id):
         return before
     text = checked(text)
-    _refuse_too_many_replies(person)
+    _refuse_too_many_replies(person, replies)
     if conversation_id is None:
         conversation = Conversation.objects.create(
             owner=person,
@@ -91,11 +100,25 @@ def send_message(
     )
     search.index_messages([message])
     if conversation.mode == Conversation.Mode.ASSISTANT and wants_reply:
-        return accepted(message, ask_for_reply(person, conversation, message), client_message_id)
+        generation = ask_for_reply(
+            person, conversation, message, once=once, uses_approved_answers=uses_approved_answers
+        )
+        return accepted(message, generation, client_message_id)
     conversation.head = message
     conversation.save(update_fields=["head", "updated_at"])
     transaction.on_commit(lambda: stream.hint(conversation.owner_id, conversation.id))
     return accepted(message, None, client_message_id)
+
+
+@transaction.atomic
+def ask_beside(first: Accepted, *, once: Mapping[str, Any] | None = None) -> Accepted:
+    """Have another reply written beside the one that was just accepted, which stays the one that is shown first.
+    Approved answers are not looked up for it."""
+    message = Message.objects.select_related("conversation__owner").get(pk=first.message_id)
+    conversation = message.conversation
+    generation = ask_for_reply(conversation.owner, conversation, message, once=once, uses_approved_answers=False)
+    Conversation.objects.filter(pk=conversation.pk).update(head_id=first.reply_id)
+    return accepted(message, generation, first.client_message_id)
 
 
 @transaction.atomic
@@ -213,13 +236,17 @@ def _refuse_when_answering(conversation: Conversation) -> None:
         raise AssistantError("conversation.busy")
 
 
-def _refuse_too_many_replies(person: Person) -> None:
+def _refuse_too_many_replies(person: Person, wanted: int = 1) -> None:
     """Looked at under the person's lock, so that many tabs at once cannot slip through together."""
     if not settings.LIMITS:
         return
     running = _answering(conversation__owner=person).count()
-    if running >= settings.RUNNING_REPLIES_PER_PERSON:
+    if running + wanted > settings.RUNNING_REPLIES_PER_PERSON:
         raise AssistantError("generation.too_many", limit=settings.RUNNING_REPLIES_PER_PERSON)
+    # Not under a lock of all people: some who ask in the same moment may get in beside each other.
+    waiting = Generation.objects.filter(state=Generation.State.QUEUED)[: settings.WAITING_REPLIES].count()
+    if waiting + wanted > settings.WAITING_REPLIES:
+        raise AssistantError("generation.queue_full", retry_after_s=QUEUE_FULL_RETRY_S)
 
 
 def ask_for_reply(
@@ -228,6 +255,7 @@ def ask_for_reply(
     message: Message,
     *,
     model_choice: str | None = None,
+    once: Mapping[str, Any] | None = None,
     uses_approved_answers: bool = True,
     is_draft: bool = False,
 ) -> Generation:
@@ -240,7 +268,7 @@ def ask_for_reply(
     generation = Generation.objects.create(
         reply=reply,
         conversation=conversation,
-        sampling=asdict(sampling.with_changes(conversation.sampling)),
+        sampling=asdict(sampling.with_changes({**conversation.sampling, **(once or {})})),
         adapter=adapter,
         knowledge=Generation.Knowledge.UNSETTLED if uses_approved_answers else Generation.Knowledge.UNASKED,
     )

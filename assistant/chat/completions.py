@@ -42,10 +42,12 @@ def complete(
     sampling_changes: Mapping[str, Any],
     model_choice: str,
     is_temporary: bool = False,
-) -> Accepted:
+    replies: int = 1,
+) -> list[Accepted]:
     """Store the last of what was said as a message and ask for its reply; what stands before it is the conversation
-    that is gone on with, or the beginning of a new one. `max_tokens` beyond what is allowed here counts as that. Raises
-    message.*, sampling.invalid, conversation.busy, generation.too_many."""
+    that is gone on with, or the beginning of a new one. `max_tokens` beyond what is allowed here counts as that. Of
+    several `replies` each has the seed after that of the one before it. Raises message.*, sampling.invalid,
+    conversation.busy, generation.too_many."""
     if not said or said[-1].role != "user":
         raise AssistantError("message.no_question")
     question = checked(said[-1].text)
@@ -54,6 +56,7 @@ def complete(
     chosen = dict(sampling_changes)
     if chosen.get("max_tokens") is not None:
         chosen["max_tokens"] = min(chosen["max_tokens"], settings.MAX_REPLY_TOKENS)
+    once = sampling.checked(chosen, sampling.ONCE)
     chosen = sampling.checked(chosen)
     person = actions.lock_person(person_id)
     conversation = _going_on(person, before, system_message, is_temporary)
@@ -61,13 +64,21 @@ def complete(
         title = "" if is_temporary else title_of(before[0].text if before and before[0].text.strip() else question)
         conversation = _begun(person, before, system_message, is_temporary, title)
     Conversation.objects.filter(pk=conversation.pk).update(sampling=chosen, model_choice=model_choice)
-    return actions.send_message(
+    # No model writes an approved answer: it has no probabilities and the format that it has, and there is but one.
+    is_for_model = replies > 1 or "logprobs" in once or "format" in once
+    first = actions.send_message(
         person.id,
         client_message_id=uuid7(),
         conversation_id=conversation.pk,
         parent_id=conversation.head_id,
         text=question,
+        once=once,
+        uses_approved_answers=not is_for_model,
+        replies=replies,
     )
+    seed = chosen.get("seed")
+    seeds: list[dict[str, Any]] = [{} if seed is None else {"seed": seed + number} for number in range(1, replies)]
+    return [first, *(actions.ask_beside(first, once={**once, **own}) for own in seeds)]
 
 
 def _going_on(person: Person, before: list[Said], system_message: str, is_temporary: bool) -> Conversation | None:

@@ -10,7 +10,7 @@ from django.conf import settings
 from assistant.adapters.registry import reference_to
 from assistant.chat.branches import path_to
 from assistant.chat.models import Conversation, Generation, Message
-from inference.contract import ChatMessage, GenerationRequest, Role, SamplingParams
+from inference.contract import ChatMessage, GenerationRequest, OutputFormat, Role, SamplingParams
 
 _ROLES: dict[str, Role] = {
     Message.Role.SYSTEM: "system",
@@ -24,6 +24,8 @@ def sampling_of(generation: Generation) -> SamplingParams:
     """The stored parameters; fields of a newer version are ignored."""
     known = {name: generation.sampling[name] for name in SamplingParams.__slots__ if name in generation.sampling}
     bias = tuple((token_id, value) for token_id, value in known.get("logit_bias", ()))
+    format_ = known.get("format")
+    known["format"] = OutputFormat(format_["kind"], format_["text"]) if format_ else None
     return SamplingParams(**{**known, "stop": tuple(known.get("stop", ())), "logit_bias": bias})
 
 

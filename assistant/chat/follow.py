@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from assistant.chat import live_logs
 from assistant.chat.leases import outcome_of
 from assistant.chat.models import Generation
 from assistant.chat.queue import Place, place_of
-from assistant.chat.stream import TERMINAL, EntryKind, LogEntry
+from assistant.chat.stream import TERMINAL, Chances, EntryKind, LogEntry
 from assistant.errors import AssistantError
 
 # A log that says nothing at first may be gone because its reply ended long ago, and one that has been silent for
@@ -33,6 +34,7 @@ class Piece:
     seq: int
     kind: EntryKind
     data: dict[str, Any]
+    chances: tuple[Chances, ...] = ()
 
 
 async def follow(generation_id: UUID, after_seq: int, pace_s: float = 0) -> AsyncGenerator[Piece | Place, None]:
@@ -67,20 +69,17 @@ async def follow(generation_id: UUID, after_seq: int, pace_s: float = 0) -> Asyn
 
 def _joined(entries: list[LogEntry], position: int) -> list[Piece]:
     pieces: list[Piece] = []
-    deltas: list[str] = []
     begin = position
-    for entry in entries:
-        if entry.kind == "delta":
-            deltas.append(entry.data["delta"])
-            end = entry.seq
-            continue
-        if deltas:
-            pieces.append(Piece(begin, end, "delta", {"delta": "".join(deltas)}))
-            begin, deltas = end, []
-        pieces.append(Piece(begin, entry.seq, entry.kind, entry.data))
-        begin = entry.seq
-    if deltas:
-        pieces.append(Piece(begin, end, "delta", {"delta": "".join(deltas)}))
+    for is_delta, group in groupby(entries, lambda entry: entry.kind == "delta"):
+        together = list(group)
+        if is_delta:
+            text = "".join(entry.data["delta"] for entry in together)
+            chances = tuple(of for entry in together for of in entry.chances)
+            pieces.append(Piece(begin, together[-1].seq, "delta", {"delta": text}, chances))
+        else:
+            before = [begin, *(entry.seq for entry in together)]
+            pieces += [Piece(at, e.seq, e.kind, e.data) for at, e in zip(before, together, strict=False)]
+        begin = together[-1].seq
     return pieces
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from assistant.chat.stream import TERMINAL, EntryKind, LogEntry
-from inference.contract import PromptInfo, StreamEvent
+from assistant.chat.stream import TERMINAL, Chances, EntryKind, LogEntry
+from inference.contract import PromptInfo, StreamEvent, TokenLogprobs
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +62,8 @@ class LiveReply:
                 self.first_token_at = datetime.now(UTC)
             self.pieces.append(delta)
             self.token_ids.extend(ids)
-            self._add("delta", {"delta": delta}, ids)
+            chances = tuple(_chances(told) for event in events for told in event.logprobs)
+            self._add("delta", {"delta": delta}, ids, chances)
 
     def close(self, kind: EntryKind, data: dict[str, object]) -> None:
         """Add the terminal entry, after the database has committed the end."""
@@ -79,6 +80,16 @@ class LiveReply:
     def is_closed(self) -> bool:
         return bool(self.entries) and self.entries[-1].kind in TERMINAL
 
-    def _add(self, kind: EntryKind, data: dict[str, object], token_ids: tuple[int, ...] = ()) -> None:
+    def _add(
+        self,
+        kind: EntryKind,
+        data: dict[str, object],
+        token_ids: tuple[int, ...] = (),
+        chances: tuple[Chances, ...] = (),
+    ) -> None:
         self.seq += 1
-        self.entries.append(LogEntry(self.seq, kind, data, token_ids))
+        self.entries.append(LogEntry(self.seq, kind, data, token_ids, chances))
+
+
+def _chances(told: TokenLogprobs) -> Chances:
+    return tuple((each.text, each.logprob) for each in (told.chosen, *told.alternatives))

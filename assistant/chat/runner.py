@@ -321,6 +321,7 @@ def _engine_config() -> EngineConfig:
         max_running=settings.ENGINE_MAX_RUNNING,
         context_length=settings.CONTEXT_LENGTH,
         backend=settings.ENGINE_BACKEND,
+        speculation=settings.ENGINE_SPECULATION,
         cache_mib=settings.ENGINE_CACHE_MIB,
         upstream=_upstream() if settings.UPSTREAM_URL else None,
     )

@@ -68,23 +68,32 @@ return redis.call('XRANGE', KEYS[1], '-', '+')
 """
 
 
+# A token's text and its log-probability in nats, then those of the likeliest in its place.
+Chances = tuple[tuple[str, float], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """`data` is what the browser is shown of it (protocol.md: `generation.event`); `token_ids` let a worker go on."""
+    """`data` is what the browser is shown of it (protocol.md: `generation.event`); `token_ids` let a worker go on.
+    `chances`, where they were asked for, are nowhere else: a snapshot has none."""
 
     seq: int
     kind: EntryKind
     data: dict[str, Any]
     token_ids: tuple[int, ...] = ()
+    chances: tuple[Chances, ...] = ()
 
     def body(self) -> bytes:
-        fields = {"v": FORMAT_VERSION, "kind": self.kind, "data": self.data, "ids": self.token_ids}
+        fields: dict[str, Any] = {"v": FORMAT_VERSION, "kind": self.kind, "data": self.data, "ids": self.token_ids}
+        if self.chances:
+            fields["chances"] = self.chances
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def parse(cls, seq: int, body: bytes) -> LogEntry:
         fields = json.loads(body)
-        return cls(seq, fields["kind"], fields["data"], tuple(fields["ids"]))
+        chances = tuple(tuple((text, logprob) for text, logprob in of) for of in fields.get("chances", ()))
+        return cls(seq, fields["kind"], fields["data"], tuple(fields["ids"]), chances)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.contract import EngineFailure
 from inference.serving.adapters import Adapters
 from inference.serving.backend import Backend, Indices
 from inference.serving.metrics import Meter
+from inference.serving.output_format import FormatError
 from inference.serving.pages import PagePool
 from inference.serving.row import Row
 from inference.serving.sampling import Chosen, SamplingRow, choose
@@ -45,7 +47,10 @@ class Outcome:
 class Batch:
     """At most `slots` replies over `pages` pages, both reserved in `backend`."""
 
-    def __init__(self, backend: Backend, adapters: Adapters, pages: int, slots: int) -> None:
+    def __init__(
+        self, backend: Backend, adapters: Adapters, pages: int, slots: int, *, has_guesses: bool = True
+    ) -> None:
+        self._has_guesses = has_guesses
         self._backend = backend
         self._adapters = adapters
         self.pool = PagePool(pages)
@@ -77,15 +82,24 @@ class Batch:
         self.meter.preempted(len(preempted))
         if not parts:
             return outcome
+        if self._has_guesses and len(parts) == 1:
+            parts = [self._scheduler.with_guesses(parts[0])]
         try:
             began = time.monotonic()
-            logits = self._forward(parts)
+            logits, of_guesses = self._forward(parts).tensor_split([len(parts)])
             # amax passes on what is not a number.
             is_sound = torch.isfinite(logits.amax(1)).tolist()
             ready = [i for i, part in enumerate(parts) if part.is_last and is_sound[i]]
-            chosen = choose(logits[ready], [_sampling_row(parts[i].row) for i in ready])
+            allowed, broken = _allowed([parts[i].row for i in ready])
+            ready = [i for i in ready if parts[i].row not in broken]
+            chosen = choose(logits[ready], [_sampling_row(parts[i].row, allowed) for i in ready])
+            for i, token in zip(ready, chosen, strict=True):
+                _append(parts[i].row, token, outcome)
+            if outcome.written and len(of_guesses):
+                parts = [_confirm(parts[0], of_guesses, outcome)]
         except Exception:
             log.exception("a step of %d generations failed", len(parts))
+            outcome.written.clear()
             for part in parts:
                 self._fail(part.row, STEP_FAILED, outcome)
             return outcome
@@ -94,14 +108,17 @@ class Batch:
             if not sound:
                 log.error("generation %s: logits that are not finite", part.row.request.generation_id)
                 self._fail(part.row, NOT_FINITE, outcome)
-        outcome.written = [(parts[i].row, token) for i, token in zip(ready, chosen, strict=True)]
-        self.meter.stepped(sum(part.tokens for part in parts if part.tokens > 1), len(chosen))
+        for row, failure in broken.items():
+            self._fail(row, failure, outcome)
+        read = sum(part.tokens for part in parts if part.tokens > 1 and not part.guesses)
+        self.meter.stepped(read, len(outcome.written))
         return outcome
 
     def _forward(self, parts: Sequence[Part]) -> Tensor:
         """The logits after the last token of each part: of those that end within a prompt too, because they show at
-        once whether what was read is finite."""
-        tokens = np.array([part.tokens for part in parts])
+        once whether what was read is finite. Then those after each guess."""
+        guesses = np.array([len(part.guesses) for part in parts])
+        tokens = guesses + [part.tokens for part in parts]
         for part in parts:
             self._backend.set_pages(part.row.slot, part.row.pages)
 
@@ -109,15 +126,18 @@ class Batch:
             return np.repeat(np.array(values, dtype=np.int32), tokens)
 
         rows = [part.row for part in parts]
-        ids = [row.history[row.cached : row.cached + part.tokens] for row, part in zip(rows, parts, strict=True)]
+        ids = [[*p.row.history[p.row.cached : p.row.cached + p.tokens], *p.guesses] for p in parts]
+        ends = tokens.cumsum()
         return self._backend.forward(
             np.concatenate(ids).astype(np.int32),
             each([row.slot for row in rows]),
-            np.concatenate([np.arange(r.cached, r.cached + p.tokens) for r, p in zip(rows, parts, strict=True)]).astype(
+            np.concatenate([row.cached + np.arange(count) for row, count in zip(rows, tokens, strict=True)]).astype(
                 np.int32
             ),
             each([self._adapters.index_of(row.adapter) for row in rows]),
-            (tokens.cumsum() - 1).astype(np.int32),
+            np.concatenate(
+                [ends - 1 - guesses, *(np.arange(end - n, end) for end, n in zip(ends, guesses, strict=True))]
+            ).astype(np.int32),
         )
 
     def _fail(self, row: Row, failure: EngineFailure, outcome: Outcome) -> None:
@@ -125,5 +145,38 @@ class Batch:
         outcome.failed.append((row, failure))
 
 
-def _sampling_row(row: Row) -> SamplingRow:
-    return SamplingRow(row.request.sampling, row.history, row.reply.tokens)
+def _allowed(rows: Sequence[Row]) -> tuple[dict[Row, NDArray[np.bool_]], dict[Row, EngineFailure]]:
+    """What the formats of these rows leave, and those whose format turns out to be more than can be kept to."""
+    allowed: dict[Row, NDArray[np.bool_]] = {}
+    broken: dict[Row, EngineFailure] = {}
+    for row in rows:
+        if row.matcher:
+            try:
+                allowed[row] = row.matcher.allowed()
+            except FormatError as error:
+                log.warning("generation %s: %s", row.request.generation_id, error)
+                broken[row] = error.failure
+    return allowed, broken
+
+
+def _append(row: Row, chosen: Chosen, outcome: Outcome) -> None:
+    row.history.append(chosen.token_id)
+    if row.matcher:
+        row.matcher.take(chosen.token_id)
+    outcome.written.append((row, chosen))
+
+
+def _confirm(part: Part, logits: Tensor, outcome: Outcome) -> Part:
+    """Go on while what the row itself chooses, by the same logits and draws as without guesses, is what was guessed and
+    read: so no text depends on guesses. `logits` are those after each guess. Returns the part with what is now read."""
+    row = part.row
+    for number, (guess, scores) in enumerate(zip(part.guesses, logits, strict=True)):
+        if row.history[-1] != guess or not torch.isfinite(scores.amax()):
+            return replace(part, tokens=part.tokens + number)
+        sampled = SamplingRow(row.request.sampling, row.history, row.reply.tokens + number + 1)
+        _append(row, choose(scores[None], [sampled])[0], outcome)
+    return replace(part, tokens=part.tokens + len(part.guesses))
+
+
+def _sampling_row(row: Row, allowed: Mapping[Row, NDArray[np.bool_]]) -> SamplingRow:
+    return SamplingRow(row.request.sampling, row.history, row.reply.tokens, allowed.get(row))

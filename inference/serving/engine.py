@@ -42,7 +42,9 @@ from inference.serving import backends, memory
 from inference.serving.adapters import Adapters
 from inference.serving.batch import STEP_FAILED, Batch
 from inference.serving.loading import Loading
+from inference.serving.output_format import FormatCompiler
 from inference.serving.pages import Chain
+from inference.serving.parking import Parking
 from inference.serving.reply import Reply
 from inference.serving.row import Row
 from inference.serving.sampling import Chosen
@@ -65,8 +67,6 @@ class TransformersEngine:
         self._inbox: deque[Callable[[], None]] = deque()
         self._line = WaitingLine()
         self._numbers = itertools.count()
-        # Requests whose adapter is being loaded, by its sha256.
-        self._parked: dict[str, list[Waiting]] = {}
         self._kept: frozenset[str] | None = None  # None: nothing was said of what is to be kept
         self._stepped_at: float | None = None  # None while there is nothing to do
         self._is_stopped = False
@@ -82,9 +82,17 @@ class TransformersEngine:
         self._backend = backends.load(self._config, folder)
         pages = self._reserve()
         self._adapters = Adapters(self._backend)
-        self._batch = Batch(self._backend, self._adapters, pages, self._config.max_running)
+        self._batch = Batch(
+            self._backend,
+            self._adapters,
+            pages,
+            self._config.max_running,
+            has_guesses=self._config.speculation == "lookup",
+        )
         self._scratch = Scratch(self._backend, slot=self._config.max_running, first_page=pages)
         self._loading = Loading(self._scratch, self._adapters, self._tell)
+        formats = FormatCompiler(self._tokenizer, self._backend.vocabulary, self._end_ids)
+        self._parked = Parking(self._loading, formats, self._tell, self._line.add, self._refuse)
         info = EngineInfo(
             engine="transformers",
             base_model=Path(self._config.model).name if Path(self._config.model).is_dir() else self._config.model,
@@ -148,8 +156,8 @@ class TransformersEngine:
     def metrics(self) -> EngineMetrics:
         """A snapshot, from any thread."""
         pool = self._batch.pool
-        parked = sum(map(len, list(self._parked.values())))
-        return self._batch.meter.snapshot(len(self._batch.rows), len(self._line) + parked, pool.pages, pool.in_use)
+        waiting = len(self._line) + len(self._parked)
+        return self._batch.meter.snapshot(len(self._batch.rows), waiting, pool.pages, pool.in_use)
 
     def _tell(self, call: Callable[[], None]) -> None:
         with self._changed:
@@ -194,6 +202,7 @@ class TransformersEngine:
                     break
             self._turn()
         self._loading.stop()
+        self._parked.stop()
         del self._backend, self._scratch, self._loading, self._adapters, self._batch
 
     def _turn(self) -> None:
@@ -233,7 +242,8 @@ class TransformersEngine:
         for row, failure in outcome.failed:
             self._fail(row.request, failure)
         for row, chosen in outcome.written:
-            row.history.append(chosen.token_id)
+            if row.reply.ended:  # more was guessed, rightly, than there is to be
+                continue
             text = row.reply.take(chosen.token_id)
             self._batch.meter.token_of(row)
             told = self._told(chosen)
@@ -264,37 +274,26 @@ class TransformersEngine:
         waiting = {request.adapter.sha256 for request in self._line.requests if request.adapter}
         return running | waiting | (self._kept or set())
 
-    def _park(self, waiting: Waiting, adapter: AdapterRef) -> None:
-        """Let a request wait for its adapter without holding up those that have theirs."""
-        if adapter.sha256 in self._parked:
-            self._parked[adapter.sha256].append(waiting)
-            return
-        self._parked[adapter.sha256] = [waiting]
-
-        def done(outcome: str | AdapterError) -> None:
-            for parked in self._parked.pop(adapter.sha256):
-                if isinstance(outcome, AdapterError):
-                    self._announce(parked.request, None)
-                    self._fail(parked.request, EngineFailure("adapter.unusable", str(outcome), retryable=False))
-                else:
-                    self._line.add(parked)
-
-        self._loading.ask(adapter, done)
+    def _refuse(self, waiting: Waiting, failure: EngineFailure) -> None:
+        self._announce(waiting.request, None)
+        self._fail(waiting.request, failure)
 
     def _read(self, waiting: Waiting) -> Row | None:
         """The row of a request that waited; None when it was ended at once, or parked because its adapter is not there
-        yet."""
+        yet, or its format is not compiled."""
         request = waiting.request
         if request.adapter and request.adapter.sha256 not in self._adapters.loaded:
-            self._park(waiting, request.adapter)
+            self._parked.for_adapter(waiting, request.adapter)
+            return None
+        if request.sampling.format and waiting.matcher is None:
+            self._parked.for_format(waiting, request.sampling.format)
             return None
         try:
             prompt = self._template.fit_to_context(request.messages, request.sampling.max_tokens, self._context_length)
             if not all(0 <= i < self._backend.vocabulary for i in request.prefix_token_ids):
                 raise PromptError("generation.prompt_invalid", "The reply was begun by another model.")
         except PromptError as error:
-            self._announce(request, None)
-            self._fail(request, error.failure)
+            self._refuse(waiting, error.failure)
             return None
         reply = Reply(self._tokenizer.backend_tokenizer, request.sampling, self._end_ids)
         for token_id in request.prefix_token_ids:
@@ -303,6 +302,8 @@ class TransformersEngine:
                 self._announce(request, prompt.info)
                 self._finish(request, reply.ended)
                 return None
+            if waiting.matcher:
+                waiting.matcher.take(token_id)
         adapter = request.adapter.sha256 if request.adapter else None
         if adapter:
             self._adapters.touch(adapter)
@@ -320,16 +321,11 @@ class TransformersEngine:
                 request.owner,
                 self._template.opening(request.messages, prompt.token_ids),
             ),
+            waiting.matcher,
         )
 
     def _cancel(self, generation_id: str) -> None:
-        waiting = self._line.take_out(generation_id)
-        for parked in self._parked.values():
-            found = [each for each in parked if each.request.generation_id == generation_id]
-            for each in found:
-                parked.remove(each)
-            waiting += found
-        for each in waiting:
+        for each in self._line.take_out(generation_id) + self._parked.take_out(generation_id):
             if not each.is_begun:
                 self._announce(each.request, None)
             self._finish(each.request, "cancelled")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from inference.contract import GenerationRequest, PromptInfo
+from inference.serving.lookup import Lookup
+from inference.serving.output_format import Matcher
 from inference.serving.pages import Chain
 from inference.serving.reply import Reply
 
@@ -21,6 +23,8 @@ class Row:
     history: list[int]
     adapter: str | None
     chain: Chain
+    matcher: Matcher | None = None  # of its format, after the reply so far
+    lookup: Lookup = field(default_factory=Lookup)
     cached: int = 0
     pages: list[int] = field(default_factory=list)
     slot: int = -1

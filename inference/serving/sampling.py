@@ -1,6 +1,7 @@
 """Logits -> the next token of each row. Knows nothing of models, caches or text.
 
-The order is that of transformers' processors: bias, penalties, no-repeat n-gram, temperature, top-k, top-p, min-p.
+The order is that of transformers' processors: bias, penalties, no-repeat n-gram, temperature, top-k, top-p, min-p. What
+a format does not allow is taken out before the temperature; within one, what has to be said may be said again.
 A draw depends on nothing but (seed, position in the reply), so a reply that another worker continues goes on
 as it would have gone on here.
 """
@@ -12,7 +13,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.contract import SamplingParams
@@ -23,11 +26,13 @@ CANDIDATES = 256
 
 @dataclass(frozen=True, slots=True)
 class SamplingRow:
-    """One row of the batch. `history` is the prompt and the reply so far; the next token has index `position`."""
+    """One row of the batch. `history` is the prompt and the reply so far; the next token has index `position`.
+    `allowed` are the tokens that its format leaves, [vocabulary] with one at least."""
 
     params: SamplingParams
     history: Sequence[int]
     position: int
+    allowed: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ def choose(logits: Tensor, rows: Sequence[SamplingRow]) -> list[Chosen]:
         add_bias(scores, row.params.logit_bias)
         penalise_repetition(scores, row.history, row.params.repetition_penalty)
         penalise_presence(scores, row.history[len(row.history) - row.position :], row.params)
-        ban_repeated_ngrams(scores, row.history, row.params.no_repeat_ngram)
+        if row.allowed is None:
+            ban_repeated_ngrams(scores, row.history, row.params.no_repeat_ngram)
+        else:
+            scores.masked_fill_(torch.from_numpy(~row.allowed).to(scores.device), -torch.inf)
     ids: list[int] = logits.argmax(dim=-1).tolist()
     for index, row in enumerate(rows):
         if row.params.temperature > 0:
@@ -101,7 +109,7 @@ def nucleus(scores: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:
     if not params.top_k and (takes_all or float(probabilities.sum()) < params.top_p):
         probabilities, ids = scores.softmax(0).sort(descending=True)
     inside = (probabilities.cumsum(0) - probabilities < params.top_p) | takes_all
-    inside &= probabilities >= params.min_p * probabilities[0]
+    inside &= (probabilities >= params.min_p * probabilities[0]) & (probabilities > 0)
     inside[0] = True
     return ids[inside], probabilities[inside] / probabilities[inside].sum()
 

@@ -8,8 +8,9 @@ run out the youngest row gives its own back and is read again later: the oldest 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from inference.serving.lookup import GUESSES
 from inference.serving.pages import NoPages, PagePool
 from inference.serving.row import Row
 
@@ -22,11 +23,13 @@ FEWEST_TOKENS = 32
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The next `tokens` tokens of a row; after the last ones there are, its next one can be chosen."""
+    """The next `tokens` tokens of a row; after the last ones there are, its next one can be chosen, and with it those
+    that it confirms of `guesses`."""
 
     row: Row
     tokens: int
     is_last: bool
+    guesses: tuple[int, ...] = ()
 
 
 class Pace:
@@ -98,6 +101,20 @@ class Scheduler:
                 reading.append(Part(row, tokens, tokens == row.unread))
                 budget -= tokens
         return writing + reading, preempted
+
+    def with_guesses(self, part: Part) -> Part:
+        """`part` with guesses, where its row writes alone: beside others, reading more would hold them up. Not where a
+        format decides what follows."""
+        row = part.row
+        most = min(GUESSES, row.request.sampling.max_tokens - row.reply.tokens - 1)
+        if len(self.rows) > 1 or row.unread > 1 or row.matcher or most < 1:
+            return part
+        guesses = row.lookup.guess(row.history, most)
+        missing = self._pages_for(len(row.history) + len(guesses)) - len(row.pages)
+        if not guesses or missing > self._pool.available:
+            return part
+        row.pages += self._pool.take(max(0, missing))
+        return replace(part, guesses=tuple(guesses))
 
     def took(self, parts: Collection[Part], seconds: float) -> None:
         """After the forward: what was read is in the pages, and full ones may be shared."""

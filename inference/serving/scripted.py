@@ -36,6 +36,8 @@ from inference.contract import (
     GenerationRequest,
     PromptInfo,
     StreamEvent,
+    TokenChance,
+    TokenLogprobs,
 )
 from inference.serving.stop_strings import StopStrings
 
@@ -49,6 +51,7 @@ WORDS = (
 DEFAULT_CONTEXT_LENGTH = 8192
 # Tokens that fall due within one tick are said together, so that hundreds of generations wake the thread rarely.
 TICK_S = 0.005
+UNABLE = EngineFailure("engine.unable", "The scripted engine keeps to its script and no format.", retryable=False)
 
 
 def scripted_pieces(user_text: str, tokens: int) -> list[str]:
@@ -65,6 +68,14 @@ def scripted_text(user_text: str, tokens: int) -> str:
 
 def echoed_pieces(user_text: str, characters: int) -> list[str]:
     return [user_text[at : at + characters] for at in range(0, len(user_text), characters)]
+
+
+def _certain(index: int, text: str, alternatives: int | None) -> tuple[TokenLogprobs, ...]:
+    """What is scripted has the probability 1."""
+    if alternatives is None:
+        return ()
+    chance = TokenChance(index, text, 0.0)
+    return (TokenLogprobs(chance, (chance,) if alternatives else ()),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +239,9 @@ class ScriptedEngine:
             )
         )
         self._running[request.generation_id] = speech
+        if request.sampling.format:
+            self._end(speech, StreamEvent("failed", request.generation_id, failure=UNABLE))
+            return
         if self._script.refuse and request.adapter and request.adapter.sha256.startswith(self._script.refuse):
             failure = EngineFailure("adapter.unusable", "The script says so.", retryable=False)
             self._end(speech, StreamEvent("failed", request.generation_id, failure=failure))
@@ -256,7 +270,8 @@ class ScriptedEngine:
         is_last = speech.said == len(speech.pieces)
         if is_last:
             text += stop_strings.flush()
-        self._emit(StreamEvent("delta", request.generation_id, (index,), text))
+        told = _certain(index, speech.pieces[index], request.sampling.logprobs)
+        self._emit(StreamEvent("delta", request.generation_id, (index,), text, logprobs=told))
         if is_last or stop_strings.is_stopped:
             self._end(speech)
         else:

@@ -7,7 +7,7 @@ earlier attempt has shown is given as text, and nothing of it may change. `Upstr
             writes something else fails the reply
   continue  the server is given its own words to go on from, which vLLM, SGLang, llama.cpp and Ollama can do
 Messages that do not fit are left out, the oldest first, once the server has said so. What it has no words for is not
-sent: `no_repeat_ngram`.
+sent: `no_repeat_ngram`; `logprobs` are refused.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from inference.serving.upstream_wire import (
     REFUSED,
     TOO_LONG_FOR_IT,
     UNAVAILABLE,
+    UNTOLD,
     Body,
     Refusal,
     UpstreamError,
@@ -226,6 +227,8 @@ class OpenAIEngine:
 
     async def _stream(self, reply: UpstreamReply) -> FinishReason:
         request = reply.request
+        if request.sampling.logprobs is not None:
+            raise UpstreamError(UNTOLD, "log-probabilities were asked for")
         if reply.is_over:
             return reply.reason
         model = self._model

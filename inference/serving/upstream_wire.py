@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from inference.contract import ChatMessage, EngineFailure, FinishReason, GenerationRequest
+from inference.contract import ChatMessage, EngineFailure, FinishReason, GenerationRequest, OutputFormat
 
 # In the order in which it is given up: sampling that OpenAI does not have, keeping nothing, counting tokens.
 OPTIONAL = ("sampling", "store", "usage")
@@ -34,6 +34,13 @@ TOO_LONG_FOR_IT = EngineFailure(
 NOT_RESUMABLE = EngineFailure(
     "generation.not_resumable",
     "This reply was interrupted, and the model's server cannot go on with it word for word. Try again.",
+    retryable=False,
+)
+
+
+UNTOLD = EngineFailure(
+    "engine.unable",
+    "Another server writes here, and it is not asked for log-probabilities. Leave out logprobs.",
     retryable=False,
 )
 
@@ -113,6 +120,13 @@ class Body:
         }
         if sampling.stop:
             fields["stop"] = list(sampling.stop)
+        for name in ("presence_penalty", "frequency_penalty"):
+            if value := getattr(sampling, name):
+                fields[name] = value
+        if sampling.logit_bias:
+            fields["logit_bias"] = {str(token_id): value for token_id, value in sampling.logit_bias}
+        if sampling.format:
+            fields |= _format_fields(sampling.format)
         if self.said:
             # vLLM's and SGLang's way of saying it; others go on by themselves from a reply that stands last.
             fields["messages"].append({"role": "assistant", "content": self.said})
@@ -120,6 +134,7 @@ class Body:
             fields["max_tokens"] = max(1, sampling.max_tokens - len(self.request.prefix_token_ids))
         if "sampling" not in self.given_up:
             fields |= {"top_k": sampling.top_k} if sampling.top_k else {}
+            fields |= {"min_p": sampling.min_p} if sampling.min_p else {}
             is_on = sampling.repetition_penalty != 1.0
             fields |= {"repetition_penalty": sampling.repetition_penalty} if is_on else {}
         if "store" not in self.given_up:
@@ -133,6 +148,14 @@ class Body:
         """Of what the model was asked: the server alone knows its template."""
         said = json.dumps([(message.role, message.text) for message in self.messages], ensure_ascii=False)
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _format_fields(format_: OutputFormat) -> dict[str, Any]:
+    """OpenAI's words for a schema, and vLLM's for a regular expression. A server that knows neither refuses."""
+    if format_.kind == "regex":
+        return {"structured_outputs": {"regex": format_.text}}
+    schema = {"name": "reply", "schema": json.loads(format_.text), "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 async def chunks_of(response: httpx2.Response) -> AsyncIterator[Chunk]:

@@ -7,18 +7,21 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from inference.contract import GenerationRequest
+from inference.serving.output_format import Matcher
 from inference.serving.row import Row
 
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """`number` is the order in which requests came. `row` is there once the request has been read; it `is_begun` when
-    it has already been announced and had to give up its pages."""
+    """`number` is the order in which requests came; `matcher` is there once its format has been compiled. `row` is
+    there once the request has been read; it `is_begun` when it has already been announced and had to give up its
+    pages."""
 
     request: GenerationRequest
     number: int
     asked_at: float
     row: Row | None = None
+    matcher: Matcher | None = None
 
     @property
     def is_begun(self) -> bool:

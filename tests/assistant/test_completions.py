@@ -24,7 +24,8 @@ def said(*texts: str) -> list[Said]:
 
 
 def completed(person: Person, *texts: str, **options: Any) -> Accepted:
-    return complete(person.id, said(*texts), **{"sampling_changes": {}, "model_choice": "", **options})
+    [accepted] = complete(person.id, said(*texts), **{"sampling_changes": {}, "model_choice": "", **options})
+    return accepted
 
 
 def prompt_of(accepted: Accepted) -> list[tuple[str, str]]:
@@ -99,13 +100,13 @@ def test_a_deleted_conversation_is_not_gone_on_with(alice: Person) -> None:
 
 
 def test_two_questions_in_a_row_are_both_read(alice: Person) -> None:
-    accepted = complete(alice.id, [Said("user", "One"), Said("user", "Two")], sampling_changes={}, model_choice="")
+    [accepted] = complete(alice.id, [Said("user", "One"), Said("user", "Two")], sampling_changes={}, model_choice="")
 
     assert [text for _, text in prompt_of(accepted)][1:] == ["One", "Two"]
 
 
 def test_an_assistant_may_speak_first(alice: Person) -> None:
-    accepted = complete(
+    [accepted] = complete(
         alice.id, [Said("assistant", "Ask me."), Said("user", "One")], sampling_changes={}, model_choice=""
     )
 
@@ -171,3 +172,30 @@ def test_too_many_replies_at_once_are_refused(alice: Person, settings: Settings)
 
     with pytest.raises(AssistantError, match=r"generation\.too_many"):
         completed(alice, "One")
+
+
+def test_several_replies_stand_side_by_side_with_seeds_of_their_own(alice: Person) -> None:
+    first, *others = complete(alice.id, said("Hi"), sampling_changes={"seed": 7}, model_choice="", replies=3)
+
+    generations = Generation.objects.order_by("id").select_related("reply")
+    assert [each.pk for each in generations] == [first.generation_id, *(each.generation_id for each in others)]
+    assert [each.sampling["seed"] for each in generations] == [7, 8, 9]
+    assert {each.reply.parent_id for each in generations} == {first.message_id}
+    assert {each.knowledge for each in generations} == {"unasked"}
+    assert Conversation.objects.get().head_id == first.reply_id
+
+
+def test_several_replies_without_a_seed_differ(alice: Person) -> None:
+    complete(alice.id, said("Hi"), sampling_changes={}, model_choice="", replies=4)
+
+    assert len({each.sampling["seed"] for each in Generation.objects.all()}) == 4
+
+
+def test_the_first_of_several_replies_is_gone_on_with(alice: Person) -> None:
+    first, second = complete(alice.id, said("One"), sampling_changes={}, model_choice="", replies=2)
+    finish(first, "Two")
+    finish(second, "Deux")
+
+    again = completed(alice, "One", "Two", "Three")
+
+    assert again.conversation_id == first.conversation_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -200,3 +201,18 @@ async def test_hints_reach_the_owner_alone(alice: Person, bob: Person) -> None:
                 await asyncio.sleep(0.01)
 
     assert (heard_by_alice, heard_by_bob) == ([changed], [])
+
+
+async def test_chances_of_what_gathered_stay_in_the_order_of_its_tokens() -> None:
+    id_ = uuid7()
+    begin, *deltas, end = log_of(["The ", "tide "])
+    told = [replace(entry, chances=(((entry.data["delta"], -0.5), ("A ", -1.25)),)) for entry in deltas]
+    await asyncio.to_thread(write, id_, begin, *told, end)
+
+    pieces = await all_of(id_)
+
+    assert [piece.chances for piece in pieces] == [
+        (),
+        ((("The ", -0.5), ("A ", -1.25)), (("tide ", -0.5), ("A ", -1.25))),
+        (),
+    ]

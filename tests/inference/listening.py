@@ -12,6 +12,7 @@ from inference.contract import (
     Engine,
     EngineInfo,
     GenerationRequest,
+    OutputFormat,
     SamplingParams,
     StreamEvent,
 )
@@ -31,8 +32,9 @@ def ask(
     temperature: float = 0.0,
     max_tokens: int = 24,
     stop: tuple[str, ...] = (),
+    format: OutputFormat | None = None,
 ) -> GenerationRequest:
-    sampling = SamplingParams(seed=seed, temperature=temperature, max_tokens=max_tokens, stop=stop)
+    sampling = SamplingParams(seed=seed, temperature=temperature, max_tokens=max_tokens, stop=stop, format=format)
     messages = messages or (ChatMessage("user", text),)
     return GenerationRequest(f"generation-{next(_numbers)}", messages, sampling, adapter, prefix, said)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from transformers import PreTrainedTokenizerFast
 
-from inference.contract import AdapterRef, EngineConfig, GenerationRequest, StreamEvent
+from inference.contract import AdapterRef, EngineConfig, GenerationRequest, OutputFormat, StreamEvent
 from inference.serving import backends
 from inference.serving.adapters import AdapterFiles, Adapters
 from inference.serving.engine import TransformersEngine
@@ -28,6 +28,11 @@ BEGINNING = "The quick brown fox jumps over the lazy dog. "
 TEXTS = ["Hi", BEGINNING, BEGINNING * 3, BEGINNING * 3 + "And then?", "你好，世界！" * 6, "rivers " * 50, POISON]
 ADAPTERS = [None, *(AdapterRef(digit * 8, "") for digit in "123")]
 STOPS: list[tuple[str, ...]] = [(), ("a", "zz"), ("the",)]
+FORMATS = [
+    None,
+    OutputFormat("json_schema", '{"type": "array", "items": {"enum": ["a", "the", 12]}, "maxItems": 6}'),
+    OutputFormat("regex", r"(\d{1,9} ){2,5}[^a]?"),
+]
 PAGES = 24
 CONTEXT = 320  # of the 384 tokens that there are pages for
 
@@ -115,6 +120,7 @@ def test_schedules(tiny_folder: Path, ledger: list[LedgerBackend]) -> None:
             max_tokens=st.integers(1, 60),
             temperature=st.sampled_from([0.0, 0.9]),
             stop=st.sampled_from(STOPS),
+            format=st.sampled_from(FORMATS),
             owner=st.sampled_from("ab"),
         )
         def arrive(self, owner: str, **options: Any) -> None:

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import openai
 import pytest
 from huggingface_hub import InferenceClient
 
-from inference.serving.scripted import scripted_text
+from inference.serving.scripted import scripted_pieces, scripted_text
 from tests.product import ROOT, Product
 
 pytestmark = pytest.mark.timeout(180)
@@ -123,6 +124,83 @@ def test_the_older_interface(client: openai.OpenAI) -> None:
     streamed = client.completions.create(model="base", prompt="Hello", max_tokens=5, stream=True)
 
     assert whole.choices[0].text == "".join(chunk.choices[0].text for chunk in streamed) == scripted_text("Hello", 5)
+
+
+def test_log_probabilities_come_with_each_token(client: openai.OpenAI) -> None:
+    """Of the scripted engine, which is certain of what it says."""
+    asked: dict[str, Any] = {"model": "base", "messages": HELLO, "max_tokens": 6, "logprobs": True, "top_logprobs": 1}
+    whole = client.chat.completions.create(**asked).choices[0]
+    chunks = [chunk.choices[0] for chunk in client.chat.completions.create(**asked, stream=True)]
+
+    assert whole.logprobs
+    assert whole.logprobs.content
+    told = whole.logprobs.content
+    assert [each.token for each in told] == scripted_pieces("Hello", 6)
+    assert [each.logprob for each in told] == [0.0] * 6
+    assert [[(top.token, top.bytes) for top in each.top_logprobs] for each in told] == [
+        [(each.token, list(each.token.encode()))] for each in told
+    ]
+    streamed = [each for chunk in chunks if chunk.logprobs for each in chunk.logprobs.content or ()]
+    assert streamed == told
+    assert (
+        client.chat.completions.create(**asked | {"logprobs": False, "top_logprobs": None}).choices[0].logprobs is None
+    )
+
+
+def test_log_probabilities_of_the_older_interface(client: openai.OpenAI) -> None:
+    logprobs = client.completions.create(model="base", prompt="Hello", max_tokens=3, logprobs=1).choices[0].logprobs
+
+    assert logprobs
+    assert logprobs.tokens == scripted_pieces("Hello", 3)
+    assert logprobs.token_logprobs == [0.0] * 3
+    assert logprobs.top_logprobs == [{token: 0.0} for token in logprobs.tokens]
+    assert logprobs.text_offset == [0, len(logprobs.tokens[0]), len(logprobs.tokens[0] + logprobs.tokens[1])]
+
+
+def test_several_choices(client: openai.OpenAI, product: Product) -> None:
+    whole = client.chat.completions.create(model="base", messages=HELLO, max_tokens=5, n=3)
+
+    text = scripted_text("Hello", 5)
+    assert [(choice.index, choice.message.content) for choice in whole.choices] == [(0, text), (1, text), (2, text)]
+    assert whole.usage
+    assert whole.usage.completion_tokens == 15
+    states = product.rows("SELECT state FROM assistant_generation ORDER BY id DESC LIMIT 3")
+    assert states == [("completed",)] * 3
+
+
+def test_several_choices_come_side_by_side(client: openai.OpenAI) -> None:
+    chunks = [
+        chunk.choices[0]
+        for chunk in client.chat.completions.create(model="base", messages=HELLO, max_tokens=10, n=2, stream=True)
+    ]
+
+    for index in (0, 1):
+        own = [choice for choice in chunks if choice.index == index]
+        assert own[0].delta.role == "assistant"
+        assert "".join(choice.delta.content or "" for choice in own) == scripted_text("Hello", 10)
+        assert own[-1].finish_reason == "length"
+    order = [choice.index for choice in chunks]
+    assert sum(a != b for a, b in pairwise(order)) > 4
+    texts = client.completions.create(model="base", prompt="Hello", max_tokens=3, n=2)
+    assert [(choice.index, choice.text) for choice in texts.choices] == [(i, scripted_text("Hello", 3)) for i in (0, 1)]
+
+
+def test_who_closes_a_stream_stops_all_of_its_choices(client: openai.OpenAI, product: Product) -> None:
+    stream = client.chat.completions.create(model="base", messages=HELLO, n=3, stream=True)
+    for _ in range(8):
+        next(iter(stream))
+    stream.close()
+
+    newest_states = "SELECT state FROM assistant_generation ORDER BY id DESC LIMIT 3"
+    until(lambda: product.rows(newest_states) == [("cancelled",)] * 3)
+
+
+def test_a_format_that_the_engine_cannot_keep_to_is_refused(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model="base", messages=HELLO, response_format={"type": "json_object"})
+
+    assert refused.value.code == "engine.unable"
+    assert "script" in refused.value.message
 
 
 def test_a_stop_string_ends_a_reply(client: openai.OpenAI) -> None:

@@ -300,6 +300,40 @@ def test_many_tabs_at_once_do_not_slip_through_together(settings: Settings, alic
 # Frames and sockets
 
 
+async def test_a_full_queue_takes_no_further_question_and_says_when_to_come_back(
+    settings: Settings, alice: Person, charlie: Person, cookie: str
+) -> None:
+    settings.WAITING_REPLIES = 2
+    first = await database_sync_to_async(ask)(charlie)
+    await database_sync_to_async(ask)(charlie)
+    socket = await connect(cookie)
+
+    refused = await _ask(socket, mine := uuid4())
+    stored = await Message.objects.filter(author=alice).aexists()
+    await database_sync_to_async(finish)(first, "Hi")
+    # The second time after a broken connection, say: it waits already.
+    again = [await _ask(socket, mine) for _ in range(2)]
+
+    assert (refused["code"], refused["retryable"], refused["retry_after_s"]) == ("generation.queue_full", True, 10)
+    assert refused["message"].endswith("Try again in 10 seconds.")
+    assert not stored
+    assert [answer["type"] for answer in again] == ["message.accepted"] * 2
+    await socket.close()
+
+
+async def test_a_full_queue_takes_no_regenerated_answer_either(settings: Settings, alice: Person) -> None:
+    settings.WAITING_REPLIES = 1
+
+    def regenerate() -> None:
+        answered = ask(alice)
+        finish(answered, "Hi")
+        ask(alice, "More")
+        actions.regenerate(alice.id, answered.reply_id)
+
+    with pytest.raises(AssistantError, match=r"generation\.queue_full"):
+        await database_sync_to_async(regenerate)()
+
+
 async def test_a_flood_of_frames_is_refused_and_ends_the_socket_when_it_goes_on(cookie: str) -> None:
     socket = await connect(cookie)
     for _ in range(FRAMES):

@@ -16,7 +16,9 @@ from pytest_django import Settings
 
 from assistant.accounts import api_keys
 from assistant.chat import stream
+from assistant.chat.context import sampling_of
 from assistant.models import Adapter, ApiKey, Conversation, Generation, Message, Person
+from inference.contract import OutputFormat
 from tests.assistant.rows import worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,12 +109,21 @@ def test_a_model_is_the_one_that_was_named_or_none(program: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
-        ({"n": 2}, "n:"),
-        ({"frequency_penalty": 0.5}, "frequency_penalty"),
-        ({"logit_bias": {"50256": -100}}, "logit_bias"),
-        ({"logprobs": True}, "logprobs"),
+        ({"n": 9}, "n:"),
+        ({"n": 0}, "n:"),
+        ({"frequency_penalty": 2.5}, "frequency_penalty"),
+        ({"min_p": 2}, "min_p"),
+        ({"logit_bias": {"50256": -101}}, "logit_bias"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias"),
+        ({"logprobs": True, "top_logprobs": 21}, "logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs: it needs logprobs"),
         ({"tools": [{"type": "function"}]}, "tools"),
-        ({"response_format": {"type": "json_object"}}, "type"),
+        ({"response_format": {"type": "grammar"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "json_schema"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": 7}}}, "schema"),
+        ({"structured_outputs": {"regex": "a" * 70_000}}, "at most 65536 characters"),
+        ({"structured_outputs": {"regex": "a", "grammar": "a"}}, "grammar"),
+        ({"structured_outputs": {"regex": "a"}, "response_format": {"type": "json_object"}}, "response_format"),
         ({"audio": {}}, "audio"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"temperature": "warm"}, "temperature"),
@@ -157,6 +168,43 @@ def test_what_says_nothing_new_is_taken(program: Client) -> None:
     assert generation.reply.parent.text == "And now?"
 
 
+def test_what_is_asked_of_one_reply_is_not_kept_for_the_next(program: Client, alice: Person) -> None:
+    """The person may go on with the conversation on the page."""
+    once = {"min_p": 0.1, "presence_penalty": 0.5, "frequency_penalty": -1.0}
+
+    assert asked(program, **once, logit_bias={"7": -100, "9": 2.5}, logprobs=True, top_logprobs=3).status_code == 200
+
+    generation = Generation.objects.select_related("conversation").get()
+    sampling = sampling_of(generation)
+    assert {name: getattr(sampling, name) for name in once} == once
+    assert (sampling.logit_bias, sampling.logprobs) == (((7, -100.0), (9, 2.5)), 3)
+    assert generation.knowledge == Generation.Knowledge.UNASKED
+    assert generation.conversation.sampling == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"response_format": {"type": "text"}}, None),
+        ({"response_format": {"type": "json_object"}}, OutputFormat("json_schema", '{"type": "object"}')),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"enum": ["是"]}}}},
+            OutputFormat("json_schema", '{"enum": ["是"]}'),
+        ),
+        ({"structured_outputs": {"regex": "[ab]+"}}, OutputFormat("regex", "[ab]+")),
+    ],
+)
+def test_a_format_is_asked_of_one_reply_which_a_model_writes(
+    program: Client, fields: dict[str, Any], kept: OutputFormat | None
+) -> None:
+    assert asked(program, **fields).status_code == 200
+
+    generation = Generation.objects.select_related("conversation").get()
+    assert sampling_of(generation).format == kept
+    assert generation.knowledge == ("unasked" if kept else "")
+    assert generation.conversation.sampling == {}
+
+
 def test_the_older_interface_asks_its_prompt_as_a_question(program: Client) -> None:
     fields = {"model": "base", "prompt": ["Once upon a time"], "stream": True, "store": False}
     answer = program.post("/v1/completions", fields, "application/json")
@@ -169,7 +217,7 @@ def test_the_older_interface_asks_its_prompt_as_a_question(program: Client) -> N
         {"prompt": ["a", "b"]},
         {"prompt": [1, 2]},
         {"prompt": "a", "echo": True},
-        {"prompt": "a", "logprobs": 5},
+        {"prompt": "a", "logprobs": 6},
     ):
         answer = program.post("/v1/completions", {"model": "base", **refused}, "application/json")
         assert answer.status_code == 400, refused
@@ -199,6 +247,30 @@ def test_who_asks_too_much_is_told_when_to_come_back(settings: Settings, program
     assert answers[2].json()["error"]["type"] == "rate_limit_error"
     assert answers[2].json()["error"]["code"] == "rate.limited"
     assert asked(program_of(charlie)).status_code == 200
+
+
+def test_each_of_several_choices_counts_against_the_limits(settings: Settings, program: Client) -> None:
+    settings.LIMITS, settings.MESSAGES_PER_MINUTE, settings.RUNNING_REPLIES_PER_PERSON = True, 7, 5
+
+    answers = [asked(program, n=n) for n in (4, 2, 1, 1)]
+
+    assert [answer.status_code for answer in answers] == [200, 429, 200, 429]
+    codes = [answer.json()["error"]["code"] for answer in answers if answer.status_code == 429]
+    assert codes == ["generation.too_many", "rate.limited"]
+    assert Generation.objects.count() == 5
+
+
+def test_a_full_queue_takes_no_further_question(settings: Settings, program: Client, charlie: Person) -> None:
+    settings.LIMITS, settings.WAITING_REPLIES = True, 2
+    asked(program_of(charlie))
+
+    too_many, fits, full = asked(program, n=2), asked(program), asked(program)
+
+    assert [answer.status_code for answer in (too_many, fits, full)] == [429, 200, 429]
+    assert full["Retry-After"] == "10"
+    assert full.json()["error"]["code"] == "generation.queue_full"
+    assert Generation.objects.count() == 2
+    assert Conversation.objects.count() == 2
 
 
 def test_who_has_too_much_written_at_once_is_told_to_come_back(settings: Settings, program: Client) -> None:
@@ -251,6 +323,16 @@ def test_a_reply_that_is_not_streamed_comes_whole(program: Client, when_asked: C
     assert answer["choices"][0]["message"]["content"] == "Hi, alice."
     assert answer["choices"][0]["finish_reason"] == "length"
     assert answer["usage"] == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def test_log_probabilities_that_went_with_the_log_are_not_made_up(
+    program: Client, when_asked: Callable[..., None]
+) -> None:
+    when_asked({"state": "completed", "finish_reason": "stop"}, "Hi, alice.")
+
+    answer = asked(program, stream=False, logprobs=True)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "generation.logprobs_lost")
 
 
 @pytest.mark.parametrize("stream", [False, True])

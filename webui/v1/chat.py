@@ -25,10 +25,10 @@ async def create_chat_completion(request: HttpRequest, body: wire.ChatCompletion
     return await replies.answer(person.id, accepted, body, wire.CHAT)
 
 
-def ask(person: Person, address: str, body: wire.Asked, system_message: str, said: list[Said]) -> Accepted:
+def ask(person: Person, address: str, body: wire.Asked, system_message: str, said: list[Said]) -> list[Accepted]:
     """Raises model.not_found, rate.limited and what assistant.chat.completions.complete raises."""
     choice = choice_of(person, body.model)
-    admit_question(person.id, address)
+    admit_question(person.id, address, replies=body.n or 1)
     return complete(
         person.id,
         said,
@@ -36,4 +36,5 @@ def ask(person: Person, address: str, body: wire.Asked, system_message: str, sai
         sampling_changes=body.sampling(),
         model_choice=choice,
         is_temporary=body.store is False,
+        replies=body.n or 1,
     )

@@ -1,0 +1,33 @@
+"""Guesses how a text goes on from what it said before (prompt look-up: github.com/apoorvumang/prompt-lookup-decoding).
+
+A guess costs nothing to make, and the model reads it beside the token that it must read anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# The longest run of tokens that was there before is looked for first.
+RUNS = (3, 2)
+# With these, four tokens are read at once, for which a step of the kernel takes a quarter longer than for one.
+GUESSES = 3
+
+
+class Lookup:
+    """The runs of tokens of one growing text, each with where it stood last."""
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[int, ...], int] = {}
+        self._known = 1
+
+    def guess(self, history: Sequence[int], most: int) -> list[int]:
+        """What may follow `history`, which is that of the last call with more behind it: `most` tokens, or fewer."""
+        for end in range(self._known, len(history)):
+            for size in RUNS:
+                if size <= end:
+                    self._ends[tuple(history[end - size : end])] = end
+        self._known = len(history)
+        for size in RUNS:
+            if at := self._ends.get(tuple(history[-size:])):
+                return list(history[at : at + most])
+        return []
