@@ -35,7 +35,9 @@ class Listener(asyncio.Protocol):
     product: Product
     cookie: str
     done: asyncio.Future[None]
+    question: str = "Tell me."
     text: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)  # of the pieces of text, by time.time
     latencies_s: list[float] = field(default_factory=list)
     tokens: int = 0
     text_sha256: str = ""
@@ -77,8 +79,8 @@ class Listener(asyncio.Protocol):
             self.done.set_exception(error or ConnectionError("the server closed the socket"))
 
     def ask(self) -> None:
-        fields = {"client_message_id": str(uuid4()), "conversation_id": None, "parent_id": None, "text": "Tell me."}
-        body = json.dumps({"type": "message.send", "v": 1, **fields}).encode()
+        fields = {"client_message_id": str(uuid4()), "conversation_id": None, "parent_id": None}
+        body = json.dumps({"type": "message.send", "v": 1, "text": self.question, **fields}).encode()
         self._transport.write(bytes([0x81, 0xFE]) + len(body).to_bytes(2, "big") + b"\0\0\0\0" + body)
 
     def _take(self, frame: dict[str, Any], now: float) -> None:
@@ -88,6 +90,7 @@ class Listener(asyncio.Protocol):
             return
         if frame["kind"] == "delta":
             self.text.append(frame["delta"])
+            self.times.append(now)
             stamps = [float(stamp) for stamp in _STAMP.findall(frame["delta"])]
             self.tokens += len(stamps)
             self.latencies_s += [now - stamp for stamp in stamps]
