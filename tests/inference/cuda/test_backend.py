@@ -1,0 +1,144 @@
+"""Captured steps of single tokens say what the torch backend says, whatever comes, goes and shares them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from inference.serving.adapters import Adapters
+from inference.serving.backend import Backend
+from inference.serving.cuda.backend import CudaBackend
+from inference.serving.torch_backend import TorchBackend
+from tests.inference.conftest import Make
+from tests.inference.contract.test_backends import Part, indices, read
+from tests.inference.cuda.conftest import HAS_GPU, Open
+
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+
+RNG = np.random.default_rng(8)
+ROWS = [RNG.integers(0, 400, 24).tolist() for _ in range(5)]
+CLOSE = {"atol": 1e-3, "rtol": 1e-3}
+
+
+@pytest.fixture
+def cuda(open_backend: Open) -> CudaBackend:
+    return open_backend()
+
+
+@pytest.fixture
+def reference(tiny_folder) -> TorchBackend:
+    backend = TorchBackend(tiny_folder, "float32")
+    backend.reserve(64, 6)
+    return backend
+
+
+def read_prompts(backend: Backend, adapters: list[int]) -> None:
+    for slot in range(5):
+        backend.set_pages(slot, [slot * 3, slot * 3 + 1])
+    read(backend, *(Part(row, slot, 0, 20, adapters[slot]) for slot, row in enumerate(ROWS)))
+
+
+def write(backend: Backend, at: int, slots: list[int], adapters: list[int]) -> Tensor:
+    return read(backend, *(Part(ROWS[slot], slot, at, at + 1, adapters[slot]) for slot in slots)).cpu()
+
+
+def test_steps_of_any_size_say_what_torch_says(cuda: CudaBackend, reference: TorchBackend) -> None:
+    none = [-1] * 5
+    for backend in (cuda, reference):
+        read_prompts(backend, none)
+    for at, slots in enumerate(([0, 1, 2, 3, 4], [3, 1, 0], [4]), start=20):
+        expected = write(reference, at, slots, none)
+        assert torch.allclose(write(cuda, at, slots, none), expected, **CLOSE)
+
+
+def test_a_prompt_beside_single_tokens_gets_its_logits_in_its_place(
+    cuda: CudaBackend, reference: TorchBackend
+) -> None:
+    results = []
+    for backend in (cuda, reference):
+        read_prompts(backend, [-1] * 5)
+        backend.set_pages(5, [40, 50])
+        parts = Part(ROWS[0], 0, 20, 21), Part(ROWS[1], 5, 0, 18), Part(ROWS[2], 2, 20, 21)
+        results.append(read(backend, *parts).cpu())
+
+    assert torch.allclose(*results, **CLOSE)
+
+
+def test_only_what_is_asked_for_is_returned(cuda: CudaBackend) -> None:
+    read_prompts(cuda, [-1] * 5)
+    arguments = [indices(values) for values in ([ROWS[0][20], ROWS[1][20]], [0, 1], [20, 20], [-1, -1])]
+    both = cuda.forward(*arguments, indices([0, 1])).clone()
+
+    assert torch.equal(cuda.forward(*arguments, indices([1])), both[1:])
+    assert cuda.forward(*arguments, indices([])).shape == (0, cuda.vocabulary)
+
+
+def test_adapters_of_several_ranks_come_and_go_between_captured_steps(
+    cuda: CudaBackend, reference: TorchBackend, make: Make
+) -> None:
+    """The second needs more layers than the first has, the third more rank than there is room for."""
+    made = [make(1), make(2, ("up_proj", "o_proj"), use_rslora=True), make(3, ("q_proj", "up_proj"), rank=32)]
+    hosts = [(backend, Adapters(backend)) for backend in (cuda, reference)]
+    for backend, _ in hosts:
+        read_prompts(backend, [-1] * 5)
+    known: list[int] = []
+    at = 20
+    for ref in made:
+        for _, adapters in hosts:
+            index = adapters.load(ref, ())
+        known.append(index)
+        mixed = [*known, -1, *known][:5] if len(known) < 3 else [known[2], known[0], -1, known[1], known[2]]
+        results = [write(backend, at, [0, 1, 2, 3, 4], mixed) for backend, _ in hosts]
+        assert torch.allclose(*results, **CLOSE)
+        at += 1
+    for _, adapters in hosts:
+        adapters.drop(made[0].sha256)
+    results = [write(backend, at, [1, 2, 3], [-1, known[2], -1, known[1], -1]) for backend, _ in hosts]
+    assert torch.allclose(*results, **CLOSE)
+
+
+def test_a_layer_that_an_index_had_before_is_no_longer_changed(cuda: CudaBackend, make: Make) -> None:
+    read_prompts(cuda, [-1] * 5)
+    adapters = Adapters(cuda)
+    first, second = make(1, ("q_proj", "down_proj")), make(2, ("q_proj",))
+    expected = [0] * 5
+    assert adapters.load(second, ()) == 0
+    alone = write(cuda, 20, [0], expected)
+    adapters.drop(second.sha256)
+    assert adapters.load(first, ()) == 0
+    assert not torch.allclose(write(cuda, 20, [0], expected), alone, **CLOSE)
+    adapters.drop(first.sha256)
+    assert adapters.load(second, ()) == 0
+    assert torch.allclose(write(cuda, 20, [0], expected), alone, **CLOSE)
+
+
+def test_a_row_that_is_no_number_leaves_the_others_and_its_pages_alone(cuda: CudaBackend) -> None:
+    read_prompts(cuda, [-1] * 5)
+    sound = write(cuda, 20, [0, 1], [-1] * 5)
+    with torch.inference_mode():
+        for states in cuda._pool.values:
+            states[3] = torch.nan  # of slot 1
+    broken = write(cuda, 20, [0, 1], [-1] * 5)
+    assert torch.equal(broken[0], sound[0])
+    assert broken[1].isnan().any()
+    assert all(states.isfinite().all() for states in cuda._pool.values)
+
+
+@pytest.mark.skipif(not HAS_GPU, reason="bfloat16 and graphs need a GPU")
+def test_in_bfloat16_it_is_close_to_float32(tiny_folder, reference: TorchBackend) -> None:
+    cuda = CudaBackend(tiny_folder, "bfloat16")
+    cuda.reserve(64, 6)
+    for backend in (cuda, reference):
+        read_prompts(backend, [-1] * 5)
+    found, expected = (write(backend, 20, [0, 1, 2, 3, 4], [-1] * 5) for backend in (cuda, reference))
+
+    assert (found - expected).norm() / expected.norm() < 0.05
+
+
+@pytest.mark.skipif(not HAS_GPU, reason="counts what a GPU was given")
+def test_a_step_of_single_tokens_is_one_launch(cuda: CudaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_prompts(cuda, [-1] * 5)
+    monkeypatch.setattr(cuda, "network", None)  # nothing but what was captured can run
+    assert write(cuda, 20, [0, 1, 2], [-1] * 5).isfinite().all()
