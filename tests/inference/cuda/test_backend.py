@@ -83,19 +83,14 @@ def test_adapters_of_several_ranks_come_and_go_between_captured_steps(
     hosts = [(backend, Adapters(backend)) for backend in (cuda, reference)]
     for backend, _ in hosts:
         read_prompts(backend, [-1] * 5)
-    known: list[int] = []
-    at = 20
-    for ref in made:
+    for at, (ref, whose) in enumerate(zip(made, ([0, -1, 0, 0, -1], [0, 1, -1, 1, 0], [2, 0, -1, 1, 2]), strict=True), 20):
         for _, adapters in hosts:
-            index = adapters.load(ref, ())
-        known.append(index)
-        mixed = [*known, -1, *known][:5] if len(known) < 3 else [known[2], known[0], -1, known[1], known[2]]
-        results = [write(backend, at, [0, 1, 2, 3, 4], mixed) for backend, _ in hosts]
+            adapters.load(ref, ())
+        results = [write(backend, at, [0, 1, 2, 3, 4], whose) for backend, _ in hosts]
         assert torch.allclose(*results, **CLOSE)
-        at += 1
     for _, adapters in hosts:
         adapters.drop(made[0].sha256)
-    results = [write(backend, at, [1, 2, 3], [-1, known[2], -1, known[1], -1]) for backend, _ in hosts]
+    results = [write(backend, 23, [1, 2, 3], [-1, 2, -1, 1, -1]) for backend, _ in hosts]
     assert torch.allclose(*results, **CLOSE)
 
 
@@ -114,6 +109,7 @@ def test_a_layer_that_an_index_had_before_is_no_longer_changed(cuda: CudaBackend
     assert torch.allclose(write(cuda, 20, [0], expected), alone, **CLOSE)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of numpy, where kernels are interpreted
 def test_a_row_that_is_no_number_leaves_the_others_and_its_pages_alone(cuda: CudaBackend) -> None:
     read_prompts(cuda, [-1] * 5)
     sound = write(cuda, 20, [0, 1], [-1] * 5)
