@@ -64,9 +64,14 @@ class Engine:
         self.backend.reserve(self.pages, 64)
         self.adapters = Adapters(self.backend)
 
-    def begin(self, prompts: list[list[int]], names: list[str | None], sampling: SamplingParams) -> tuple[Batch, list[Row]]:
+    def begin(
+        self, prompts: list[list[int]], names: list[str | None], sampling: SamplingParams
+    ) -> tuple[Batch, list[Row]]:
         batch = Batch(self.backend, self.adapters, self.pages, 64)
-        rows = [self.row(number, prompt, name, sampling) for number, (prompt, name) in enumerate(zip(prompts, names, strict=True))]
+        rows = [
+            self.row(number, prompt, name, sampling)
+            for number, (prompt, name) in enumerate(zip(prompts, names, strict=True))
+        ]
         return batch, rows
 
     def row(self, number: int, prompt: list[int], adapter: str | None, sampling: SamplingParams) -> Row:
@@ -139,7 +144,9 @@ def continuous_batching(network: Any) -> Write:
 
     def write(prompts: list[list[int]], count: int) -> Written:
         network.set_attn_implementation("sdpa")
-        network.generation_config = GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0, max_new_tokens=count + 1)
+        network.generation_config = GenerationConfig(
+            do_sample=False, eos_token_id=-1, pad_token_id=0, max_new_tokens=count + 1
+        )
         outputs = network.generate_batch(
             inputs=prompts, generation_config=network.generation_config, record_timestamps=True, progress_bar=False,
             continuous_batching_config=ContinuousBatchingConfig(use_cuda_graph=True, max_memory_percent=0.3),
@@ -158,7 +165,11 @@ def random_adapter(number: int, linears: Any) -> AdapterFiles:
     def drawn(*shape: int) -> torch.Tensor:
         return torch.randn(shape, dtype=torch.bfloat16) * 0.01
 
-    weights = {name: {"A": drawn(RANK, width), "B": drawn(height, RANK)} for name, (width, height) in linears.items() if "layers" in name}
+    weights = {
+        name: {"A": drawn(RANK, width), "B": drawn(height, RANK)}
+        for name, (width, height) in linears.items()
+        if "layers" in name
+    }
     return AdapterFiles(f"adapter {number}", RANK, 2 * RANK, False, weights, None)
 
 
@@ -245,7 +256,14 @@ def measure(name: str, rounds: int, tokens: int, folder: Path) -> dict[str, Any]
             found["rates"].setdefault(str(streams), {})[engine] = sorted(rates)
             if streams == 1:
                 found["first_s"][engine] = sorted(firsts)
-            print(name, streams, engine, f"{statistics.median(rates):.0f} tokens/s", f"{statistics.median(firsts) * 1e3:.1f} ms", flush=True)
+            print(
+                name,
+                streams,
+                engine,
+                f"{statistics.median(rates):.0f} tokens/s",
+                f"{statistics.median(firsts) * 1e3:.1f} ms",
+                flush=True,
+            )
 
     peers = {"transformers generate": generate(theirs), "transformers continuous batching": continuous_batching(theirs)}
     for streams in STREAMS:

@@ -52,7 +52,7 @@ def _attend_split(
     group, heads, size, value_size,
     GROUP: tl.constexpr, SIZE: tl.constexpr, VALUE_SIZE: tl.constexpr,
     PAGE: tl.constexpr, SPLITS: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip  # noqa: ANN001, ANN202
+):  # fmt: skip
     """`found` is divided by the sum of exponentials, `sums` is its logarithm (to base 2); an empty split finds 0, -inf.
     A page's cells follow each other, so a cell is at page · PAGE + its place in it."""
     row = tl.program_id(0)
@@ -109,7 +109,7 @@ def _attend_split(
 @triton.jit
 def _weigh_splits(
     found, sums, output, heads, value_size, VALUE_SIZE: tl.constexpr, SPLITS: tl.constexpr
-):  # fmt: skip  # noqa: ANN001, ANN202
+):  # fmt: skip
     place = tl.program_id(0) * heads + tl.program_id(1)
     part = tl.arange(0, VALUE_SIZE)
     most = tl.load(sums + place * SPLITS)  # The first split is never empty.

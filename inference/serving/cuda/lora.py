@@ -143,7 +143,7 @@ def add_gathered(outputs: Tensor, inputs: Tensor, a: Tensor, b: Tensor, adapters
 def _add_gathered(
     outputs, inputs, a, b, adapters, width_in, width_out,
     RANK: tl.constexpr, BLOCK: tl.constexpr, OUTPUTS: tl.constexpr,
-):  # fmt: skip  # noqa: ANN001, ANN202
+):  # fmt: skip
     token = tl.program_id(0)
     index = tl.load(adapters + token)
     if index >= 0:

@@ -53,9 +53,7 @@ def test_steps_of_any_size_say_what_torch_says(cuda: CudaBackend, reference: Tor
         assert torch.allclose(write(cuda, at, slots, none), expected, **CLOSE)
 
 
-def test_a_prompt_beside_single_tokens_gets_its_logits_in_its_place(
-    cuda: CudaBackend, reference: TorchBackend
-) -> None:
+def test_a_prompt_beside_single_tokens_gets_its_logits_in_its_place(cuda: CudaBackend, reference: TorchBackend) -> None:
     results = []
     for backend in (cuda, reference):
         read_prompts(backend, [-1] * 5)
@@ -83,7 +81,9 @@ def test_adapters_of_several_ranks_come_and_go_between_captured_steps(
     hosts = [(backend, Adapters(backend)) for backend in (cuda, reference)]
     for backend, _ in hosts:
         read_prompts(backend, [-1] * 5)
-    for at, (ref, whose) in enumerate(zip(made, ([0, -1, 0, 0, -1], [0, 1, -1, 1, 0], [2, 0, -1, 1, 2]), strict=True), 20):
+    for at, (ref, whose) in enumerate(
+        zip(made, ([0, -1, 0, 0, -1], [0, 1, -1, 1, 0], [2, 0, -1, 1, 2]), strict=True), 20
+    ):
         for _, adapters in hosts:
             adapters.load(ref, ())
         results = [write(backend, at, [0, 1, 2, 3, 4], whose) for backend, _ in hosts]
