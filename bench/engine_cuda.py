@@ -148,7 +148,7 @@ def continuous_batching(network: Any) -> Write:
             do_sample=False, eos_token_id=-1, pad_token_id=0, max_new_tokens=count + 1
         )
         outputs = network.generate_batch(
-            inputs=prompts, generation_config=network.generation_config, record_timestamps=True, progress_bar=False,
+            inputs=prompts, generation_config=endless, record_timestamps=True, progress_bar=False,
             continuous_batching_config=ContinuousBatchingConfig(use_cuda_graph=True, max_memory_percent=0.3),
         )  # fmt: skip
         done = list(outputs.values())

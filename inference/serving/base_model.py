@@ -10,7 +10,8 @@ from inference.serving.lora import LoraLayers
 
 
 class BaseModel:
-    """The network in `folder`, in `dtype` or for "auto" the fastest, adapters in `layers`. Raises OSError or ValueError with a sentence."""
+    """The network in `folder`, in `dtype` or for "auto" the fastest, adapters in `layers`. Raises OSError or ValueError
+    with a sentence."""
 
     def __init__(self, folder: Path, dtype: str, layers: type[LoraLayers] = LoraLayers) -> None:
         self.folder = folder

@@ -74,7 +74,7 @@ class TorchBackend:
         self._lora.drop_adapter(index)
 
     def _sound(self, logits: Tensor, slots: Indices) -> Tensor:
-        """`logits` [m, vocabulary] of rows in `slots` [m], after those that are no numbers left no such thing behind."""
+        """`logits` [m, vocabulary] of rows in `slots` [m], those that are no numbers having left nothing behind."""
         if not torch.isfinite(logits.sum()):
             for slot in slots[(~torch.isfinite(logits).all(1)).cpu().numpy()]:
                 self._pool.make_finite(self._tables[slot].tolist())

@@ -1,11 +1,13 @@
-"""Attention of one token per row over keys and values in pages, read where they lie (flash-decoding).
+"""Attention of blocks of tokens over keys and values in pages, read where they lie (flash-decoding).
 
-Each row's positions are shared among `splits` programs, so that few rows too keep a GPU busy; a second kernel weighs
-what they found by their sums of exponentials (Dao et al. 2023, "Flash-Decoding for long-context inference"). The query
-heads that share a key head are the rows of one matrix product.
+A block's positions are shared among `splits` programs, so that few blocks too keep a GPU busy; a second kernel weighs
+what they found by their sums of exponentials (Dao et al. 2023, "Flash-Decoding for long-context inference"). The tokens
+of a block and the query heads that share a key head are the rows of one matrix product.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import triton
@@ -19,91 +21,104 @@ PROGRAMS = 256
 MAX_SPLITS = 16
 
 
-def attend(query: Tensor, keys: Tensor, values: Tensor, tables: Tensor, positions: Tensor, scale: float) -> Tensor:
-    """What `query` [rows, heads, size] at `positions` [rows] finds at its own and all earlier positions.
+def attend(
+    query: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    tables: Tensor,
+    slots: Tensor,
+    positions: Tensor,
+    tokens: int,
+    scale: float,
+) -> Tensor:
+    """What `query` [n, heads, size] at `positions` [n] finds at its own and all earlier positions of its slot.
 
-    `keys` and `values` are [pages, tokens in a page, key heads, size], `tables` [rows, pages of a row] the page of each
-    run of positions. Returns [rows, heads, size of values]. Knows no batch: a row depends on nothing but itself and
-    the number of rows, which decides the splits.
+    `keys` and `values` are [pages, tokens in a page, key heads, size], `tables` [slots, pages of a slot]. The n are
+    blocks of `tokens`, all of the slot of the block's first one. Returns [n, heads, size of values].
     """
-    rows, heads, size = query.shape
+    n, heads, size = query.shape
     _, page_tokens, key_heads, value_size = values.shape
-    splits = min(MAX_SPLITS, max(1, PROGRAMS // (rows * key_heads)))
-    found = query.new_empty((rows, heads, splits, value_size), dtype=torch.float32)
-    sums = query.new_empty((rows, heads, splits), dtype=torch.float32)
-    output = query.new_empty((rows, heads, value_size))
-    sides = [max(MIN_SIDE, triton.next_power_of_2(side)) for side in (heads // key_heads, size, value_size)]
-    _attend_split[(rows, key_heads, splits)](
-        query, keys, values, tables, positions, found, sums,
+    group = heads // key_heads
+    blocks = n // tokens
+    splits = min(MAX_SPLITS, max(1, PROGRAMS // (blocks * key_heads)))
+    found = query.new_empty((n, heads, splits, value_size), dtype=torch.float32)
+    sums = query.new_empty((n, heads, splits), dtype=torch.float32)
+    output = query.new_empty((n, heads, value_size))
+    sides = [max(MIN_SIDE, triton.next_power_of_2(side)) for side in (tokens * group, size, value_size)]
+    _attend_split[(blocks, key_heads, splits)](
+        query, keys, values, tables, slots, positions, found, sums,
         *query.stride()[:2], keys.stride(1), keys.stride(2), values.stride(1), values.stride(2), tables.stride(0),
-        scale * 1.4426950408889634,  # exponentials are of 2
-        heads // key_heads, heads, size, value_size, *sides, page_tokens, splits,
+        scale / math.log(2),  # The exponentials are of 2.
+        group, heads, size, value_size, tokens, *sides, page_tokens, splits,
         32 if query.dtype == torch.float32 or max(sides) > 128 else 64,
     )  # fmt: skip
-    _weigh_splits[(rows, heads)](found, sums, output, heads, value_size, sides[2], splits)
+    _weigh_splits[(n, heads)](found, sums, output, heads, value_size, sides[2], splits)
     return output
 
 
 @triton.jit
 def _attend_split(
-    query, keys, values, tables, positions, found, sums,
+    query, keys, values, tables, slots, positions, found, sums,
     query_row, query_head, key_cell, key_head, value_cell, value_head, table_row,
     scale,
     group, heads, size, value_size,
-    GROUP: tl.constexpr, SIZE: tl.constexpr, VALUE_SIZE: tl.constexpr,
+    TOKENS: tl.constexpr, ROWS: tl.constexpr, SIZE: tl.constexpr, VALUE_SIZE: tl.constexpr,
     PAGE: tl.constexpr, SPLITS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """`found` is divided by the sum of exponentials, `sums` is its logarithm (to base 2); an empty split finds 0, -inf.
-    A page's cells follow each other, so a cell is at page · PAGE + its place in it."""
-    row = tl.program_id(0)
+    """`found` is divided by the sum of exponentials, `sums` is its logarithm (to base 2); where a split has nothing for
+    a token they are 0 and -inf. A page's cells follow each other, so a cell is at page · PAGE + its place in it."""
+    first = tl.program_id(0) * TOKENS
     head = tl.program_id(1)
     split = tl.program_id(2)
-    length = tl.load(positions + row) + 1
+    table = tables + tl.load(slots + first) * table_row
+    row = tl.arange(0, ROWS)
+    part = tl.arange(0, SIZE)
+    value_part = tl.arange(0, VALUE_SIZE)
+    token = first + row // group
+    own_head = head * group + row % group
+    is_own = row < TOKENS * group
+    position = tl.load(positions + token, mask=is_own, other=0)
+    length = tl.max(position, 0) + 1
     share = tl.cdiv(tl.cdiv(length, SPLITS), BLOCK) * BLOCK
     begin = split * share
     end = tl.minimum(begin + share, length)
-    member = tl.arange(0, GROUP)
-    part = tl.arange(0, SIZE)
-    value_part = tl.arange(0, VALUE_SIZE)
-    own_head = head * group + member
-    is_own = (member < group)[:, None]
     own = tl.load(
-        query + row * query_row + own_head[:, None] * query_head + part[None, :],
-        mask=is_own & (part < size)[None, :], other=0.0,
+        query + token[:, None] * query_row + own_head[:, None] * query_head + part[None, :],
+        mask=is_own[:, None] & (part < size)[None, :], other=0.0,
     )  # fmt: skip
-    most = tl.full([GROUP], float("-inf"), tl.float32)
-    total = tl.zeros([GROUP], tl.float32)
-    sum_of_values = tl.zeros([GROUP, VALUE_SIZE], tl.float32)
+    most = tl.full([ROWS], float("-inf"), tl.float32)
+    total = tl.zeros([ROWS], tl.float32)
+    sum_of_values = tl.zeros([ROWS, VALUE_SIZE], tl.float32)
     for at in range(begin, end, BLOCK):
-        position = at + tl.arange(0, BLOCK)
-        is_seen = position < end
-        page = tl.load(tables + row * table_row + position // PAGE, mask=is_seen, other=0)
-        cell = page * PAGE + position % PAGE
+        there = at + tl.arange(0, BLOCK)
+        is_there = there < end
+        page = tl.load(table + there // PAGE, mask=is_there, other=0)
+        cell = page * PAGE + there % PAGE
         key = tl.load(
             keys + cell[None, :] * key_cell + head * key_head + part[:, None],
-            mask=is_seen[None, :] & (part < size)[:, None], other=0.0,
+            mask=is_there[None, :] & (part < size)[:, None], other=0.0,
         )  # fmt: skip
         scores = tl.dot(own, key, input_precision="ieee") * scale
-        scores = tl.where(is_seen[None, :], scores, float("-inf"))
+        scores = tl.where(there[None, :] <= position[:, None], scores, float("-inf"))
         new_most = tl.maximum(most, tl.max(scores, 1))
-        shares = tl.exp2(scores - new_most[:, None])
-        kept = tl.exp2(most - new_most)
+        # A token may see nothing of what the last one of its block sees.
+        base = tl.where(new_most == float("-inf"), 0.0, new_most)
+        shares = tl.exp2(scores - base[:, None])
+        kept = tl.exp2(most - base)
         value = tl.load(
             values + cell[:, None] * value_cell + head * value_head + value_part[None, :],
-            mask=is_seen[:, None] & (value_part < value_size)[None, :], other=0.0,
+            mask=is_there[:, None] & (value_part < value_size)[None, :], other=0.0,
         )  # fmt: skip
         total = total * kept + tl.sum(shares, 1)
         sum_of_values = sum_of_values * kept[:, None] + tl.dot(shares.to(value.dtype), value, input_precision="ieee")
         most = new_most
-    place = (row * heads + own_head) * SPLITS + split
-    if begin < end:
-        sum_of_values /= total[:, None]
-        most += tl.log2(total)
+    divisor = tl.where(total == 0.0, 1.0, total)
+    place = (token * heads + own_head) * SPLITS + split
     tl.store(
-        found + place[:, None] * value_size + value_part[None, :], sum_of_values,
-        mask=is_own & (value_part < value_size)[None, :],
+        found + place[:, None] * value_size + value_part[None, :], sum_of_values / divisor[:, None],
+        mask=is_own[:, None] & (value_part < value_size)[None, :],
     )  # fmt: skip
-    tl.store(sums + place, most, mask=member < group)
+    tl.store(sums + place, most + tl.log2(divisor), mask=is_own)
 
 
 @triton.jit

@@ -1,8 +1,7 @@
 """LoRA pairs of many adapters in stacks of a fixed place and shape, so that a captured step can choose among them.
 
-While prompts are read adapters run one after the other (serving/lora.py): these products are large. A step of single
-tokens instead has a program for each token that reads its own adapter from the stacks (gathered matrix-vector products;
-Chen et al. 2023, "Punica").
+A program takes a block of tokens of one adapter (steps.py) and reads this adapter alone (gathered products; Chen et al.
+2023, "Punica"). A·x needs nothing of W·x, so both run side by side.
 """
 
 from __future__ import annotations
@@ -18,38 +17,40 @@ import triton.language as tl
 from torch import Tensor
 
 from inference.serving.adapters import MAX_LOADED, AdapterFiles
+from inference.serving.cuda.steps import Blocks
 from inference.serving.lora import LoraLayers, LoraLinear, Pair
 
 # Of a stack, until an adapter needs more: then it doubles.
 FIRST_RANK = 16
-# Numbers of A that a program takes at once, and outputs that it writes.
+# Inputs that a program adds up, and numbers of A or B that it takes at once.
+PART = 1024
 TILE = 8192
-OUTPUTS = 128
 
 
 @dataclass(slots=True)
-class Places:
-    """Room for adapters, shared by all layers, and whose turn it is: `adapters` [tokens] on the device while a step of
-    single tokens is captured, else None."""
+class Room:
+    """For adapters, shared by all layers, and the blocks that the forward reads which runs now: None where it is
+    one of torch_backend.py, or has no adapter."""
 
     indices: int = MAX_LOADED
     rank: int = FIRST_RANK
-    adapters: Tensor | None = None
+    blocks: Blocks | None = None
+    side: torch.cuda.Stream | None = None
 
 
 class GatheredLinear(LoraLinear):
     """`a` [indices, rank, inputs] and `b` [indices, outputs, rank] hold the pairs once more, B times its scale."""
 
-    def __init__(self, base_layer: torch.nn.Linear, tokens: dict[int, Tensor | None], places: Places) -> None:
+    def __init__(self, base_layer: torch.nn.Linear, tokens: dict[int, Tensor | None], room: Room) -> None:
         super().__init__(base_layer, tokens)
-        self._places = places
+        self._room = room
         self.stack()
 
     def stack(self) -> None:
         """Take the room that there is now."""
-        like, places = self.base_layer.weight, self._places
-        self.a = like.new_zeros((places.indices, places.rank, self.base_layer.in_features))
-        self.b = like.new_zeros((places.indices, self.base_layer.out_features, places.rank))
+        like, room = self.base_layer.weight, self._room
+        self.a = like.new_zeros((room.indices, room.rank, self.base_layer.in_features))
+        self.b = like.new_zeros((room.indices, self.base_layer.out_features, room.rank))
         for index, pair in self.pairs.items():
             self._write(index, pair)
 
@@ -63,10 +64,20 @@ class GatheredLinear(LoraLinear):
             self.b[index] = 0.0
 
     def forward(self, inputs: Tensor) -> Tensor:
-        if self._places.adapters is None:
+        blocks, side = self._room.blocks, self._room.side
+        if blocks is None:
             return super().forward(inputs)
-        outputs: Tensor = self.base_layer(inputs)
-        add_gathered(outputs[0], inputs[0], self.a, self.b, self._places.adapters)
+        if side is None:
+            low = low_rank(inputs[0], self.a, blocks.adapters, blocks.tokens)
+            outputs: Tensor = self.base_layer(inputs)
+        else:
+            main = torch.cuda.current_stream()
+            side.wait_stream(main)
+            with torch.cuda.stream(side):
+                low = low_rank(inputs[0], self.a, blocks.adapters, blocks.tokens)
+            outputs = self.base_layer(inputs)
+            main.wait_stream(side)
+        add_outputs(outputs[0], low, self.b, blocks.adapters, blocks.tokens)
         return outputs
 
     def _write(self, index: int, pair: Pair) -> None:
@@ -80,27 +91,27 @@ class GatheredLayers(LoraLayers):
 
     def __init__(self, network: Any) -> None:
         super().__init__(network)
-        self.places = Places()
+        self.room = Room()
         self.changes = 0
 
     @torch.inference_mode()
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
         indices, rank = triton.next_power_of_2(index + 1), triton.next_power_of_2(files.rank)
         try:
-            self._make_room(max(indices, self.places.indices), max(rank, self.places.rank))
+            self._make_room(max(indices, self.room.indices), max(rank, self.room.rank))
         except torch.OutOfMemoryError as error:
             raise ValueError(f"There is no memory for it on the GPU: {error}") from error
         yield from super().put_adapter(index, files)
 
     @contextmanager
-    def gathering(self, adapters: Tensor | None) -> Iterator[None]:
-        """Within, `adapters` [tokens] says which token has which adapter; None: there are none."""
+    def of_blocks(self, blocks: Blocks | None) -> Iterator[None]:
+        """Within, forwards read `blocks` with their adapters; None: what they read has none."""
         self._tokens.clear()
-        self.places.adapters = adapters
+        self.room.blocks = blocks
         try:
             yield
         finally:
-            self.places.adapters = None
+            self.room.blocks = None
 
     @torch.inference_mode()
     def drop_adapter(self, index: int) -> None:
@@ -108,59 +119,91 @@ class GatheredLayers(LoraLayers):
 
     def _wrapped(self, layer: torch.nn.Linear) -> LoraLinear:
         self.changes += 1
-        return GatheredLinear(layer, self._tokens, self.places)
+        return GatheredLinear(layer, self._tokens, self.room)
 
     def _make_room(self, indices: int, rank: int) -> None:
-        before = self.places.indices, self.places.rank
+        before = self.room.indices, self.room.rank
         if before == (indices, rank):
             return
         self.changes += 1
-        self.places.indices, self.places.rank = indices, rank
+        self.room.indices, self.room.rank = indices, rank
         try:
             for _, layer in self._adapted():
                 layer.stack()  # all are GatheredLinear
         except torch.OutOfMemoryError:
-            self.places.indices, self.places.rank = before
+            self.room.indices, self.room.rank = before
             for _, layer in self._adapted():
                 layer.stack()  # all are GatheredLinear
             raise
 
 
-def add_gathered(outputs: Tensor, inputs: Tensor, a: Tensor, b: Tensor, adapters: Tensor) -> None:
-    """Add B·(A·x) of each token's own adapter to its `outputs` [tokens, outputs]; NO_ADAPTER adds nothing.
+def low_rank(inputs: Tensor, a: Tensor, adapters: Tensor, tokens: int) -> Tensor:
+    """A·x of each of `inputs` [n, inputs] by its own adapter; n are blocks of `tokens` of one adapter each.
 
-    `inputs` [tokens, inputs], `a` [indices, rank, inputs], `b` [indices, outputs, rank], `adapters` [tokens]; the rank
-    is a power of two. A·x is computed again for each block of outputs, which saves a kernel.
+    `a` is [indices, rank, inputs], `adapters` [n]. Returns [parts, n, rank] in float32, to be added up over the parts;
+    nothing is written where there is NO_ADAPTER. The rank is a power of two.
     """
-    tokens, width = outputs.shape
+    n, width = inputs.shape
     rank = a.shape[1]
-    _add_gathered[(tokens, triton.cdiv(width, OUTPUTS))](
-        outputs, inputs, a, b, adapters, a.shape[2], width, rank, max(16, TILE // rank), OUTPUTS
+    parts = triton.cdiv(width, PART)
+    low = inputs.new_empty((parts, n, rank), dtype=torch.float32)
+    _low_rank[(n // tokens, parts)](inputs, a, adapters, low, n, width, tokens, rank, PART, max(16, TILE // rank))
+    return low
+
+
+def add_outputs(outputs: Tensor, low: Tensor, b: Tensor, adapters: Tensor, tokens: int) -> None:
+    """Add B times what `low_rank` returned to `outputs` [n, outputs]; `b` is [indices, outputs, rank]."""
+    parts, n, rank = low.shape
+    width = outputs.shape[1]
+    at_once = max(16, TILE // rank)
+    _add_outputs[(n // tokens, triton.cdiv(width, at_once))](
+        outputs, low, b, adapters, n, width, tokens, rank, parts, at_once
     )
 
 
 @triton.jit
-def _add_gathered(
-    outputs, inputs, a, b, adapters, width_in, width_out,
-    RANK: tl.constexpr, BLOCK: tl.constexpr, OUTPUTS: tl.constexpr,
+def _low_rank(
+    inputs, a, adapters, low, n, width,
+    TOKENS: tl.constexpr, RANK: tl.constexpr, PART: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    token = tl.program_id(0)
-    index = tl.load(adapters + token)
-    if index >= 0:
+    first = tl.program_id(0) * TOKENS
+    part = tl.program_id(1)
+    adapter = tl.load(adapters + first)
+    if adapter >= 0:
+        row = tl.arange(0, 16)
         rank = tl.arange(0, RANK)
-        low = tl.zeros([RANK], tl.float32)
-        for begin in range(0, width_in, BLOCK):
-            at = begin + tl.arange(0, BLOCK)
-            x = tl.load(inputs + token * width_in + at, mask=at < width_in, other=0.0).to(tl.float32)
-            rows = tl.load(
-                a + (index * RANK + rank)[:, None] * width_in + at[None, :], mask=(at < width_in)[None, :], other=0.0
+        total = tl.zeros([16, RANK], tl.float32)
+        for begin in range(0, PART, BLOCK):
+            at = part * PART + begin + tl.arange(0, BLOCK)
+            is_there = at < width
+            x = tl.load(
+                inputs + (first + row)[:, None] * width + at[None, :],
+                mask=(row < TOKENS)[:, None] & is_there[None, :], other=0.0,
+            )  # fmt: skip
+            own = tl.load(a + (adapter * RANK + rank)[None, :] * width + at[:, None], mask=is_there[:, None], other=0.0)
+            total += tl.dot(x, own, input_precision="ieee")
+        tl.store(low + (part * n + first + row)[:, None] * RANK + rank[None, :], total, mask=(row < TOKENS)[:, None])
+
+
+@triton.jit
+def _add_outputs(
+    outputs, low, b, adapters, n, width,
+    TOKENS: tl.constexpr, RANK: tl.constexpr, PARTS: tl.constexpr, OUTPUTS: tl.constexpr,
+):  # fmt: skip
+    first = tl.program_id(0) * TOKENS
+    adapter = tl.load(adapters + first)
+    if adapter >= 0:
+        row = tl.arange(0, 16)
+        rank = tl.arange(0, RANK)
+        x = tl.zeros([16, RANK], tl.float32)
+        for part in range(PARTS):
+            x += tl.load(
+                low + (part * n + first + row)[:, None] * RANK + rank[None, :], mask=(row < TOKENS)[:, None], other=0.0
             )
-            low += tl.sum(rows.to(tl.float32) * x[None, :], 1)
-        place = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
-        is_there = place < width_out
-        rows = tl.load(
-            b + (index * width_out + place)[:, None] * RANK + rank[None, :], mask=is_there[:, None], other=0.0
-        )
-        added = tl.sum(rows.to(tl.float32) * low[None, :], 1)
-        before = tl.load(outputs + token * width_out + place, mask=is_there, other=0.0)
-        tl.store(outputs + token * width_out + place, before + added, mask=is_there)
+        at = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
+        is_there = at < width
+        own = tl.load(b + (adapter * width + at)[None, :] * RANK + rank[:, None], mask=is_there[None, :], other=0.0)
+        place = outputs + (first + row)[:, None] * width + at[None, :]
+        is_own = (row < TOKENS)[:, None] & is_there[None, :]
+        added = tl.dot(x.to(own.dtype), own, input_precision="ieee")
+        tl.store(place, tl.load(place, mask=is_own, other=0.0) + added, mask=is_own)

@@ -36,11 +36,12 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_backend(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
-    """In float32, with 64 pages and 6 slots: steps are of 1, 2, 4 or 8 tokens."""
+    """In float32, with 64 pages and 6 slots: steps are of 1, 2, 4 or 8 tokens, or of 16, 32 or 64."""
     if not HAS_GPU:
         monkeypatch.setattr(cuda_backend, "captured", computed_anew)
         monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
         monkeypatch.setattr(attention, "PROGRAMS", 1)  # which are slow there
+    monkeypatch.setattr(cuda_backend, "LARGEST", 64)
 
     def opened() -> CudaBackend:
         backend = CudaBackend(tiny_folder, "float32")

@@ -1,4 +1,4 @@
-"""The kernel finds in pages what torch's attention finds in plain keys and values."""
+"""The kernels find in pages what torch's attention finds in plain keys and values."""
 
 from __future__ import annotations
 
@@ -10,51 +10,55 @@ from torch.nn.functional import scaled_dot_product_attention
 from inference.serving.cuda import attention
 from tests.inference.cuda.conftest import DEVICE, HAS_GPU
 
-# Programs that there shall be, rows, query heads, key heads, size of keys, size of values.
+# Programs that there shall be, tokens in a block, query heads, key heads, size of keys, size of values.
 SHAPES = {
-    "grouped heads": (24, 2, 9, 3, 64, 64),
-    "a head of no power of two": (20, 2, 2, 2, 80, 80),
-    "values of another size": (16, 2, 4, 2, 32, 12),
-    "no splits": (1, 3, 4, 2, 16, 16),
+    "grouped heads": (24, 1, 9, 3, 64, 64),
+    "a head of no power of two": (20, 1, 2, 2, 80, 80),
+    "values of another size": (16, 1, 4, 2, 32, 12),
+    "no splits": (1, 1, 4, 2, 16, 16),
+    "several tokens in a block": (16, 4, 6, 2, 16, 16),
+    "several tokens, no splits": (1, 16, 2, 2, 16, 16),
 }
 TYPES = [torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.skipif(not HAS_GPU, reason="needs a GPU"))]
+LAST = [15, 270, 63]  # the last position of each slot's block
+LONGEST = 17
 
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_each_row_sees_its_own_and_earlier_positions_in_its_pages(
+def test_each_token_sees_its_own_and_earlier_positions_in_its_slots_pages(
     shape: tuple[int, ...], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs, rows, heads, key_heads, size, value_size = shape
+    programs, tokens, heads, key_heads, size, value_size = shape
     monkeypatch.setattr(attention, "PROGRAMS", programs)
     rng = np.random.default_rng(5)
-    positions = np.array([0, 270, 63])[:rows]
-    longest = 17
-    pages = rng.permutation(rows * longest).reshape(rows, longest)
+    slots = rng.permutation(len(LAST))
+    tables = torch.from_numpy(rng.permutation(len(LAST) * LONGEST).reshape(len(LAST), LONGEST)).to(DEVICE)
+    positions = np.concatenate([np.arange(LAST[slot] - tokens + 1, LAST[slot] + 1) for slot in slots])
 
     def states(size: int) -> torch.Tensor:
-        numbers = rng.standard_normal((rows * longest, 16, key_heads, size))
-        return torch.from_numpy(numbers).to(DEVICE, dtype)
+        numbers = torch.from_numpy(rng.standard_normal((len(LAST) * LONGEST, 16, key_heads, size))).to(DEVICE, dtype)
+        # What lies behind a slot's last position is stale, and must not even be multiplied by nothing.
+        for slot, last in enumerate(LAST):
+            own = numbers[tables[slot]]
+            own.flatten(0, 1)[last + 1 :] = torch.nan
+            numbers[tables[slot]] = own
+        return numbers
 
     keys, values = states(size), states(value_size)
-    query = torch.from_numpy(rng.standard_normal((rows, heads, size))).to(DEVICE, dtype)
-    # What lies behind a row's position is stale, and must not even be multiplied by nothing.
-    for row, position in enumerate(positions):
-        for at in range(position + 1, longest * 16):
-            keys[pages[row, at // 16], at % 16] = torch.nan
-            values[pages[row, at // 16], at % 16] = torch.nan
-    found = attention.attend(
-        query, keys, values, torch.from_numpy(pages).to(DEVICE), torch.from_numpy(positions).to(DEVICE), 0.3
-    )
+    query = torch.from_numpy(rng.standard_normal((len(positions), heads, size))).to(DEVICE, dtype)
+    of_tokens = torch.from_numpy(np.repeat(slots, tokens)).to(DEVICE)
+    at = torch.from_numpy(positions).to(DEVICE)
+    found = attention.attend(query, keys, values, tables, of_tokens, at, tokens, 0.3)
 
-    assert found.shape == (rows, heads, value_size)
-    for row, position in enumerate(positions):
+    assert found.shape == (len(positions), heads, value_size)
+    for token, position in enumerate(positions):
         own_keys, own_values = (
-            states[torch.from_numpy(pages[row])].flatten(0, 1)[: position + 1].transpose(0, 1).double()
+            states[tables[of_tokens[token]]].flatten(0, 1)[: position + 1].transpose(0, 1).double()
             for states in (keys, values)
         )
         expected = scaled_dot_product_attention(
-            query[row][:, None].double(), own_keys, own_values, scale=0.3, enable_gqa=True
+            query[token][:, None].double(), own_keys, own_values, scale=0.3, enable_gqa=True
         )[:, 0]
-        error = (found[row].double() - expected).norm() / expected.norm()
+        error = (found[token].double() - expected).norm() / expected.norm()
         assert error < (1e-5 if dtype == torch.float32 else 1e-2)

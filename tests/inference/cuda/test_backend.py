@@ -1,4 +1,4 @@
-"""Captured steps of single tokens say what the torch backend says, whatever comes, goes and shares them."""
+"""Captured steps say what the torch backend says, whatever comes, goes and shares them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from inference.serving.adapters import Adapters
 from inference.serving.backend import Backend
 from inference.serving.cuda.backend import CudaBackend
+from inference.serving.cuda.steps import places_in_blocks
 from inference.serving.torch_backend import TorchBackend
 from tests.inference.conftest import Make
 from tests.inference.contract.test_backends import Part, indices, read
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is d
 
 RNG = np.random.default_rng(8)
 ROWS = [RNG.integers(0, 400, 24).tolist() for _ in range(5)]
+RNG_ROW = RNG.integers(0, 400, 80).tolist()
 CLOSE = {"atol": 1e-3, "rtol": 1e-3}
 
 
@@ -44,6 +46,12 @@ def write(backend: Backend, at: int, slots: list[int], adapters: list[int]) -> T
     return read(backend, *(Part(ROWS[slot], slot, at, at + 1, adapters[slot]) for slot in slots)).cpu()
 
 
+def test_tokens_of_different_slots_never_share_a_block() -> None:
+    slots = indices([3, 3, 3, 3, 3, 0, 7, 7])
+    assert places_in_blocks(slots, 1).tolist() == list(range(8))
+    assert places_in_blocks(slots, 4).tolist() == [0, 1, 2, 3, 4, 8, 12, 13]
+
+
 def test_steps_of_any_size_say_what_torch_says(cuda: CudaBackend, reference: TorchBackend) -> None:
     none = [-1] * 5
     for backend in (cuda, reference):
@@ -60,6 +68,37 @@ def test_a_prompt_beside_single_tokens_gets_its_logits_in_its_place(cuda: CudaBa
         backend.set_pages(5, [40, 50])
         parts = Part(ROWS[0], 0, 20, 21), Part(ROWS[1], 5, 0, 18), Part(ROWS[2], 2, 20, 21)
         results.append(read(backend, *parts).cpu())
+
+    assert torch.allclose(*results, **CLOSE)
+
+
+def test_a_prompt_of_several_steps_with_an_adapter_says_what_torch_says(
+    cuda: CudaBackend, reference: TorchBackend, make: Make
+) -> None:
+    """Steps have 64 tokens at most here; the prompts have 100 together, and begin in the middle of a page."""
+    results = []
+    for backend in (cuda, reference):
+        adapters = Adapters(backend)
+        first, second = adapters.load(make(1), ()), adapters.load(make(2, ("up_proj", "k_proj")), ())
+        rows = [RNG_ROW[:70], RNG_ROW[40:80], RNG_ROW[20:40]]
+        for slot, page in enumerate((0, 10, 20)):
+            backend.set_pages(slot, range(page, page + 5))
+        whose = (first, -1, second)
+        read(
+            backend, *(Part(row, slot, 0, 5, index) for slot, (row, index) in enumerate(zip(rows, whose, strict=True)))
+        )
+        parts = [Part(row, slot, 5, len(row), whose[slot]) for slot, row in enumerate(rows)]
+        results.append(read(backend, *parts).cpu())
+
+    assert torch.allclose(*results, **CLOSE)
+
+
+def test_every_tokens_logits_can_be_asked_for(cuda: CudaBackend, reference: TorchBackend) -> None:
+    results = []
+    for backend in (cuda, reference):
+        backend.set_pages(0, [1, 2])
+        ids = indices(ROWS[0][:20])
+        results.append(backend.forward(ids, ids * 0, indices(range(20)), ids * 0 - 1, indices(range(20))).cpu())
 
     assert torch.allclose(*results, **CLOSE)
 
@@ -134,7 +173,7 @@ def test_in_bfloat16_it_is_close_to_float32(tiny_folder, reference: TorchBackend
 
 
 @pytest.mark.skipif(not HAS_GPU, reason="counts what a GPU was given")
-def test_a_step_of_single_tokens_is_one_launch(cuda: CudaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_is_what_was_captured(cuda: CudaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     read_prompts(cuda, [-1] * 5)
     monkeypatch.setattr(cuda, "network", None)  # nothing but what was captured can run
     assert write(cuda, 20, [0, 1, 2], [-1] * 5).isfinite().all()
