@@ -1,7 +1,7 @@
 """How fast the engine writes on a GPU, beside transformers on the same card, in turns: networks with random weights.
 
-Greedy; each round has new prompts. Steps of ours are whole ones (scheduling, forward, choosing the next tokens), without
-text. Writes engine-cuda.json and engine-cuda.md.
+Greedy; each round has new prompts. Steps of ours are whole ones (scheduling, forward, choosing the next tokens),
+without text. Writes engine-cuda.json and engine-cuda.md.
 
     python -m bench.engine_cuda --out docs/evidence
 """
@@ -13,7 +13,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,14 @@ from typing import Any, cast
 
 import torch
 import transformers
-from transformers import LlamaConfig, LlamaForCausalLM, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    ContinuousBatchingConfig,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from bench.engine_cuda_report import report
 from inference import pretrained
@@ -125,7 +132,6 @@ class Clock(StoppingCriteria):  # type: ignore[misc]
 
 def generate(network: Any) -> Write:
     def write(prompts: list[list[int]], count: int) -> Written:
-        network.set_attn_implementation("sdpa")
         ids, clock = torch.tensor(prompts, device="cuda"), Clock()
         began = time.perf_counter()
         with torch.inference_mode():
@@ -138,27 +144,32 @@ def generate(network: Any) -> Write:
     return write
 
 
-def continuous_batching(network: Any) -> Write:
-    """As it configures itself, which includes CUDA graphs; without flash-attn, which cannot be had here."""
-    from transformers import ContinuousBatchingConfig, GenerationConfig
+class ContinuousBatching:
+    """As it configures itself, which includes CUDA graphs; without flash-attn, which cannot be had here. It is made
+    anew for each number of streams, and captures before what is measured."""
 
-    def write(prompts: list[list[int]], count: int) -> Written:
-        network.set_attn_implementation("sdpa")
-        network.generation_config = GenerationConfig(
-            do_sample=False, eos_token_id=-1, pad_token_id=0, max_new_tokens=count + 1
-        )
-        outputs = network.generate_batch(
-            inputs=prompts, generation_config=endless, record_timestamps=True, progress_bar=False,
+    def __init__(self, network: Any) -> None:
+        self._network = network
+        self._streams = 0
+
+    def __call__(self, prompts: list[list[int]], count: int) -> Written:
+        if self._streams and self._streams != len(prompts):
+            self._network.destroy_cached_continuous_batching_manager()
+        self._streams = len(prompts)
+        outputs = self._network.generate_batch(
+            inputs=prompts,
+            generation_config=GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0),
             continuous_batching_config=ContinuousBatchingConfig(use_cuda_graph=True, max_memory_percent=0.3),
-        )  # fmt: skip
+            record_timestamps=True,
+            persistent_manager=True,
+            max_new_tokens=count + 1,
+        )
         done = list(outputs.values())
-        assert len(done) == len(prompts)
-        assert all(len(output.generated_tokens) == count + 1 for output in done)
+        if len(done) != len(prompts) or any(len(output.generated_tokens) != count + 1 for output in done):
+            raise RuntimeError(f"{len(done)} replies, {[output.error for output in done if output.error][:1]}")
         all_write = max(output.timestamps[0] for output in done)
         later = [at for output in done for at in output.timestamps if at > all_write]
         return len(later) / (max(later) - all_write), done[0].timestamps[0] - done[0].created_time
-
-    return write
 
 
 def random_adapter(number: int, linears: Any) -> AdapterFiles:
@@ -215,7 +226,8 @@ def bandwidth() -> float:
     return 2 * len(a) / statistics.median(times)
 
 
-def measure(name: str, rounds: int, tokens: int, folder: Path) -> dict[str, Any]:
+def measure(name: str, rounds: int, tokens: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """What was found so far, again and again."""
     geometry = GEOMETRIES[name]
     torch.manual_seed(0)
     with torch.device("cuda"):
@@ -228,7 +240,7 @@ def measure(name: str, rounds: int, tokens: int, folder: Path) -> dict[str, Any]
     cuda = Engine(backend)
     captured = time.perf_counter() - began - loaded
     eager = Engine(TorchBackend(folder, "bfloat16"))
-    theirs = pretrained.load_network(folder, torch.bfloat16, torch.device("cuda"))
+    theirs, batching = (pretrained.load_network(folder, torch.bfloat16, torch.device("cuda")) for _ in range(2))
     weights = sum(p.numel() * p.element_size() for p in theirs.parameters())
 
     def draw(count: int, length: int) -> list[list[int]]:
@@ -237,16 +249,19 @@ def measure(name: str, rounds: int, tokens: int, folder: Path) -> dict[str, Any]
 
     found: dict[str, Any] = {
         "weights_bytes": weights, "position_bytes": backend.page_bytes / 16, "load_s": loaded, "capture_s": captured,
-        "rates": {}, "first_s": {}, "gap_ms": {},
+        "rates": {}, "first_s": {}, "gap_ms": {}, "put_in_s": [],
     }  # fmt: skip
 
     def in_turns(streams: int, engines: dict[str, Write]) -> None:
         taken: dict[str, list[Written]] = {engine: [] for engine in engines}
         for engine, write in engines.items():
             try:
-                write(draw(streams, PROMPT), 8)  # warm
+                write(draw(streams, PROMPT), 4)  # warm
             except Exception as error:
-                found.setdefault("failed", {})[engine] = f"{type(error).__name__}: {error}"[:300]
+                found.setdefault("failed", {})[f"{engine}, {streams} streams"] = f"{type(error).__name__}: {error}"[
+                    :300
+                ]
+                print(streams, engine, repr(error), flush=True)
                 del taken[engine]
         for _ in range(rounds):
             for engine in taken:
@@ -265,10 +280,15 @@ def measure(name: str, rounds: int, tokens: int, folder: Path) -> dict[str, Any]
                 flush=True,
             )
 
-    peers = {"transformers generate": generate(theirs), "transformers continuous batching": continuous_batching(theirs)}
+    peers = {
+        "transformers generate": generate(theirs),
+        "transformers continuous batching": ContinuousBatching(batching),
+    }
     for streams in STREAMS:
         in_turns(streams, {"ours": ours(cuda), "ours, torch backend": ours(eager)} | peers)
+        yield found
     in_turns(16, {"ours, temperature 0.2": ours(cuda, temperature=0.2)})
+    yield found
     for engine_name, engine in {"ours": cuda, "ours, torch backend": eager}.items():
         found["gap_ms"][engine_name] = sorted(1e3 * gap(engine, draw) for _ in range(rounds))
     files = [random_adapter(number, cuda.backend.linears) for number in range(ADAPTERS)]
@@ -284,7 +304,7 @@ def measure(name: str, rounds: int, tokens: int, folder: Path) -> dict[str, Any]
     })  # fmt: skip
     in_turns(1, {"ours, one adapter": ours(cuda, names[:1])})
     found["gap_ms"]["ours, beside 16 adapters"] = sorted(1e3 * gap(cuda, draw) for _ in range(rounds))
-    return found
+    yield found
 
 
 def main() -> None:
@@ -301,10 +321,11 @@ def main() -> None:
     }  # fmt: skip
     for name in options.geometries:
         with tempfile.TemporaryDirectory() as folder:
-            results["geometries"][name] = measure(name, options.rounds, options.tokens, Path(folder))
+            for found in measure(name, options.rounds, options.tokens, Path(folder)):
+                results["geometries"][name] = found
+                (options.out / "engine-cuda.json").write_text(json.dumps(results, indent=1) + "\n")
+                (options.out / "engine-cuda.md").write_text(report(results))
         torch.cuda.empty_cache()
-        (options.out / "engine-cuda.json").write_text(json.dumps(results, indent=1) + "\n")
-        (options.out / "engine-cuda.md").write_text(report(results))
 
 
 if __name__ == "__main__":

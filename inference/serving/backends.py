@@ -34,7 +34,8 @@ def load(config: EngineConfig, folder: Path) -> Backend:
     except (CudaUnavailable, NativeUnavailable) as reason:
         if config.backend == wanted:
             raise ValueError(f"ENGINE_BACKEND={wanted} cannot be used: {reason}") from reason
-        log.warning("torch computes instead of the %s: %s", "kernel" if wanted == "native" else "graphs", reason)
+        missing = "the kernel" if wanted == "native" else "CUDA graphs"
+        log.warning("torch computes without %s: %s", missing, reason)
     return TorchBackend(folder, config.dtype)
 
 

@@ -52,6 +52,7 @@ class CudaBackend(TorchBackend):
         most = {1: slots, BLOCK_TOKENS: LARGEST // BLOCK_TOKENS}
         forms = [(1 << power, tokens) for tokens in most for power in range((most[tokens] - 1).bit_length() + 1)]
         self._blocks: dict[Form, Blocks] = {form: Blocks(*form, slots, device) for form in forms}
+        self._lora.compile(blocks for (count, _), blocks in self._blocks.items() if count == 1)
         self._graphs: dict[tuple[Form, bool], tuple[Replay, Tensor]] = {}
         self._changes = self._lora.changes
         self._memory = torch.cuda.graph_pool_handle()

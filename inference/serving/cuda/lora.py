@@ -6,7 +6,7 @@ A program takes a block of tokens of one adapter (steps.py) and reads this adapt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -67,16 +67,13 @@ class GatheredLinear(LoraLinear):
         blocks, side = self._room.blocks, self._room.side
         if blocks is None:
             return super().forward(inputs)
-        if side is None:
+        if side:
+            side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
             low = low_rank(inputs[0], self.a, blocks.adapters, blocks.tokens)
-            outputs: Tensor = self.base_layer(inputs)
-        else:
-            main = torch.cuda.current_stream()
-            side.wait_stream(main)
-            with torch.cuda.stream(side):
-                low = low_rank(inputs[0], self.a, blocks.adapters, blocks.tokens)
-            outputs = self.base_layer(inputs)
-            main.wait_stream(side)
+        outputs: Tensor = self.base_layer(inputs)
+        if side:
+            torch.cuda.current_stream().wait_stream(side)
         add_outputs(outputs[0], low, self.b, blocks.adapters, blocks.tokens)
         return outputs
 
@@ -91,8 +88,19 @@ class GatheredLayers(LoraLayers):
 
     def __init__(self, network: Any) -> None:
         super().__init__(network)
-        self.room = Room()
+        self.room = Room(side=torch.cuda.Stream() if network.device.type == "cuda" else None)
         self.changes = 0
+
+    @torch.inference_mode()
+    def compile(self, blocks: Iterable[Blocks]) -> None:
+        """Compile the kernels for the layers that an adapter may change, before replies would wait for it."""
+        like, room = next(self._network.parameters()), self.room
+        shapes = sorted(set(self.linears.values()))
+        for block in blocks:  # None has an adapter: nothing is computed.
+            for inputs, outputs in shapes:
+                a, b = like.new_empty((1, room.rank, inputs)), like.new_empty((1, outputs, room.rank))
+                x, y = (like.new_empty((len(block.adapters), width)) for width in (inputs, outputs))
+                add_outputs(y, low_rank(x, a, block.adapters, block.tokens), b, block.adapters, block.tokens)
 
     @torch.inference_mode()
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
@@ -161,7 +169,7 @@ def add_outputs(outputs: Tensor, low: Tensor, b: Tensor, adapters: Tensor, token
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n"])
 def _low_rank(
     inputs, a, adapters, low, n, width,
     TOKENS: tl.constexpr, RANK: tl.constexpr, PART: tl.constexpr, BLOCK: tl.constexpr,
@@ -185,7 +193,7 @@ def _low_rank(
         tl.store(low + (part * n + first + row)[:, None] * RANK + rank[None, :], total, mask=(row < TOKENS)[:, None])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n"])
 def _add_outputs(
     outputs, low, b, adapters, n, width,
     TOKENS: tl.constexpr, RANK: tl.constexpr, PARTS: tl.constexpr, OUTPUTS: tl.constexpr,

@@ -175,5 +175,5 @@ def test_in_bfloat16_it_is_close_to_float32(tiny_folder, reference: TorchBackend
 @pytest.mark.skipif(not HAS_GPU, reason="counts what a GPU was given")
 def test_a_step_is_what_was_captured(cuda: CudaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     read_prompts(cuda, [-1] * 5)
-    monkeypatch.setattr(cuda, "network", None)  # nothing but what was captured can run
+    monkeypatch.setattr(cuda, "_logits", None)  # nothing but what was captured can run
     assert write(cuda, 20, [0, 1, 2], [-1] * 5).isfinite().all()
