@@ -311,7 +311,9 @@ MODEL_PATH = str(MODELS_DIR / "smollm2-135m-instruct") if MODEL == "bundled" els
 ENGINE_DTYPE: Literal["auto", "float32", "bfloat16"] = env.choice(
     "ENGINE_DTYPE", "auto", ("auto", "float32", "bfloat16")
 )
-ENGINE_BACKEND: Literal["auto", "torch", "native"] = env.choice("ENGINE_BACKEND", "auto", ("auto", "torch", "native"))
+ENGINE_BACKEND: Literal["auto", "torch", "native", "cuda"] = env.choice(
+    "ENGINE_BACKEND", "auto", ("auto", "torch", "native", "cuda")
+)
 ENGINE_SPECULATION: Literal["lookup", "off"] = env.choice("ENGINE_SPECULATION", "lookup", ("lookup", "off"))
 ENGINE_CACHE_MIB = env.integer("ENGINE_CACHE_MIB", 0, 0, 10_000_000)
 ENGINE_THREADS = env.integer("ENGINE_THREADS", 0, 0, 1024)

@@ -194,7 +194,7 @@ class EngineConfig:
     max_running: int = 16  # generations decoded together; further ones are not admitted
     context_length: int = 0  # tokens, prompt and reply together; 0 = what the model was made for
     upstream: UpstreamServer | None = None
-    backend: Literal["auto", "torch", "native"] = "auto"  # what computes; auto = the fastest that there is
+    backend: Literal["auto", "torch", "native", "cuda"] = "auto"  # what computes; auto = the fastest that there is
     speculation: Literal["lookup", "off"] = "lookup"  # a reply that is written alone guesses from what it said before
     cache_mib: int = 0  # for keys and values; 0 = a share of the memory that is free
 

@@ -28,6 +28,10 @@ os.environ.update(
     LIMITS="0",
 )
 
+# Without a GPU Triton interprets its kernels. It looks when it is first imported, which transformers does.
+if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")):
+    os.environ["TRITON_INTERPRET"] = "1"
+
 # WhiteNoise warns of a folder for static files that is not there, and warnings are errors.
 (FOLDER / "data" / "static").mkdir(parents=True)
 

@@ -48,7 +48,7 @@ class Backend(AdapterHost, Protocol):
     no backend writes to a position that it was not given in `forward`.
     """
 
-    name: str  # "torch" or "native"
+    name: str  # "torch", "native" or "cuda"
     device: str  # "cpu" or "cuda"
     dtype: str  # what is computed in: "float32", "bfloat16", "q4_1/q8_0"
     vocabulary: int

@@ -10,13 +10,14 @@ from inference.serving.lora import LoraLayers
 
 
 class BaseModel:
-    """The network in `folder`, in `dtype` or for "auto" the fastest. Raises OSError or ValueError with a sentence."""
+    """The network in `folder`, in `dtype` or for "auto" the fastest, adapters in `layers`. Raises OSError or ValueError
+    with a sentence."""
 
-    def __init__(self, folder: Path, dtype: str) -> None:
+    def __init__(self, folder: Path, dtype: str, layers: type[LoraLayers] = LoraLayers) -> None:
         self.folder = folder
         self.device = pretrained.best_device()
         self.dtype = pretrained.dtype_for(dtype, self.device)
         self.network: Any = pretrained.load_network(folder, self.dtype, self.device)
-        self.lora = LoraLayers(self.network)
+        self.lora = layers(self.network)
         self.vocabulary: int = self.network.get_input_embeddings().num_embeddings
         self.max_context: int = self.network.config.get_text_config().max_position_embeddings

@@ -57,13 +57,9 @@ class LoraLayers:
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
         scale = files.alpha / (files.rank**0.5 if files.use_rslora else files.rank)
         try:
-            for name, weights in files.weights.items():
-                layer = self._network.get_submodule(name)
-                if not isinstance(layer, LoraLinear):
-                    layer = LoraLinear(layer, self._tokens)
-                    self._network.set_submodule(name, layer)
+            for layer, weights in [(self._adaptable(name), weights) for name, weights in files.weights.items()]:
                 a, b = (weights[side].to(layer.base_layer.weight) for side in "AB")
-                layer.pairs[index] = Pair(a, b, scale)
+                layer.put(index, Pair(a, b, scale))
                 yield
         except Exception as error:
             self.drop_adapter(index)
@@ -71,13 +67,23 @@ class LoraLayers:
 
     def drop_adapter(self, index: int) -> None:
         for layer in self._adapted():
-            layer[1].pairs.pop(index, None)
+            layer[1].drop(index)
 
     def pairs(self, index: int) -> Iterator[tuple[str, Tensor, Pair]]:
         """Name, own weight and pair of every layer that an adapter changes."""
         for name, layer in self._adapted():
             if index in layer.pairs:
                 yield name, layer.base_layer.weight, layer.pairs[index]
+
+    def _adaptable(self, name: str) -> LoraLinear:
+        layer = self._network.get_submodule(name)
+        if not isinstance(layer, LoraLinear):
+            layer = self._wrapped(layer)
+            self._network.set_submodule(name, layer)
+        return layer
+
+    def _wrapped(self, layer: torch.nn.Linear) -> LoraLinear:
+        return LoraLinear(layer, self._tokens)
 
     def _adapted(self) -> Iterator[tuple[str, LoraLinear]]:
         for name, module in self._network.named_modules():
@@ -97,6 +103,12 @@ class LoraLinear(torch.nn.Module):
     @property
     def weight(self) -> Tensor:
         return self.base_layer.weight
+
+    def put(self, index: int, pair: Pair) -> None:
+        self.pairs[index] = pair
+
+    def drop(self, index: int) -> None:
+        self.pairs.pop(index, None)
 
     def forward(self, inputs: Tensor) -> Tensor:
         outputs: Tensor = self.base_layer(inputs)

@@ -16,6 +16,7 @@ from torch import Tensor
 from inference.serving.adapters import AdapterFiles
 from inference.serving.backend import PAGE_TOKENS, Indices
 from inference.serving.base_model import BaseModel
+from inference.serving.lora import LoraLayers
 from inference.serving.paged_attention import PAGED, Pool, Probe, Step, layout
 
 
@@ -24,9 +25,10 @@ class TorchBackend:
 
     name = "torch"
     page_tokens = PAGE_TOKENS
+    layers = LoraLayers
 
     def __init__(self, folder: Path, dtype: str) -> None:
-        model = BaseModel(folder, dtype)
+        model = BaseModel(folder, dtype, self.layers)
         self.network = model.network
         self.device = model.device.type
         self.dtype = str(model.dtype).removeprefix("torch.")
@@ -63,17 +65,20 @@ class TorchBackend:
             use_cache=False,
             paged=Step(self._pool, layout(slots, positions, self._tables, self._pool)),
         )
-        logits: Tensor = output.logits[0].float()
-        if not torch.isfinite(logits.sum()):
-            for row in output_rows[(~torch.isfinite(logits).all(1)).cpu().numpy()]:
-                self._pool.make_finite(self._tables[slots[row]].tolist())
-        return logits
+        return self._sound(output.logits[0].float(), slots[output_rows])
 
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
         return self._lora.put_adapter(index, files)
 
     def drop_adapter(self, index: int) -> None:
         self._lora.drop_adapter(index)
+
+    def _sound(self, logits: Tensor, slots: Indices) -> Tensor:
+        """`logits` [m, vocabulary] of rows in `slots` [m], those that are no numbers having left nothing behind."""
+        if not torch.isfinite(logits.sum()):
+            for slot in slots[(~torch.isfinite(logits).all(1)).cpu().numpy()]:
+                self._pool.make_finite(self._tables[slot].tolist())
+        return logits
 
     @torch.inference_mode()
     def _probe(self, name: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:

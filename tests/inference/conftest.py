@@ -106,9 +106,9 @@ def ref_of(folder: Path) -> AdapterRef:
 def make(tiny_folder: Path, tmp_path: Path) -> Make:
     """An adapter as peft saves one, with weights that matter."""
 
-    def made(seed: int, targets: tuple[str, ...] = ("q_proj", "v_proj"), **options: Any) -> AdapterRef:
+    def made(seed: int, targets: tuple[str, ...] = ("q_proj", "v_proj"), rank: int = 4, **options: Any) -> AdapterRef:
         torch.manual_seed(seed)
-        config = LoraConfig(r=4, lora_alpha=16, target_modules=list(targets), task_type="CAUSAL_LM", **options)
+        config = LoraConfig(r=rank, lora_alpha=16, target_modules=list(targets), task_type="CAUSAL_LM", **options)
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32), config)
         for name, parameter in model.named_parameters():
             if "lora_B" in name:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from inference.contract import Engine, EngineConfig
 from inference.serving import backends
@@ -17,7 +18,8 @@ from inference.serving.scripted import ScriptedEngine
 from tests.inference.conftest import make_tiny_model
 from tests.inference.listening import Listener
 
-BACKENDS = ["torch", "native"]
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
+BACKENDS = ["torch", "native", pytest.param("cuda", marks=needs_gpu)]
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +29,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config_for(backend: Any, folder: Path) -> EngineConfig:
-    return EngineConfig(str(folder), dtype="float32" if backend == "torch" else "auto", backend=backend)
+    return EngineConfig(str(folder), dtype="auto" if backend == "native" else "float32", backend=backend)
 
 
 @pytest.fixture(params=["scripted", "upstream", *BACKENDS])
