@@ -121,10 +121,14 @@ def test_schedules(tiny_folder: Path, ledger: list[LedgerBackend]) -> None:
             temperature=st.sampled_from([0.0, 0.9]),
             stop=st.sampled_from(STOPS),
             format=st.sampled_from(FORMATS),
+            repeats=st.booleans(),
             owner=st.sampled_from("ab"),
         )
-        def arrive(self, owner: str, **options: Any) -> None:
-            self.requests.append(replace(ask(**options), owner=owner))
+        def arrive(self, owner: str, repeats: bool, **options: Any) -> None:
+            request = ask(**options)
+            if repeats:  # so that what is guessed from it is often right
+                request = replace(request, sampling=replace(request.sampling, logit_bias=((17, 14.0), (18, 14.0))))
+            self.requests.append(replace(request, owner=owner))
             self.driven.engine.submit(self.requests[-1])
 
         @precondition(lambda self: self.requests)
