@@ -45,13 +45,8 @@ void score(const Pages& pages, int layer, int slot, int kv_head, int count, cons
         const uint16_t* keys = pages.tile(layer, slot, kv_head, page);
         Floats sums[HEADS];
         for (Floats& sum : sums) sum = all(0.0f);
-        // Pages lie anywhere, so the processor cannot guess which comes next.
-        const uint16_t* next = page + 1 < count ? pages.tile(layer, slot, kv_head, page + 1) : keys;
-        for (int i = 0; i < head_size / 2; i++, keys += 2 * PAGE, next += 2 * PAGE) {
-            _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T0);
-            _mm_prefetch(reinterpret_cast<const char*>(keys + PAGE * head_size), _MM_HINT_T1);  // the page's values
+        for (int i = 0; i < head_size / 2; i++, keys += 2 * PAGE)
             for (int h = 0; h < HEADS; h++) sums[h] = dot_pairs(sums[h], keys, query[h * (head_size / 2) + i]);
-        }
         for (int h = 0; h < HEADS; h++) store(scores + (static_cast<size_t>(h) * count + page) * PAGE, sums[h]);
     }
 }
