@@ -68,4 +68,5 @@ def end(reply: LiveReply, passages: list[Passage]) -> None:
 
 
 def knowledge_of(accepted: Accepted) -> str:
+    assert accepted.generation_id is not None
     return Generation.objects.get(pk=accepted.generation_id).knowledge

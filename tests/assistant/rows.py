@@ -13,6 +13,8 @@ from assistant.models import Generation, Message, Worker
 
 def finish(accepted: Accepted, text: str) -> None:
     """End a reply with this text."""
+    assert accepted.reply_id is not None
+    assert accepted.generation_id is not None
     Message.objects.filter(pk=accepted.reply_id).update(text=text)
     Generation.objects.filter(pk=accepted.generation_id).update(
         state=Generation.State.COMPLETED,

@@ -1,4 +1,4 @@
-"""How far the served form is from float32: bench/quality.py's text and measure."""
+"""How far the served form is from float32: bench/quality.py's texts and measure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import torch
 
 from bench import quality
 from bench.engine.turns import Group, Setting, Turn, Values
-from inference import pretrained
-from inference.chat_template import ChatTemplate
 from inference.contract import EngineConfig
 from inference.evaluation import fidelity
 
@@ -28,11 +26,11 @@ def prepared(setting: Setting, miss: Callable[[str, str], None]) -> Iterator[Seq
         yield []
         return
     reference = quality.load(EngineConfig(model, dtype="float32", backend="torch"))
-    _, text = fidelity.passages(ChatTemplate(pretrained.load_tokenizer(setting.model)))
-    text = text.with_positions(quality.POSITIONS)
+    texts = quality.texts(setting.model).values()
 
     def measure(_: int) -> Values:
-        found = fidelity.compare(reference.logits, served.logits, text, lambda: None)
-        return {"kl": found.kl, "top1": found.top1, "positions": found.positions}
+        found = [fidelity.compare(reference.logits, served.logits, text, lambda: None) for text in texts]
+        positions, kl, top1 = quality.over_all(found)
+        return {"kl": kl, "top1": top1, "positions": positions}
 
     yield [[Turn(NAME, measure)]]
