@@ -118,7 +118,7 @@ def ours(engine: Engine, adapters: list[str] | None = None, temperature: float =
     return write
 
 
-class Clock(StoppingCriteria):  # type: ignore[misc]
+class Clock(StoppingCriteria):
     """Notes when each token was there."""
 
     def __init__(self) -> None:
@@ -279,13 +279,13 @@ def measure(name: str, rounds: int, tokens: int, folder: Path) -> Iterator[dict[
                 flush=True,
             )
 
-    peers = {
+    peers: dict[str, Write] = {
         "transformers generate": generate(theirs),
         "transformers continuous batching": ContinuousBatching(batching),
     }
     for streams in STREAMS:
         # With 64 streams the torch backend reads prompts for a minute a round.
-        reference = {"ours, torch backend": ours(eager)} if streams <= 16 else {}
+        reference: dict[str, Write] = {"ours, torch backend": ours(eager)} if streams <= 16 else {}
         in_turns(streams, {"ours": ours(cuda)} | reference | peers)
         yield found
     in_turns(16, {"ours, temperature 0.2": ours(cuda, temperature=0.2)})
