@@ -57,13 +57,13 @@ class Blocks:
         self.fill(np.arange(0), [], np.arange(0))
 
     def fill(self, places: Places, rows: list[Indices], kept: Places) -> None:
-        """Put token ids, slots, positions and adapters, [n] each, at `places`. The last copy must have been made."""
+        """Put token ids, slots, positions and adapters, [n] each, at `places`."""
         for part, spare, values in zip(self._parts, self._spare, [*rows, *[None] * (5 - len(rows))], strict=True):
             part[:] = spare
             if values is not None:
                 part[places] = values
         self._parts[4][: len(kept)] = kept
-        self._device.copy_(self._host, non_blocking=True)
+        self._device.copy_(self._host)  # waited for: the next step may be written at once
 
 
 @dataclass(frozen=True, slots=True)
