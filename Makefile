@@ -5,10 +5,10 @@ PYTHON := .venv/bin/python
 # In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser compiler clean bench-retrieval bench-engine bench-quality bench-desk sanitize
+.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser compiler clean bench-retrieval bench-engine bench-quality bench-desk sanitize bench-engine-cuda
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install ## start everything; Ctrl-C stops it. Settings come from the environment (README)
 	@exec $(PYTHON) manage.py up
@@ -60,6 +60,9 @@ bench-train: install-tests ## tokens per second of training an adapter, beside T
 
 bench-engine: install-tests ## tokens per second of the kernel beside transformers' generate, in turns
 	@exec $(PYTHON) -m bench.engine
+
+bench-engine-cuda: install-tests ## tokens per second on a GPU beside transformers, into docs/evidence
+	@exec $(PYTHON) -m bench.engine_cuda --out docs/evidence
 
 # Python itself is not built with the sanitizers, so their library is loaded before it; what it keeps until it ends is
 # no leak of ours.

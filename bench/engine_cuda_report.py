@@ -62,7 +62,7 @@ def _lines(results: dict[str, Any]) -> Iterator[str]:
 
 def _floor(bandwidth: float, found: dict[str, Any], streams: int) -> float:
     """Tokens per second at which nothing but memory is waited for."""
-    step = (found["weights_bytes"] + streams * CONTEXT * found["position_bytes"]) / bandwidth
+    step: float = (found["weights_bytes"] + streams * CONTEXT * found["position_bytes"]) / bandwidth
     return streams / step
 
 

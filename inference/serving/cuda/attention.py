@@ -57,7 +57,7 @@ def attend(
 
 
 @triton.jit
-def _attend_split(
+def _attend_split(  # type: ignore[no-untyped-def]
     query, keys, values, tables, slots, positions, found, sums,
     query_row, query_head, key_cell, key_head, value_cell, value_head, table_row,
     scale,
@@ -122,7 +122,7 @@ def _attend_split(
 
 
 @triton.jit
-def _weigh_splits(
+def _weigh_splits(  # type: ignore[no-untyped-def]
     found, sums, output, heads, value_size, VALUE_SIZE: tl.constexpr, SPLITS: tl.constexpr
 ):  # fmt: skip
     place = tl.program_id(0) * heads + tl.program_id(1)

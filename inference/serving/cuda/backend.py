@@ -61,7 +61,7 @@ class CudaBackend(TorchBackend):
 
     @torch.inference_mode()
     def set_pages(self, slot: int, pages: Sequence[int]) -> None:
-        before = self._tables[slot] if 0 <= slot < len(self._tables) else None
+        before = self._tables[slot] if 0 <= slot < len(self._tables) else np.arange(0)
         super().set_pages(slot, pages)
         if not np.array_equal(before, self._tables[slot]):
             self._places.set(slot, self._tables[slot])
@@ -102,7 +102,8 @@ class CudaBackend(TorchBackend):
         places = places_in_blocks(rows[1], tokens)
         wanted = places[output_rows]
         if len(np.unique(wanted // tokens)) < len(wanted):
-            return super().forward(*rows, output_rows)
+            token_ids, slots, positions, adapters = rows
+            return super().forward(token_ids, slots, positions, adapters, output_rows.astype(np.int32))
         is_adapted = bool((rows[3] != NO_ADAPTER).any())
         most = max(blocks for blocks, of in self._blocks if of == tokens) * tokens
         logits = torch.empty((len(wanted), self.vocabulary), device=self.network.device)

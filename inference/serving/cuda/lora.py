@@ -88,7 +88,9 @@ class GatheredLayers(LoraLayers):
 
     def __init__(self, network: Any) -> None:
         super().__init__(network)
-        self.room = Room(side=torch.cuda.Stream() if network.device.type == "cuda" else None)
+        self.room = Room()
+        if network.device.type == "cuda":
+            self.room.side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self.changes = 0
 
     @torch.inference_mode()
@@ -134,15 +136,17 @@ class GatheredLayers(LoraLayers):
         if before == (indices, rank):
             return
         self.changes += 1
-        self.room.indices, self.room.rank = indices, rank
         try:
-            for _, layer in self._adapted():
-                layer.stack()  # all are GatheredLinear
+            self._stack(indices, rank)
         except torch.OutOfMemoryError:
-            self.room.indices, self.room.rank = before
-            for _, layer in self._adapted():
-                layer.stack()  # all are GatheredLinear
+            self._stack(*before)
             raise
+
+    def _stack(self, indices: int, rank: int) -> None:
+        self.room.indices, self.room.rank = indices, rank
+        for layer in self._network.modules():
+            if isinstance(layer, GatheredLinear):
+                layer.stack()
 
 
 def low_rank(inputs: Tensor, a: Tensor, adapters: Tensor, tokens: int) -> Tensor:
@@ -170,7 +174,7 @@ def add_outputs(outputs: Tensor, low: Tensor, b: Tensor, adapters: Tensor, token
 
 
 @triton.jit(do_not_specialize=["n"])
-def _low_rank(
+def _low_rank(  # type: ignore[no-untyped-def]
     inputs, a, adapters, low, n, width,
     TOKENS: tl.constexpr, RANK: tl.constexpr, PART: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -194,7 +198,7 @@ def _low_rank(
 
 
 @triton.jit(do_not_specialize=["n"])
-def _add_outputs(
+def _add_outputs(  # type: ignore[no-untyped-def]
     outputs, low, b, adapters, n, width,
     TOKENS: tl.constexpr, RANK: tl.constexpr, PARTS: tl.constexpr, OUTPUTS: tl.constexpr,
 ):  # fmt: skip

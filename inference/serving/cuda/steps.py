@@ -51,19 +51,19 @@ class Blocks:
         lengths = [size] * 4 + [count]
         self._host = torch.empty(sum(lengths), dtype=torch.int64, pin_memory=device.type == "cuda")
         self._device = torch.empty_like(self._host, device=device)
-        self._parts = [part.numpy() for part in self._host.split(lengths)]
+        self._parts = [part.numpy() for part in torch.split(self._host, lengths)]
         self._spare = [0, spare_slot, 0, NO_ADAPTER, 0]
-        self.token_ids, self.slots, self.positions, self.adapters, self.kept = self._device.split(lengths)
+        self.token_ids, self.slots, self.positions, self.adapters, self.kept = torch.split(self._device, lengths)
         self.fill(np.arange(0), [], np.arange(0))
 
     def fill(self, places: Places, rows: list[Indices], kept: Places) -> None:
-        """Put token ids, slots, positions and adapters, [n] each, at `places`. The last copy must have been made."""
+        """Put token ids, slots, positions and adapters, [n] each, at `places`."""
         for part, spare, values in zip(self._parts, self._spare, [*rows, *[None] * (5 - len(rows))], strict=True):
             part[:] = spare
             if values is not None:
                 part[places] = values
         self._parts[4][: len(kept)] = kept
-        self._device.copy_(self._host, non_blocking=True)
+        self._device.copy_(self._host)  # waited for: the next step may be written at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ def places_in_blocks(slots: Indices, tokens: int) -> Places:
     lengths = np.diff(np.append(begins, len(slots)))
     blocks = -(-lengths // tokens)
     first = (blocks.cumsum() - blocks) * tokens
-    return np.arange(len(slots)) + np.repeat(first - begins, lengths)
+    places: Places = np.arange(len(slots)) + np.repeat(first - begins, lengths)
+    return places
 
 
 def captured(run: Callable[[], Tensor], memory: Any) -> tuple[Replay, Tensor]:
@@ -110,7 +111,7 @@ def captured(run: Callable[[], Tensor], memory: Any) -> tuple[Replay, Tensor]:
     Raises RuntimeError when `run` does what no graph can repeat.
     """
     # Once before: kernels are compiled and libraries take their memory, neither of which may happen in a capture.
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         run()
