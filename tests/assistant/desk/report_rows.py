@@ -1,4 +1,4 @@
-"""Four weeks of a shop's conversations, for pictures and tests of the reports: the same at every run, and idempotent."""
+"""Four weeks of a shop's conversations, for the reports: the same at every run, and written once."""
 
 from __future__ import annotations
 
