@@ -270,6 +270,14 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "import.empty": (_("There is no text in it."), 400, False),
     "import.too_many_messages": (_("It has more than {limit} messages."), 400, False),
     "import.busy": (_("Another import is under way. Try again when it has ended."), 503, True),
+    "attachment.too_large": (_("The file is too large: at most {limit} MB can be sent."), 413, False),
+    "attachment.not_taken": (
+        _("Only images (PNG, JPEG, GIF, WebP) and plain text can be sent, and this file is neither, or damaged."),
+        400,
+        False,
+    ),
+    "attachment.too_many": (_("At most {limit} files can wait to be sent. Send the message first."), 409, False),
+    "transcript.not_sent": (_("The e-mail could not be sent. Try again later."), 503, True),
     "site.not_found": (_("There is no chat here: the site is not known, or it was switched off."), 404, False),
     "site.invalid": (_("The site cannot be kept so: {reason}."), 400, False),
     "site.invalid_origin": (
@@ -286,6 +294,8 @@ TABLE: dict[str, tuple[str, int, bool]] = {
     "visitor.origin_refused": (_("This page may not show the chat: it is not among the site's origins."), 403, False),
     "visitor.identity_required": (_("Sign in on this site to use the chat."), 403, False),
     "visitor.identity_invalid": (_("Who you are could not be confirmed: {reason}."), 403, False),
+    "visitor.invalid_email": (_("This is no e-mail address. Write one like anna@example.org."), 400, False),
+    "visitor.field_missing": (_("Fill in: {name}."), 400, False),
     "visitor.no_ticket": (_("The chat cannot connect at the moment. It tries again by itself."), 503, True),
     "webhook.invalid_url": (_("Give an address that begins with {schemes}, without a password in it."), 400, False),
     "webhook.too_many": (_("This site has {limit} webhooks, the most there can be. Remove one first."), 409, False),

@@ -1,4 +1,5 @@
-"""Where sockets lead, and who may open one: pages of this installation, with the cookie of its people."""
+"""Where sockets lead, and who may open one: pages of this installation, with the cookie of its people or the ticket of
+a visitor."""
 
 from __future__ import annotations
 
@@ -9,7 +10,11 @@ from django.urls import path
 from webui.consumers import ChatConsumer
 from webui.desk.consumers import DeskConsumer
 from webui.origins import SameOriginOnly
+from webui.widget.consumers import VisitorConsumer
 
 _chat = AuthMiddlewareStack(ChatConsumer.as_asgi())
 _desk = AuthMiddlewareStack(DeskConsumer.as_asgi())
-websocket_application = SameOriginOnly(URLRouter([path("ws/chat/", _chat), path("ws/desk/", _desk)]))
+# A visitor's socket knows no session: its cookie, if there is one, is another person's.
+websocket_application = SameOriginOnly(
+    URLRouter([path("ws/chat/", _chat), path("ws/desk/", _desk), path("ws/widget/", VisitorConsumer.as_asgi())])
+)

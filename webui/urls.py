@@ -8,6 +8,8 @@ from webui.manifest import manifest
 from webui.metrics.views import metrics
 from webui.rest import api as rest
 from webui.v1 import api as v1
+from webui.widget import frame, loader
+from webui.widget.api import api as widget
 
 urlpatterns = [
     path("", views.chat, name="new_chat"),
@@ -22,15 +24,19 @@ urlpatterns = [
     path("s/<slug:token>/", sharing.shared, name="shared"),
     path("s/<slug:token>/copy/", sharing.continue_as_copy, name="continue_as_copy"),
     path("api/desk/v1/", rest.urls),
+    path("api/widget/", widget.urls),
     path("api/", api.urls),
     path("v1/", v1.urls),
     path("accounts/", include("webui.accounts")),
     path("learning/", include("webui.learning.urls")),
     path("settings/", include("webui.settings.urls")),
+    path("sites/", include("webui.sites.urls")),
     path("review/", include("webui.review.urls")),
     path("desk/", include("webui.desk.urls")),
     path("desk/reports/", include("webui.reports.urls")),
     path("sites/<uuid:site_id>/webhooks/", include("webui.webhooks.urls")),
+    path("widget.js", loader.script, name="widget_script"),
+    path("widget/<uuid:site_id>/", frame.frame, name="widget_frame"),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -21,6 +21,7 @@ from uuid_utils.compat import uuid7
 from assistant.accounts.actions import adopt_guest
 from assistant.accounts.models import Person
 from assistant.chat.stream import connection
+from assistant.desk import events
 from assistant.desk.models import Attachment, Case, Site, UsedIdentity, Visitor, VisitorToken
 from assistant.desk.sealing import unseal
 from assistant.errors import AssistantError
@@ -80,7 +81,8 @@ def identify(site: Site, identity: str, token: str | None = None) -> tuple[Visit
     """The visitor whom the site signed (JWT, HS256; docs/widget.md), and a token. What the same browser said before, as
     nobody, becomes theirs. An identity opens once; shown again by whom it has opened for, it changes nothing.
     Raises visitor.identity_invalid."""
-    site = Site.objects.select_for_update().get(pk=site.pk)  # one at a time: two tabs with a new subject make one visitor
+    # One at a time: two tabs that come with a new subject make one visitor.
+    site = Site.objects.select_for_update().get(pk=site.pk)
     claims = _claims(site, identity)
     present = (
         VisitorToken.objects.select_related("visitor__person")
@@ -102,6 +104,8 @@ def identify(site: Site, identity: str, token: str | None = None) -> tuple[Visit
     visitor.name = _text(claims.get("name"), 150) or visitor.name
     visitor.email = _text(claims.get("email"), 254) or visitor.email
     visitor.save(update_fields=["subject", "name", "email"])
+    who = {"contact_id": str(visitor.pk), "subject": visitor.subject, "name": visitor.name, "email": visitor.email}
+    events.of_site(site, "contact.identified", who)
     if present:
         VisitorToken.objects.filter(pk=present.pk).delete()  # whoever had it before does not become this person
     return visitor, _new_token(visitor, is_identified=True)
@@ -187,7 +191,7 @@ def _refuse_odd(claims: dict[str, Any]) -> None:
     for name, longest in (("sub", 200), ("jti", 100)):
         if not isinstance(claims[name], str) or not 0 < len(claims[name]) <= longest:
             raise AssistantError("visitor.identity_invalid", reason=f"{name} must be a text of 1 to {longest} letters")
-    if datetime.fromtimestamp(claims["exp"], UTC) > timezone.now() + LONGEST_IDENTITY + CLOCK_SKEW:
+    if claims["exp"] > (timezone.now() + LONGEST_IDENTITY + CLOCK_SKEW).timestamp():
         raise AssistantError("visitor.identity_invalid", reason="exp lies more than 15 minutes ahead")
 
 

@@ -81,7 +81,7 @@ export class ChatMessage extends HTMLElement {
     this.fail(message.generation?.error?.message ?? "");
     this.#showSources(message.generation);
     /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.feedback);
-    /** @type {BranchPicker} */ (this.querySelector("branch-picker")).set(message.id, message.sibling_ids);
+    /** @type {BranchPicker | null} */ (this.querySelector("branch-picker"))?.set(message.id, message.sibling_ids);
   }
 
   /** @param {string} text */
