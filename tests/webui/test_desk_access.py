@@ -10,7 +10,20 @@ from channels.db import database_sync_to_async
 from django.http import HttpResponse
 from django.test import Client
 
-from assistant.models import Case, CaseRead, HandoffEvent, Label, Message, Note, Person, Site, Team, Visitor
+from assistant.desk import attachments, handoff
+from assistant.models import (
+    Case,
+    CaseRead,
+    Conversation,
+    HandoffEvent,
+    Label,
+    Message,
+    Note,
+    Person,
+    Site,
+    Team,
+    Visitor,
+)
 from tests.assistant.desk.conftest import dora, eve, mallory, shop, visitor
 from tests.assistant.desk.rows import agent, say
 from tests.webui.sockets import cookie_of, socket_of
@@ -98,6 +111,27 @@ def test_many_are_changed_or_none(enter: Callable[[str], Client], case_id: UUID,
 
     assert answer.status_code == 404
     assert Case.objects.get(pk=case_id).mode == "assistant"
+
+
+def test_a_visitors_file_is_for_agents_of_the_team(
+    enter: Callable[[str], Client], case_id: UUID, visitor: Visitor, dora: Person
+) -> None:
+    handoff.take(dora.pk, case_id)
+    conversation = Conversation.objects.get(pk=case_id)
+    file = attachments.store(visitor.pk, conversation, "order.txt", b"Number 4711")
+    say(visitor, "Here it is", case_id, attachment_ids=[file.pk])
+
+    page = enter("dora").get(f"/desk/cases/{case_id}/").content.decode()
+    answers = {name: enter(name).get(f"/api/desk/attachments/{file.pk}") for name in ("dora", "mallory", "charlie")}
+
+    assert f"/api/desk/attachments/{file.pk}" in page
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "dora": 200,
+        "mallory": 404,
+        "charlie": 404,
+    }
+    assert answers["dora"].content == b"Number 4711"
+    assert answers["dora"]["Content-Disposition"].startswith("attachment")
 
 
 @pytest.mark.parametrize("action", ["add_member", "remove_member"])
