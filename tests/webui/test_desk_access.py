@@ -225,3 +225,20 @@ class TestBySocket:
         assert frame["agents"] == [{"name": "Dora", "is_typing": True}]
         for socket in sockets:
             await socket.close()
+
+    async def test_who_has_left_the_team_is_sent_away_with_the_next_look_at_the_session(
+        self, dora: Person, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("webui.consumers.SESSION_CHECKS_S", (0.3, 0.3))
+        asked = await database_sync_to_async(say)(visitor)
+        socket = socket_of(await database_sync_to_async(cookie_of)(dora), path="/ws/desk/")
+        assert await socket.open() is None
+        await socket.send("case.look", conversation_id=asked.conversation_id)
+        assert (await socket.receive())["type"] == "case.presence"
+
+        await database_sync_to_async(dora.teams.clear)()
+
+        answer = await socket.receive_output(timeout=5)
+        while answer["type"] == "websocket.send":
+            answer = await socket.receive_output(timeout=5)
+        assert (answer["type"], answer["code"]) == ("websocket.close", 4401)
