@@ -15,7 +15,6 @@ from webui.widget.consumers import VisitorConsumer
 _chat = AuthMiddlewareStack(ChatConsumer.as_asgi())
 _desk = AuthMiddlewareStack(DeskConsumer.as_asgi())
 # A visitor's socket knows no session: its cookie, if there is one, is another person's.
-_visitor = VisitorConsumer.as_asgi()
 websocket_application = SameOriginOnly(
-    URLRouter([path("ws/chat/", _chat), path("ws/desk/", _desk), path("ws/widget/", _visitor)])
+    URLRouter([path("ws/chat/", _chat), path("ws/desk/", _desk), path("ws/widget/", VisitorConsumer.as_asgi())])
 )

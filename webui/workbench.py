@@ -62,7 +62,7 @@ def admin_of(request: HttpRequest) -> Person:
 
 def show(request: HttpRequest, tab: str, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     person = agent_of(request) if tab in dict(DESK_TABS) else staff_of(request)
-    own = [each for each in TABS if person.role == Person.Role.ADMIN or each[0] not in FOR_ADMINS]
-    tabs = [*(DESK_TABS if is_agent(person) else []), *(own if person.role in STAFF else [])]
+    of_staff = [each for each in TABS if person.role == Person.Role.ADMIN or each[0] not in FOR_ADMINS]
+    tabs = [*(DESK_TABS if is_agent(person) else []), *(of_staff if person.role in STAFF else [])]
     around = {"person": person, "tab": tab, "tabs": tabs, **assets()}
     return render(request, template, {**around, **context}, status=status)

@@ -13,8 +13,9 @@ from assistant.chat.branches import MessageView, Window
 from assistant.chat.consent import training_use
 from assistant.chat.models import Message
 from assistant.desk import access
+from assistant.desk.attachments import by_message
 from assistant.desk.drafts import DraftView, drafts
-from assistant.desk.models import CannedReply, Case, HandoffEvent, Label, Note
+from assistant.desk.models import Attachment, CannedReply, Case, HandoffEvent, Label, Note
 
 # More of a visitor's other conversations than anybody reads beside the one that is open.
 MOST_PREVIOUS = 20
@@ -42,6 +43,7 @@ class OpenCase:
     labels: list[Label]
     canned: list[CannedReply]
     may_learn: bool
+    attachments: dict[UUID, list[Attachment]]  # by message
 
 
 def open_case(agent_id: UUID, conversation_id: UUID, leaf_id: UUID | None = None) -> OpenCase:
@@ -64,6 +66,7 @@ def open_case(agent_id: UUID, conversation_id: UUID, leaf_id: UUID | None = None
         agents=list(agents),
         labels=list(Label.objects.filter(team=case.site.team).order_by("name")[:MOST_CHOICES]),
         canned=list(CannedReply.objects.filter(team=case.site.team).order_by("name")[:MOST_CHOICES]),
+        attachments=by_message(message.id for message in window.items),
         may_learn=training_use(conversation, case.visitor.person) == "allowed",
     )
 

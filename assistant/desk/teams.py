@@ -83,7 +83,7 @@ def remove_member(admin: Person, team_id: UUID, member_id: UUID) -> None:
     """What this person has stays assigned until somebody takes it. Raises request.not_allowed, desk.team_not_found."""
     _only_for_admins(admin)
     team = team_of(admin, team_id)
-    team.members.remove(member_id)
+    team.members.remove(*team.members.filter(pk=member_id))
     chain.record(admin.id, "team.member_removed", "team", team.id, before={"member": chain.pseudonym_of(member_id)})
 
 

@@ -289,6 +289,7 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "POST /desk/teams/": Own(),
     "GET /desk/teams/{team_id}/": Own(person=403, nobody=401),
     "POST /desk/teams/{team_id}/": Own(),
+    "GET /api/desk/attachments/{attachment_id}": Own(person=404, nobody=401),
     **{
         f"{call}": Own()
         for call in (

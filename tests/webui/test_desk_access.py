@@ -10,7 +10,20 @@ from channels.db import database_sync_to_async
 from django.http import HttpResponse
 from django.test import Client
 
-from assistant.models import Case, CaseRead, HandoffEvent, Label, Message, Note, Person, Site, Team, Visitor
+from assistant.desk import attachments, handoff
+from assistant.models import (
+    Case,
+    CaseRead,
+    Conversation,
+    HandoffEvent,
+    Label,
+    Message,
+    Note,
+    Person,
+    Site,
+    Team,
+    Visitor,
+)
 from tests.assistant.desk.conftest import dora, eve, mallory, shop, visitor
 from tests.assistant.desk.rows import agent, say
 from tests.webui.sockets import cookie_of, socket_of
@@ -98,6 +111,27 @@ def test_many_are_changed_or_none(enter: Callable[[str], Client], case_id: UUID,
 
     assert answer.status_code == 404
     assert Case.objects.get(pk=case_id).mode == "assistant"
+
+
+def test_a_visitors_file_is_for_agents_of_the_team(
+    enter: Callable[[str], Client], case_id: UUID, visitor: Visitor, dora: Person
+) -> None:
+    handoff.take(dora.pk, case_id)
+    conversation = Conversation.objects.get(pk=case_id)
+    file = attachments.store(visitor.pk, conversation, "order.txt", b"Number 4711")
+    say(visitor, "Here it is", case_id, attachment_ids=[file.pk])
+
+    page = enter("dora").get(f"/desk/cases/{case_id}/").content.decode()
+    answers = {name: enter(name).get(f"/api/desk/attachments/{file.pk}") for name in ("dora", "mallory", "charlie")}
+
+    assert f"/api/desk/attachments/{file.pk}" in page
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "dora": 200,
+        "mallory": 404,
+        "charlie": 404,
+    }
+    assert answers["dora"].content == b"Number 4711"
+    assert answers["dora"]["Content-Disposition"].startswith("attachment")
 
 
 @pytest.mark.parametrize("action", ["add_member", "remove_member"])
@@ -191,3 +225,20 @@ class TestBySocket:
         assert frame["agents"] == [{"name": "Dora", "is_typing": True}]
         for socket in sockets:
             await socket.close()
+
+    async def test_who_has_left_the_team_is_sent_away_with_the_next_look_at_the_session(
+        self, dora: Person, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("webui.consumers.SESSION_CHECKS_S", (0.3, 0.3))
+        asked = await database_sync_to_async(say)(visitor)
+        socket = socket_of(await database_sync_to_async(cookie_of)(dora), path="/ws/desk/")
+        assert await socket.open() is None
+        await socket.send("case.look", conversation_id=asked.conversation_id)
+        assert (await socket.receive())["type"] == "case.presence"
+
+        await database_sync_to_async(dora.teams.clear)()
+
+        answer = await socket.receive_output(timeout=5)
+        while answer["type"] == "websocket.send":
+            answer = await socket.receive_output(timeout=5)
+        assert (answer["type"], answer["code"]) == ("websocket.close", 4401)

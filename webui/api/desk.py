@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import AwareDatetime, Field
 
-from assistant.desk import access, casework, drafts, handoff, messages
+from assistant.desk import access, attachments, casework, drafts, handoff, messages
 from webui.api.core import person_of
 from webui.desk.case import mentioned_in
+from webui.widget.downloads import download_of
 
 router = Router()
 
@@ -124,6 +125,12 @@ def change(request: HttpRequest, conversation_id: UUID, body: ChangeIn) -> Statu
         if "label_ids" in changes:
             casework.set_labels(person_id, conversation_id, changes["label_ids"])
     return Status(204, None)
+
+
+@router.get("/desk/attachments/{uuid:attachment_id}")
+def download(request: HttpRequest, attachment_id: UUID) -> HttpResponse:
+    """A file that was sent in a case of theirs, as a download alone."""
+    return download_of(attachments.attachment_of_agent(person_of(request), attachment_id))
 
 
 @router.post("/desk/bulk", response=BulkOut)

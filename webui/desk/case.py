@@ -57,7 +57,7 @@ def context_of(found: OpenCase) -> dict[str, Any]:
             "why_at": found.why.at if found.why else None,
             "questions": questions,
             "answers": found.answers,
-            "items": [_item(item) for item in found.items],
+            "items": [_item(item, found) for item in found.items],
             "next_leaf_id": found.next_leaf_id,
             "drafts": found.drafts,
             "agents": [{"id": agent.pk, "name": agent_name(agent)} for agent in found.agents],
@@ -85,10 +85,10 @@ def context_of(found: OpenCase) -> dict[str, Any]:
     }
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: Item, found: OpenCase) -> dict[str, Any]:
     match item:
         case MessageView():
-            return _message(item)
+            return {**_message(item), "attachments": found.attachments.get(item.id, [])}
         case Note():
             return {
                 "kind": "note",

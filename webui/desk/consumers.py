@@ -5,16 +5,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
 
 from assistant.accounts.models import Person
 from assistant.desk import access, drafts, presence
 from webui import protocol
 from webui.consumers import ChatConsumer
+
+# Redis may hang: not in the thread that all questions to the database share.
+_elsewhere = partial(sync_to_async, thread_sensitive=False)
 
 LOOK_EVERY_S = 1.0
 # Well within the time after which presence fades (assistant/desk/presence.py).
@@ -32,12 +38,21 @@ class DeskConsumer(ChatConsumer):
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
         if self.looks_at:
-            await sync_to_async(presence.look_away)(self.looks_at, self.person_id)
+            await _elsewhere(presence.look_away)(self.looks_at, self.person_id)
 
     async def admitted(self) -> UUID | None:
         person_id = await super().admitted()
         is_agent: bool = person_id is not None and await database_sync_to_async(access.is_agent)(self.scope["user"])
         return person_id if is_agent else None
+
+    async def is_still_admitted(self) -> bool:
+        return await super().is_still_admitted() and await database_sync_to_async(self._may_still_look)()
+
+    def _may_still_look(self) -> bool:
+        """Whoever has left the team goes from its cases with the next look at the session."""
+        agent = Person.objects.get(pk=self.person_id)
+        sees = self.looks_at is None or access.cases_of(agent).filter(pk=self.looks_at).exists()
+        return sees and access.is_agent(agent)
 
     async def _do(self, frame: protocol.Frame | protocol.DeskFrame) -> None:
         match frame:
@@ -54,7 +69,7 @@ class DeskConsumer(ChatConsumer):
             case = await database_sync_to_async(access.case_of)(self.person_id, case_id)
             self.visitor_id = case.visitor_id
         if self.looks_at and self.looks_at != case_id:
-            await sync_to_async(presence.look_away)(self.looks_at, self.person_id)
+            await _elsewhere(presence.look_away)(self.looks_at, self.person_id)
         self.looks_at, self.is_typing, self.said_at = case_id, is_typing and case_id is not None, 0.0
         if self.watching is None:
             self.watching = asyncio.create_task(self._tell_who_looks())
@@ -65,14 +80,17 @@ class DeskConsumer(ChatConsumer):
         told: Any = None
         names: dict[UUID, str] = {}
         while True:
-            found = await sync_to_async(self._say_and_look)()
-            if unknown := {each.person_id for each in found} - names.keys():
-                names |= await database_sync_to_async(_names_of)(unknown)
-            agents = [(names[each.person_id], each.is_typing) for each in found if each.person_id != self.visitor_id]
-            writes = any(each.is_typing for each in found if each.person_id == self.visitor_id)
-            if self.looks_at and told != (self.looks_at, agents, writes):
-                told = self.looks_at, agents, writes
-                await self._send(protocol.case_presence(self.looks_at, agents, visitor_is_typing=writes))
+            case_id = self.looks_at
+            found = await _elsewhere(self._say_and_look)()
+            with suppress(OperationalError, InterfaceError):  # a moment later, when the database is back
+                if unknown := {each.person_id for each in found} - names.keys():
+                    names |= await database_sync_to_async(_names_of)(unknown)
+            known = [each for each in found if each.person_id in names]
+            agents = [(names[each.person_id], each.is_typing) for each in known if each.person_id != self.visitor_id]
+            writes = any(each.is_typing for each in known if each.person_id == self.visitor_id)
+            if case_id and case_id == self.looks_at and told != (case_id, agents, writes):
+                told = case_id, agents, writes
+                await self._send(protocol.case_presence(case_id, agents, visitor_is_typing=writes))
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _say_and_look(self) -> list[presence.Looking]:

@@ -33,7 +33,7 @@ class Filters:
             "label": str(self.label or ""),
             "q": self.text,
         }
-        by_default = {"whose": "all", "status": "open", "order": "waiting"}
+        by_default = {"whose": "all", "status": "open", "order": usual_order(self.status)}
         return {name: value for name, value in said.items() if value and value != by_default.get(name)}
 
     @property
@@ -41,17 +41,26 @@ class Filters:
         return urlencode(self.fields)
 
     def but(self, **changes: Any) -> str:
-        """The query of what differs from this so."""
-        return replace(self, **changes).query
+        """The query of what differs from this so. An order that nobody chose is the usual one there as well."""
+        changed = replace(self, **changes)
+        if self.order == usual_order(self.status) and "order" not in changes:
+            changed = replace(changed, order=usual_order(changed.status))
+        return changed.query
+
+
+def usual_order(status: Status) -> Order:
+    """Who has waited longest comes first, where somebody waits."""
+    return "waiting" if status in ("open", "waiting") else "newest"
 
 
 def filters_of(request: HttpRequest) -> Filters:
     """What no filter knows is as if it were not there."""
     asked = request.GET
+    status = _known(asked.get("status"), Status, "open")
     return Filters(
         whose=_known(asked.get("whose"), Whose, "all"),
-        status=_known(asked.get("status"), Status, "open"),
-        order=_known(asked.get("order"), Order, "waiting"),
+        status=status,
+        order=_known(asked.get("order"), Order, usual_order(status)),
         site=uuid_of(asked.get("site", "")),
         label=uuid_of(asked.get("label", "")),
         text=asked.get("q", "").strip()[:MAX_CHARS],

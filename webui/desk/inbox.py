@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -69,8 +70,10 @@ def one(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, agent: Person, context: dict[str, Any]) -> HttpResponse:
+    cursor = request.GET.get("cursor", "")
     state = {
-        "query": context["query"],
+        # What the scripts list again; of a further page that page.
+        "query": f"{context['query']}&{urlencode({'cursor': cursor})}" if cursor else context["query"],
         "preferences": preferences_of(agent).model_dump(),
         "max_message_chars": settings.MAX_MESSAGE_CHARS,
     }

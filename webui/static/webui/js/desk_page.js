@@ -93,6 +93,7 @@ function bindCase() {
   const id = desk.dataset.pane === "list" ? null : thread.id;
   list.open(id);
   composer.bind(thread.id, () => thread.state);
+  document.querySelector(".case-head [data-action=details]")?.setAttribute("aria-expanded", String(desk.dataset.details !== undefined));
   for (const sending of outbox.of(thread.id)) thread.addPending(sending);
   look();
   markRead();
@@ -105,8 +106,8 @@ function markRead() {
 /** @param {URLSearchParams} query list something else */
 function filter(query) {
   list.query = query;
-  history.pushState(null, "", `/desk/?${query}`);
-  desk.dataset.pane = "list";
+  const isOpen = desk.dataset.pane === "case";
+  history.pushState(null, "", isOpen ? `/desk/cases/${thread.id}/?${query}` : `/desk/?${query}`);
   list.clearChosen();
   list.refresh();
 }

@@ -14,6 +14,7 @@ export class CaseThread extends EventTarget {
   #isReading = false;
   #isStale = false;
   #isPinned = true;
+  #opened = 0;
   #growth = new ResizeObserver(() => this.#isPinned && this.#toEnd());
   /** Suggestions that were put away, by id. @type {Set<string>} */
   #hidden = new Set(JSON.parse(sessionStorage.getItem(HIDDEN_KEY) ?? "[]"));
@@ -46,7 +47,9 @@ export class CaseThread extends EventTarget {
 
   /** @param {string | null} id show this one @param {string} query of the list it stands in */
   async open(id, query) {
+    const number = ++this.#opened;
     const page = id ? await readPart(`/desk/cases/${id}/?${query}&part=case`) : null;
+    if (number !== this.#opened) return; // another was asked for meanwhile
     const [fresh, details] = ["case", "details"].map((name) => page?.getElementById(name));
     if (!fresh || !details) return;
     this.#case.replaceWith(document.adoptNode(fresh));
