@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser compiler clean bench-retrieval bench-engine bench-quality bench-desk sanitize bench-engine-cuda
+.PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser compiler clean bench-retrieval bench-engine bench-quality bench-desk sanitize bench-engine-cuda bench-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,8 +58,15 @@ bench-page: install-tests browser ## weight, speed and smoothness of the page, i
 bench-train: install-tests ## tokens per second of training an adapter, beside TRL's trainer
 	@exec $(PYTHON) -m bench.train
 
-bench-engine: install-tests ## tokens per second of the kernel beside transformers' generate, in turns
+bench-engine: bench-peers ## the engine beside llama.cpp and transformers, in turns: writes docs/evidence/engine.md
 	@exec $(PYTHON) -m bench.engine
+
+# Without it its rows say that they were not measured, and why. What reads pictures is left out: half of the compiling.
+bench-peers: install-tests ## llama.cpp, which bench-engine measures beside ours
+	@$(PYTHON) -c 'import llama_cpp' 2>/dev/null || { \
+	    echo "Installing bench/requirements.txt: llama.cpp is compiled for this processor, which takes some minutes."; \
+	    CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF" $(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	        -r bench/requirements.txt -c requirements.txt || echo "llama.cpp could not be installed; its rows will say so."; }
 
 bench-engine-cuda: install-tests ## tokens per second on a GPU beside transformers, into docs/evidence
 	@exec $(PYTHON) -m bench.engine_cuda --out docs/evidence

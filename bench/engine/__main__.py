@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import time
+import traceback
 from pathlib import Path
 
 import transformers
@@ -88,12 +89,18 @@ def main() -> None:
     )
     for stage in STAGES:
         if not record.is_done(stage.name) and (not options.only or stage.name in options.only):
-            run(stage, setting, record)
+            try:
+                run(stage, setting, record)
+            except Exception as reason:
+                traceback.print_exc()
+                record.miss(stage.name, f"{type(reason).__name__}: {str(reason)[:200]}")
     record.write(options.out / "engine.json")
     page.write_text(report.rendered(record.content), encoding="utf-8")
     print(f"Written: {page}")
     if all(record.is_done(stage.name) for stage in STAGES):
         record.forget()
+    elif not options.only:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class Record:
 
     def finish(self, stage: str, facts: Values) -> None:
         self.content["stages"][stage] = facts
+        self.content["reasons"].pop(stage, None)  # of an earlier try
         self.write()
 
     def write(self, path: Path | None = None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from bench.engine.figures import Figure, Missing, Samples
 from bench.engine.rows import FLOORS, TABLE, Row
 
+BUSY = 0.1  # share of the processors that others took, from which on a machine is not quiet
 INTRODUCTION = """# The engine, measured
 
 Written by `make bench-engine`; all figures are in engine.json beside this file. In each round each engine has its turn
@@ -24,6 +25,9 @@ once, and in each round another one begins. Figures are medians of the rounds, i
   fastest products, each with and without flash attention; ratios are to the fastest of them. Its sequences have caches
   of their own (`kv_unified` off).
 - transformers computes in bfloat16 with SDPA, its faster type here.
+- Through the product means a started one (`manage.py up`) with 16 sockets on the same machine, beside an engine in
+  process with the same settings; both have the product's own number of threads, half of the cores. The worker's memory
+  is that of this product's worker after it wrote 16 replies at once, with the embedder for approved answers.
 """
 
 
@@ -54,10 +58,10 @@ def _machine(content: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"- {name}: {value}" for name, value in run["machine"].items())
     yield f"- measured: commit {run['commit']}, {run['threads']} threads, {run['rounds']} x {run['tokens']} tokens"
     for stage, facts in content["stages"].items():
-        yield (
-            f"- {stage}: took {facts['seconds']:.0f} s; other processes took {facts['others']:.0%} of the processors "
-            "meanwhile"
-        )
+        yield f"- {stage}: took {facts['seconds']:.0f} s; others took {facts['others']:.0%} of the processors meanwhile"
+    yield from (f"- {name}: not measured: {reason}" for name, reason in content["reasons"].items())
+    if any(facts["others"] > BUSY for facts in content["stages"].values()):
+        yield "\n**The machine was not quiet**: figures of stages beside which others worked say little."
     yield ""
 
 
@@ -80,7 +84,7 @@ def _table(content: Mapping[str, Any]) -> Iterator[str]:
 def _reason(reasons: Mapping[str, str], missing: str) -> str:
     """Why there are no figures of the turn `missing`: that of the turn, or of the peer whose turn it is."""
     known = (reason for name, reason in reasons.items() if name == missing or missing.endswith(f": {name}"))
-    return next(known, "the run was stopped before")
+    return next(known, "it did not come to that")
 
 
 def _floors(content: Mapping[str, Any]) -> Iterator[str]:

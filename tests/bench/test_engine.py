@@ -125,5 +125,6 @@ def test_the_report_has_every_row_whether_measured_missed_or_not_measured() -> N
     rows = {row.what: next(line for line in text.splitlines() if line.startswith(f"| {row.what} |")) for row in TABLE}
     assert "2.00 × (2.00 to 2.00) | 100 : 50 (llama.cpp Q4_1) | **missed**" in rows[TABLE[0].what]
     assert "aim reached" in rows["cancel: steps until its pages are free"]
-    assert "not measured | the run was stopped before" in rows["quality: mean KL to float32"]
-    assert "other processes took 25% of the processors" in text
+    assert "not measured | it did not come to that" in rows["quality: mean KL to float32"]
+    assert "others took 25% of the processors" in text
+    assert "not quiet" in text

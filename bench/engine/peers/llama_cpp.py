@@ -89,7 +89,8 @@ class LlamaCpp:
         if not len(rows.outputs):
             return rows.outputs
         logits = np.ctypeslib.as_array(self._api.llama_get_logits(context), (len(rows.outputs), self._vocabulary))
-        return logits.argmax(-1).astype(np.int32)
+        chosen: Indices = logits.argmax(-1).astype(np.int32)
+        return chosen
 
 
 def api() -> Any:

@@ -40,7 +40,7 @@ def prepared(setting: Setting, miss: Callable[[str, str], None]) -> Iterator[Seq
             raise ValueError(f"{alike} of {SLOTS} replies with an adapter are those of the base model.")
         return values
 
-    many(0)
+    _written(kernel, setting, True)
     yield [[Turn(NONE, lambda _: _written(kernel, setting, False)[1]), Turn(MANY, many)]]
     kernel.close()
 

@@ -129,7 +129,7 @@ async def asked(product: Product) -> list[list[Piece]]:
     for question in QUESTIONS:
         cookie = httpx2.get(product.url).cookies["sessionid"]
         listener = Listener(product, cookie, loop.create_future(), question)
-        transport, _ = await loop.create_connection(lambda one=listener: one, "127.0.0.1", product.port)
+        transport, _ = await loop.create_connection(partial(_same, listener), "127.0.0.1", product.port)
         listeners.append(listener)
         transports.append(transport)
     await asyncio.sleep(1)
@@ -141,3 +141,7 @@ async def asked(product: Product) -> list[list[Piece]]:
     if not all(listener.is_whole for listener in listeners):
         raise ValueError("A reply did not arrive whole.")
     return [list(zip(listener.times, listener.text, strict=True)) for listener in listeners]
+
+
+def _same(listener: Listener) -> Listener:
+    return listener

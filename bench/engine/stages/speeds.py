@@ -53,7 +53,7 @@ def prepared(setting: Setting, miss: Callable[[str, str], None]) -> Iterator[Seq
     for name, build in builders(setting).items():
         try:
             peers[name] = build()
-        except (PeerUnavailable, OSError, ValueError) as reason:
+        except (PeerUnavailable, OSError, RuntimeError, ValueError) as reason:
             miss(name, str(reason))
     for peer in peers.values():
         for streams in (1, 16):
