@@ -48,7 +48,8 @@ def test_a_frame_that_does_not_come_takes_the_button_away(come: Come, product: P
     visitor = come()
     page = visitor.context.new_page()
     page.clock.install()
-    page.route("**/widget/*/**", lambda route: None)  # it is never answered
+    held: list[Route] = []
+    page.route("**/widget/*/**", lambda route: held.append(route))  # it is never answered
     page.goto("/")
     page.wait_for_function("() => typeof Parley.boot === 'function'")
     page.clock.run_for(6_000)
@@ -60,6 +61,8 @@ def test_a_frame_that_does_not_come_takes_the_button_away(come: Come, product: P
     page.wait_for_function("() => window.parleySaid.includes('unavailable')")
     assert page.locator("parley-widget").count() == 0
     buy(page)
+    for route in held:
+        route.abort()
 
 
 def test_an_outage_is_told_and_the_conversation_goes_on(come: Come) -> None:  # noqa: F811
