@@ -29,10 +29,17 @@ def _start_runner(instance: Any, **_: Any) -> None:
     if "interactive" in queues:
         from assistant.chat import runner
         from assistant.desk.duties import DeskKeeper
+        from assistant.desk.turns import TurnReader
         from assistant.outcomes.asking import Asking
         from assistant.rollout.duties import duties
 
-        _let_go_in_time(runner.start([*duties(), Asking(), DeskKeeper()]))
+        _let_go_in_time(runner.start([*duties(), Asking(), TurnReader(), DeskKeeper()]))
+    if "default" in queues:
+        from assistant.desk.delivering import Deliverer
+
+        deliverer = Deliverer()
+        deliverer.start()
+        _let_go_in_time(deliverer)
     if "training" in queues:
         from assistant.finetuning.runs import runner as run_runner
         from assistant.finetuning.runs.automation import begin_if_due

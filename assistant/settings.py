@@ -363,6 +363,9 @@ DESK_ALERT_AGAIN_S = env.integer("DESK_ALERT_AGAIN_S", 120, 1, 24 * 3600)
 LEARNING_SCHEDULE = env.schedule("LEARNING_SCHEDULE")
 LEARNING_THRESHOLD = env.integer("LEARNING_THRESHOLD", 0, 0, 1_000_000)
 
+# Whether webhooks may go to addresses inside the network that this server stands in, and without TLS
+WEBHOOK_PRIVATE_ADDRESSES = env.boolean("WEBHOOK_PRIVATE_ADDRESSES", False)
+
 # Who may read /metrics: whoever sends it; without it only programs on this machine
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 

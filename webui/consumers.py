@@ -133,6 +133,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 # Without this look-up anybody could read any reply by its id.
                 await database_sync_to_async(queries.generation_of)(self.person_id, frame.generation_id)
                 self._follow(frame.generation_id, frame.after_seq)
+                await self._drop_drafts()  # somebody may have taken it over since that look
             case protocol.Stop():
                 await database_sync_to_async(actions.stop_generation)(self.person_id, frame.generation_id)
 

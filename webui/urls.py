@@ -6,6 +6,7 @@ from webui import approved_answers, data, health, sharing, views
 from webui.api import api
 from webui.manifest import manifest
 from webui.metrics.views import metrics
+from webui.rest import api as rest
 from webui.v1 import api as v1
 from webui.widget import frame, loader
 from webui.widget.api import api as widget
@@ -23,6 +24,7 @@ urlpatterns = [
     path("s/<slug:token>/", sharing.shared, name="shared"),
     path("s/<slug:token>/copy/", sharing.continue_as_copy, name="continue_as_copy"),
     path("api/widget/", widget.urls),
+    path("api/desk/v1/", rest.urls),
     path("api/", api.urls),
     path("v1/", v1.urls),
     path("accounts/", include("webui.accounts")),
@@ -32,6 +34,8 @@ urlpatterns = [
     path("review/", include("webui.review.urls")),
     path("widget.js", loader.script, name="widget_script"),
     path("widget/<uuid:site_id>/", frame.frame, name="widget_frame"),
+    path("desk/reports/", include("webui.reports.urls")),
+    path("sites/<uuid:site_id>/webhooks/", include("webui.webhooks.urls")),
     path("manifest.webmanifest", manifest, name="manifest"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from assistant.accounts.models import Person
+from assistant.desk.access import is_agent
 from assistant.errors import AssistantError
 from webui.assets import assets
 
@@ -23,6 +24,11 @@ TABS: list[tuple[str, Any]] = [
     ("sites", _("Sites")),
 ]
 FOR_ADMINS = {"sites"}
+# Those of the support desk, for agents; whoever is no reviewer sees these alone.
+DESK_TABS: list[tuple[str, Any]] = [
+    ("desk_reports", _("Reports")),
+]
+STAFF = (Person.Role.REVIEWER, Person.Role.ADMIN)
 
 
 def staff_of(request: HttpRequest) -> Person:
@@ -30,7 +36,17 @@ def staff_of(request: HttpRequest) -> Person:
     person = request.user
     if not isinstance(person, Person):
         raise AssistantError("person.not_signed_in")
-    if person.role not in (Person.Role.REVIEWER, Person.Role.ADMIN):
+    if person.role not in STAFF:
+        raise AssistantError("request.not_allowed")
+    return person
+
+
+def agent_of(request: HttpRequest) -> Person:
+    """The member of a team, or administrator, who asks. Raises person.not_signed_in, request.not_allowed."""
+    person = request.user
+    if not isinstance(person, Person):
+        raise AssistantError("person.not_signed_in")
+    if not is_agent(person):
         raise AssistantError("request.not_allowed")
     return person
 
@@ -44,7 +60,8 @@ def admin_of(request: HttpRequest) -> Person:
 
 
 def show(request: HttpRequest, tab: str, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    person = staff_of(request)
-    tabs = [each for each in TABS if person.role == Person.Role.ADMIN or each[0] not in FOR_ADMINS]
+    person = agent_of(request) if tab in dict(DESK_TABS) else staff_of(request)
+    of_staff = [each for each in TABS if person.role == Person.Role.ADMIN or each[0] not in FOR_ADMINS]
+    tabs = [*(DESK_TABS if is_agent(person) else []), *(of_staff if person.role in STAFF else [])]
     around = {"person": person, "tab": tab, "tabs": tabs, **assets()}
     return render(request, template, {**around, **context}, status=status)

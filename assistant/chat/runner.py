@@ -88,6 +88,10 @@ class ReplyRunner:
         return self._engine
 
     @property
+    def library(self) -> Library | None:
+        return self._library
+
+    @property
     def info(self) -> EngineInfo:
         assert self._info is not None
         return self._info

@@ -4,6 +4,7 @@ hint to the pages of the site's agents and of its visitor."""
 from __future__ import annotations
 
 from typing import Any, Literal
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,6 +22,7 @@ Name = Literal[
     "handoff.returned",
     "satisfaction.given",
     "contact.identified",
+    "sentiment.surge",
 ]
 
 
@@ -28,16 +30,19 @@ def happened(case: Case, name: Name, data: dict[str, Any]) -> None:
     """To be called in the transaction in which it happens. `data` must be JSON; the ids of the conversation and of its
     visitor are added to it."""
     ids = {"conversation_id": str(case.pk), "contact_id": str(case.visitor_id)}
-    of_site(case.site, name, {**ids, **data})
+    of_site(case.site, name, {**ids, **data}, visitor_id=case.visitor_id, case=case)
     hint(case)
 
 
-def of_site(site: Site, name: Name, data: dict[str, Any]) -> None:
-    """The same for what is about no conversation."""
+def of_site(
+    site: Site, name: Name, data: dict[str, Any], *, visitor_id: UUID | None = None, case: Case | None = None
+) -> None:
+    """The same for what is about no conversation. What `data` quotes is erased with the visitor and the case."""
     now = timezone.now()
     payload = {"type": name, "timestamp": now.isoformat(), "data": {"site_id": str(site.pk), **data}}
     Delivery.objects.bulk_create(
-        Delivery(webhook=webhook, event=name, payload=payload, due_at=now) for webhook in webhooks_for(site, name)
+        Delivery(webhook=webhook, event=name, payload=payload, due_at=now, visitor_id=visitor_id, case=case)
+        for webhook in webhooks_for(site, name)
     )
 
 

@@ -88,6 +88,7 @@ def reopen(conversation: Conversation) -> None:
 
 def put_back(conversation: Conversation, actor_id: UUID | None) -> None:
     """Nobody has it any more; `conversation` is locked. The visitor waits for another person."""
+    Case.objects.filter(pk=conversation.pk).update(assignee=None)
     _wait(conversation, Reason.ASKED, actor_id)
 
 

@@ -271,7 +271,10 @@ class Webhook(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="webhooks")
     url = models.URLField(max_length=500)
-    secret = models.TextField()  # encrypted
+    # What signs, encrypted; the one before it signs too until its time has come.
+    secret = models.TextField()
+    previous_secret = models.TextField(blank=True, default="")
+    previous_secret_until = models.DateTimeField(null=True, blank=True)
     events = models.JSONField(default=list)  # names; empty: all
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -292,6 +295,9 @@ class Delivery(models.Model):
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event = models.CharField(max_length=50)
     payload = models.JSONField()
+    # Whom and what the payload quotes: it is erased with them.
+    visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, null=True, related_name="+")
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, null=True, related_name="+")
     state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
@@ -313,5 +319,20 @@ class Turn(models.Model):
     message = models.OneToOneField("assistant.Message", on_delete=models.CASCADE, primary_key=True, related_name="+")
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="turns")
     sentiment = models.FloatField()  # -1 to 1
-    topic = models.CharField(max_length=100, blank=True)
+    # What it is about: the approved answer whose question is nearest; null where none is near.
+    passage = models.ForeignKey("assistant.Passage", on_delete=models.SET_NULL, null=True, related_name="+")
     at = models.DateTimeField(db_index=True)
+
+
+class Surge(models.Model):
+    """That on one day more of a site's conversations were negative than chance explains; desk/surges.py."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="surges")
+    day = models.DateField()  # UTC
+    negative = models.PositiveIntegerField()
+    conversations = models.PositiveIntegerField()
+    usual = models.FloatField()  # the share that was to be expected at most
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "day"], name="one_surge_per_day")]

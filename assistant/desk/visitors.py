@@ -82,7 +82,7 @@ def identify(site: Site, identity: str, token: str | None = None) -> tuple[Visit
     nobody, becomes theirs. An identity opens once; shown again by whom it has opened for, it changes nothing,
     and who is this person already keeps the token. Raises visitor.identity_invalid."""
     # One at a time: two tabs that come with a new subject make one visitor.
-    site = Site.objects.select_for_update().get(pk=site.pk)
+    site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     claims = _claims(site, identity)
     present = _present(site, token) if token else None
     is_theirs = present is not None and present.is_identified and present.visitor.subject == claims["sub"]

@@ -43,9 +43,10 @@ def remove_label(person: Person, label_id: UUID) -> None:
 
 
 def set_canned_reply(person: Person, team_id: UUID, name: str, text: str, id_: UUID | None = None) -> CannedReply:
-    """Make one, or change the one with this id. Raises desk.invalid_name, desk.name_taken, desk.not_found, message.*"""
+    """Make one, or change the one with this id. Raises desk.invalid_shortcut, desk.name_taken, desk.not_found,
+    message.*"""
     if not re.fullmatch(rf"[a-z0-9-]{{1,{MAX_REPLY_NAME_CHARS}}}", name):
-        raise AssistantError("desk.invalid_name", limit=MAX_REPLY_NAME_CHARS)
+        raise AssistantError("desk.invalid_shortcut", limit=MAX_REPLY_NAME_CHARS)
     team, text = _team_of(person, team_id), checked(text)
     with _named_once():
         if id_ is None:

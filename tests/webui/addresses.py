@@ -287,6 +287,25 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "GET /v1/models/{name}": Own(person=401, nobody=401),
     "POST /v1/chat/completions": Own(),
     "POST /v1/completions": Own(),
+    # An agent's key opens these: tests/webui/test_rest.py.
+    "GET /api/desk/v1/openapi.json": Own(),
+    **{
+        f"GET /api/desk/v1/{name}": Own(person=401, nobody=401)
+        for name in (
+            *("conversations", "conversations/{conversation_id}", "conversations/{conversation_id}/messages"),
+            *("contacts", "contacts/{contact_id}", "sites", "sites/{site_id}"),
+        )
+    },
+    "POST /api/desk/v1/conversations/{conversation_id}/messages": Own(),
+    "PATCH /api/desk/v1/contacts/{contact_id}": Own(),
+    "DELETE /api/desk/v1/contacts/{contact_id}": Own(),
+    # Of agents, and of administrators: tests/webui/test_reports.py and test_webhook_pages.py.
+    **{f"GET /desk/reports/{page}": Own(person=403, nobody=401) for page in ("", "cases/", "numbers.csv")},
+    **{f"GET /sites/{{site_id}}/webhooks/{page}": Own(person=403, nobody=401) for page in ("", "{webhook_id}/")},
+    **{
+        f"POST /sites/{{site_id}}/webhooks/{page}": Own()
+        for page in ("", *(f"{{webhook_id}}/{verb}" for verb in ("", "rotate/", "remove/", "replay/")))
+    },
     "GET /healthz": Own(),
     "GET /readyz": Own(person=503, nobody=503),  # the tests have no worker
     # Whoever asks comes from this machine here; others find nothing: tests/webui/test_metrics_access.py.

@@ -13,7 +13,7 @@ from assistant.accounts.models import Person
 from webui.api.core import tell_failures
 
 
-class _KeyAuth(HttpBearer):
+class KeyAuth(HttpBearer):
     async def authenticate(self, request: HttpRequest, token: str) -> Person | None:
         person: Person | None = await database_sync_to_async(_admit)(token, address_of(request))
         return person
@@ -31,12 +31,12 @@ def address_of(request: HttpRequest) -> str:
 
 
 def person_of(request: HttpRequest) -> Person:
-    person = request.auth  # type: ignore[attr-defined]  # set by ninja to what _KeyAuth found
+    person = request.auth  # type: ignore[attr-defined]  # set by ninja to what KeyAuth found
     assert isinstance(person, Person)
     return person
 
 
 api = NinjaAPI(
-    title="Parley for programs", version="1", urls_namespace="v1", auth=_KeyAuth(), docs_url=None, openapi_url=None
+    title="Parley for programs", version="1", urls_namespace="v1", auth=KeyAuth(), docs_url=None, openapi_url=None
 )
 tell_failures(api, "api_key.invalid")

@@ -169,7 +169,7 @@ def test_labels_and_prepared_texts_are_a_teams_own(visitor: Visitor, dora: Perso
     assert not wording.labels_of(mallory).exists()
     with pytest.raises(AssistantError, match=r"desk\.name_taken"):
         wording.add_label(dora, team.pk, "Delivery")
-    with pytest.raises(AssistantError, match=r"desk\.invalid_name"):
+    with pytest.raises(AssistantError, match=r"desk\.invalid_shortcut"):
         wording.set_canned_reply(dora, team.pk, "two words", "Hello")
     with pytest.raises(AssistantError, match=r"desk\.not_found"):
         wording.add_label(mallory, team.pk, "Mine")
