@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -13,7 +12,7 @@ from django.db import transaction
 
 from assistant.accounts.actions import set_training_consent
 from assistant.desk import alerts, events
-from assistant.desk.models import Case, Site, Visitor
+from assistant.desk.models import Case, Visitor
 from assistant.desk.site_settings import settings_of
 from assistant.errors import AssistantError
 
@@ -69,8 +68,8 @@ def introduce(
     if email := said.get("email"):
         email = checked_email(email)
         visitor.email = visitor.email if visitor.subject and visitor.email else email
-    if name := said.get("name"):
-        visitor.name = visitor.name if visitor.subject and visitor.name else name[:150]
+    if called := said.get("name"):
+        visitor.name = visitor.name if visitor.subject and visitor.name else called[:150]
     known = {name: text for name, text in said.items() if name in asked and name not in ("name", "email")}
     visitor.fields = {**visitor.fields, **known}
     visitor.locale = locale[:20] or visitor.locale
@@ -98,7 +97,7 @@ def checked_email(text: str) -> str:
     return text
 
 
-def is_missing(site: Site, visitor: Visitor) -> dict[str, Any]:
-    """Which fields of the form before the first message this visitor has not filled in, by name."""
+def missing_fields(visitor: Visitor) -> list[str]:
+    """The names of what the form before the first message asks and this visitor has not said."""
     known = {"name": visitor.name, "email": visitor.email, **visitor.fields}
-    return {field.name: field for field in settings_of(site).pre_chat if not known.get(field.name)}
+    return [field.name for field in settings_of(visitor.site).pre_chat if not known.get(field.name)]

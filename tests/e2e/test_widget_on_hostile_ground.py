@@ -48,7 +48,8 @@ def test_a_frame_that_does_not_come_takes_the_button_away(come: Come, product: P
     visitor = come()
     page = visitor.context.new_page()
     page.clock.install()
-    page.route("**/widget/*/**", lambda route: None)  # it is never answered
+    held: list[Route] = []
+    page.route("**/widget/*/**", lambda route: held.append(route))  # it is never answered
     page.goto("/")
     page.wait_for_function("() => typeof Parley.boot === 'function'")
     page.clock.run_for(6_000)
@@ -60,6 +61,8 @@ def test_a_frame_that_does_not_come_takes_the_button_away(come: Come, product: P
     page.wait_for_function("() => window.parleySaid.includes('unavailable')")
     assert page.locator("parley-widget").count() == 0
     buy(page)
+    for route in held:
+        route.abort()
 
 
 def test_an_outage_is_told_and_the_conversation_goes_on(come: Come) -> None:  # noqa: F811
@@ -174,27 +177,38 @@ def test_everybody_can_use_it(come: Come, look: dict[str, Any]) -> None:  # noqa
     assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
 
 
+# What the page hears of the frame, without the frame's own work: browsers that keep sites apart do that in another
+# process, and the one of the tests does not.
+STAND_IN = """<!doctype html><script>
+  const tell = (type, fields) => parent.postMessage({ parley: 1, type, ...fields }, "*");
+  const launcher = { color: "#0b6e5f", text_color: "#ffffff", position: "right", title: "Chat", open_label: "Open",
+    text: "", has_launcher: true };
+  addEventListener("message", ({ data }) => data.type === "boot" && tell("ready", { launcher }));
+  tell("loaded");
+</script>"""
+
+
 def test_before_it_is_opened_it_costs_the_page_next_to_nothing(
     browser: Browser,
     product: Product,
     host: Host,  # noqa: F811
     site: ShopSite,  # noqa: F811
 ) -> None:
-    """Time of the page's main thread, with the widget and without it (the frame has a process of its own)."""
     spent_ms = {}
-    for name, of in (("without", ""), ("with", site.id)):
+    for name in ("without", "with"):
         visitor = ShopVisitor(browser, host.url, product.url)
         page = visitor.context.new_page()
-        devtools = visitor.context.new_cdp_session(page)
-        devtools.send("Performance.enable")
-        if not of:
+        page.route("**/widget/*/**", lambda route: route.fulfill(body=STAND_IN, content_type="text/html"))
+        if name == "without":
             page.route("**/widget.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+        devtools = visitor.context.new_cdp_session(page)
+        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})  # the processor's time, not the clock's
         page.goto("/")
-        if of:
+        if name == "with":
             until_ready(page)
-        page.wait_for_timeout(1_500)
+        page.wait_for_timeout(2_000)
         metrics = {each["name"]: each["value"] for each in devtools.send("Performance.getMetrics")["metrics"]}
-        spent_ms[name] = metrics["ScriptDuration"] * 1000, metrics["TaskDuration"] * 1000
+        spent_ms[name] = metrics["TaskDuration"] * 1000
         visitor.context.close()
-    print(f"main thread, script and all tasks, ms: {spent_ms}")
-    assert spent_ms["with"][0] - spent_ms["without"][0] < 50 * max(1.0, product.slowness)
+    print(f"main thread, ms: {spent_ms}")
+    assert spent_ms["with"] - spent_ms["without"] < 50

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.contrib.staticfiles.finders import find
 from django.test import Client
+from django.utils import timezone
 
 from assistant.desk import sites
 from assistant.models import Site
@@ -72,6 +74,15 @@ def test_it_speaks_the_language_that_the_page_asks_for(site: Site, asked: str, l
 
     assert f'<html lang="{lang}"' in page
     assert ("你好" in page) == (lang == "zh-hans")
+
+
+def test_out_of_hours_it_says_that_nobody_is_there(site: Site) -> None:
+    page = f"/widget/{site.id}/"
+    assert "team is away" not in Client().get(page, {"locale": "en"}).content.decode()
+    yesterday = (timezone.now() - timedelta(days=1)).weekday()
+    sites.update(site.id, by=None, hours=[{"days": [yesterday], "opens": "00:00", "closes": "00:01"}])
+
+    assert "team is away" in Client().get(page, {"locale": "en"}).content.decode()
 
 
 def test_a_site_that_is_off_or_unknown_has_no_document(site: Site) -> None:

@@ -73,7 +73,7 @@ class VisitMessage(MessageOut):
 
 
 class VisitPage(MessagesPage):
-    conversation: VisitHead  # type: ignore[assignment]  # more of the same
+    conversation: VisitHead
     items: list[VisitMessage]  # type: ignore[assignment]
 
 
@@ -144,7 +144,7 @@ def read_visit(request: HttpRequest) -> VisitOut:
         is_identified=token_of(request).is_identified,
         name=visitor.name,
         email=visitor.email,
-        missing=list(visits.is_missing(visitor.site, visitor)),
+        missing=visits.missing_fields(visitor),
         page=_page(visitor, case, limit=50) if case else None,
     )
 

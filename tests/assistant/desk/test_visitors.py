@@ -123,6 +123,25 @@ def test_an_identity_opens_once_and_does_no_harm_where_it_opened(shop: Site) -> 
         assert code_of(problem) == "visitor.identity_invalid"
 
 
+def test_another_page_of_the_same_person_shuts_out_no_tab(shop: Site) -> None:
+    """Sites sign anew with each page."""
+    visitor, token = visitors.identify(shop, signed(shop, name="Alice"))
+
+    assert visitors.identify(shop, signed(shop, name="Alice B."), token) == (visitor, token)
+
+    assert visitors.token_with(token).visitor.name == "Alice B."
+
+
+def test_a_token_that_has_rested_too_long_is_replaced(shop: Site) -> None:
+    visitor, token = visitors.identify(shop, signed(shop))
+    VisitorToken.objects.update(used_at=timezone.now() - timedelta(days=31))
+
+    again, fresh = visitors.identify(shop, signed(shop), token)
+
+    assert again == visitor
+    assert visitors.token_with(fresh)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -6,10 +6,11 @@
 import { texts } from "texts";
 import { host } from "widget_host";
 import { frameState } from "widget_look";
-import { currentToken } from "widget_token";
+import { currentToken, settled } from "widget_token";
 
 /** @param {string} method @param {string} path @param {object | FormData} [body] @returns {Promise<Response>} */
 async function ask(method, path, body) {
+  if (path !== "/identity") await settled();
   /** @type {Record<string, string>} */
   const headers = { "Accept-Language": frameState.language };
   if (currentToken()) headers.Authorization = `Bearer ${currentToken()}`;

@@ -5,7 +5,7 @@ import { texts } from "texts";
 import { visitorApi } from "widget_api";
 import { host } from "widget_host";
 import { applyScheme, applyTheme, frameState, launcher, preview, showSuggestions } from "widget_look";
-import { currentToken, forgetVisitor, keepToken, onOtherToken } from "widget_token";
+import { changeToken, currentToken, forgetVisitor, onOtherToken } from "widget_token";
 
 /** @type {Promise<import("widget_chat").WidgetChat> | null} */
 let chat = null;
@@ -21,7 +21,7 @@ function startChat() {
 async function identify(identity) {
   const before = currentToken();
   try {
-    keepToken((await visitorApi.identify(identity)).token);
+    await changeToken(visitorApi.identify(identity).then(({ token }) => token));
     host.tell("identified", { ok: true });
   } catch (error) {
     host.tell("identified", { ok: false, message: /** @type {Error} */ (error).message });

@@ -19,6 +19,19 @@ let token = /** @type {string} */ (stored() || history.state?.token || "");
 
 export const currentToken = () => token;
 
+/** @type {Promise<unknown>} */
+let changing = Promise.resolve();
+
+/** Nothing is asked with a token that is being replaced: the old one may have ended before the new one is here. */
+export const settled = () => changing;
+
+/** @param {Promise<string>} fresh the token that takes its place */
+export function changeToken(fresh) {
+  const kept = fresh.then(keepToken);
+  changing = kept.catch(() => {}); // whoever asked for the change is told
+  return kept;
+}
+
 /** @param {string} fresh empty to forget it */
 export function keepToken(fresh) {
   token = fresh;
