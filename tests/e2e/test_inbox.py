@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -177,9 +178,9 @@ def test_an_edited_suggestion_becomes_a_proposal(
 
     query = (
         "SELECT f.correction FROM assistant_review r JOIN assistant_feedback f ON f.message_id = r.message_id "
-        "JOIN assistant_message m ON m.id = r.message_id WHERE m.text = %s"
+        "WHERE r.conversation_id = %s"
     )
-    assert product.until_rows(query, suggested) == [("It left the harbour on Monday.",)]
+    assert product.until_rows(query, UUID(conversation)) == [("It left the harbour on Monday.",)]
     assert desk.sees(conversation)[-1] == ("agent", "It left the harbour on Monday.")
 
 

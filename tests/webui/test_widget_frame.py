@@ -117,5 +117,6 @@ def test_what_a_visitor_loads_is_light(site: Site) -> None:
     )
 
     opened = around + weight_of(modules - set(MARKDOWN))
+    print(f"opened: {opened} bytes; with what reads Markdown: {opened + weight_of(MARKDOWN)}")
     assert opened <= 48 * 1024, opened
     assert opened + weight_of(MARKDOWN) <= 78 * 1024

@@ -6,11 +6,9 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from functools import partial
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
 
@@ -18,9 +16,6 @@ from assistant.accounts.models import Person
 from assistant.desk import access, drafts, presence
 from webui import protocol
 from webui.consumers import ChatConsumer
-
-# Redis may hang: not in the thread that all questions to the database share.
-_elsewhere = partial(sync_to_async, thread_sensitive=False)
 
 LOOK_EVERY_S = 1.0
 # Well within the time after which presence fades (assistant/desk/presence.py).
@@ -38,7 +33,7 @@ class DeskConsumer(ChatConsumer):
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
         if self.looks_at:
-            await _elsewhere(presence.look_away)(self.looks_at, self.person_id)
+            await asyncio.to_thread(presence.look_away, self.looks_at, self.person_id)
 
     async def admitted(self) -> UUID | None:
         person_id = await super().admitted()
@@ -69,7 +64,7 @@ class DeskConsumer(ChatConsumer):
             case = await database_sync_to_async(access.case_of)(self.person_id, case_id)
             self.visitor_id = case.visitor_id
         if self.looks_at and self.looks_at != case_id:
-            await _elsewhere(presence.look_away)(self.looks_at, self.person_id)
+            await asyncio.to_thread(presence.look_away, self.looks_at, self.person_id)
         self.looks_at, self.is_typing, self.said_at = case_id, is_typing and case_id is not None, 0.0
         if self.watching is None:
             self.watching = asyncio.create_task(self._tell_who_looks())
@@ -81,7 +76,7 @@ class DeskConsumer(ChatConsumer):
         names: dict[UUID, str] = {}
         while True:
             case_id = self.looks_at
-            found = await _elsewhere(self._say_and_look)()
+            found = await asyncio.to_thread(self._say_and_look)  # Redis may hang
             with suppress(OperationalError, InterfaceError):  # a moment later, when the database is back
                 if unknown := {each.person_id for each in found} - names.keys():
                     names |= await database_sync_to_async(_names_of)(unknown)

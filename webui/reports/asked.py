@@ -50,7 +50,7 @@ class ScopeForm(forms.Form):
     def clean_zone(self) -> ZoneInfo:
         try:
             return ZoneInfo(self.cleaned_data["zone"] or "UTC")
-        except (ValueError, OSError):  # not a name of one; some lead to folders
+        except (KeyError, ValueError, OSError):  # no name of one; some lead to folders
             raise forms.ValidationError("zone") from None
 
 

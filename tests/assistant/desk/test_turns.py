@@ -17,7 +17,7 @@ from assistant.knowledge import actions as knowledge
 from assistant.knowledge.library import Library
 from assistant.models import Case, Delivery, Passage, Person, Site, Surge, Turn, Visitor, Webhook
 from inference.serving.retrieval import LocalRetriever
-from tests.assistant.desk.rows import reply, say
+from tests.assistant.desk.rows import answered, reply, say
 from tests.conftest import ask
 
 TODAY = date(2026, 3, 2)
@@ -58,6 +58,7 @@ def library() -> Library:
 def test_a_visitors_message_is_read_once(visitor: Visitor, dora: Person, alice: Person, bob: Person) -> None:
     knowledge.add(bob.id, "Where is my order", "On its way.")
     asked = say(visitor, "Where is my order?")
+    answered(asked.generation_id)
     say(visitor, "You are the worst shop ever, I hate you", asked.conversation_id)
     reply(dora, asked.conversation_id, "I am so sorry, this is terrible.")
     ask(alice, "I hate this")  # no visitor
