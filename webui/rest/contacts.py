@@ -35,7 +35,8 @@ class ContactOut(Schema):
 
     @staticmethod
     def resolve_id(row: Visitor) -> UUID:
-        return row.pk
+        id_: UUID = row.pk
+        return id_
 
 
 class ContactsOut(Schema):

@@ -39,11 +39,13 @@ class ConversationOut(Schema):
 
     @staticmethod
     def resolve_id(row: Case) -> UUID:
-        return row.pk
+        id_: UUID = row.pk
+        return id_
 
     @staticmethod
     def resolve_contact_id(row: Case) -> UUID:
-        return row.visitor_id
+        id_: UUID = row.visitor_id
+        return id_
 
 
 class ConversationsOut(Schema):

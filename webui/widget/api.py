@@ -29,6 +29,8 @@ from webui.outcomes import sentence_of
 from webui.widget.core import address_of, api, refuse_foreign, shown_token, token_of, visitor_of
 from webui.widget.downloads import download_of
 
+__all__ = ["api"]
+
 router = Router()
 
 

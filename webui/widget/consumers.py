@@ -41,7 +41,7 @@ class VisitorConsumer(ChatConsumer):
             return False
         return True
 
-    async def _do(self, frame: protocol.Frame) -> None:
+    async def _do(self, frame: protocol.Frame | protocol.DeskFrame) -> None:
         # A token may be taken back, and a site may begin to demand identities, while a socket is open.
         await database_sync_to_async(visitors.known_token)(self.token_sha256)
         match frame:
