@@ -59,7 +59,7 @@ def _rows(snapshots: dict[str, dict[str, Any]]) -> str:
 
 def _line(arm: dict[str, Any]) -> str:
     cells = [arm["says"]]
-    cells += [_figure(arm.get("measured", {}).get(key)) for key, _ in COLUMNS]
+    cells += [_figure(arm.get("measured", {}).get(key), -1 if key == "unseen_gain" else 0) for key, _ in COLUMNS]
     cells += [f"{arm['measured'][key]:.0%}" if "measured" in arm else "–" for key, _ in SHARES]
     drift = arm.get("drift")
     cells.append("–" if drift is None else f"{drift:.3f}")
@@ -70,8 +70,11 @@ def _line(arm: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _figure(mean: dict[str, float] | None) -> str:
-    return "–" if mean is None else f"{mean['estimate']:.3f} ({mean['lo']:.3f} to {mean['hi']:.3f})"
+def _figure(mean: dict[str, float] | None, least: int) -> str:
+    """Bounds from a distribution of t may lie where no share can."""
+    if mean is None:
+        return "–"
+    return f"{mean['estimate']:.3f} ({max(least, mean['lo']):.3f} to {min(1, mean['hi']):.3f})"
 
 
 def _seeds(arms: list[dict[str, Any]]) -> list[str]:
