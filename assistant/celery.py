@@ -28,11 +28,12 @@ def _start_runner(instance: Any, **_: Any) -> None:
     queues = instance.app.amqp.queues.consume_from
     if "interactive" in queues:
         from assistant.chat import runner
+        from assistant.desk.duties import DeskKeeper
         from assistant.desk.turns import TurnReader
         from assistant.outcomes.asking import Asking
         from assistant.rollout.duties import duties
 
-        _let_go_in_time(runner.start([*duties(), Asking(), TurnReader()]))
+        _let_go_in_time(runner.start([*duties(), Asking(), TurnReader(), DeskKeeper()]))
     if "default" in queues:
         from assistant.desk.delivering import Deliverer
 

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 # Nobody shall feel that Redis is slow, and while it is away only one request in so many seconds finds it out.
 TIMEOUT_S = 0.5
 AWAY_FOR_S = 2.0
+TRANSCRIPTS_PER_HOUR = 5
 REDIS_OPTIONS = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "retry": Retry(NoBackoff(), 0)}
 
 Answer = TypeVar("Answer")
@@ -41,6 +42,18 @@ _away_until = 0.0
 def spend_message(person_id: UUID, address: str) -> None:
     """Count a question to the model. Raises rate.limited."""
     _spend("messages", settings.MESSAGES_PER_MINUTE, person_id, address)
+
+
+def spend_site_message(site_id: UUID) -> None:
+    """Count a message of any visitor of a site, so that one site cannot take the model from all. Raises
+    rate.limited."""
+    _hit(RateLimitItemPerMinute(settings.MESSAGES_PER_SITE_PER_MINUTE), "site messages", str(site_id))
+
+
+def spend_transcript(person_id: UUID, address: str, email: str) -> None:
+    """Count a conversation sent by e-mail, so that nobody is written to without end. Raises rate.limited."""
+    for who in (f"person {person_id}", address, email.lower()):
+        _hit(RateLimitItemPerHour(TRANSCRIPTS_PER_HOUR), "transcripts", who)
 
 
 def spend_request(person_id: UUID | None, address: str) -> None:

@@ -90,7 +90,7 @@ ADMIN_CONTENT_SECURITY_POLICY = {"require-trusted-types-for": None, "trusted-typ
 # The largest request body, counted before anything reads it; addresses that take files get room of their own here.
 MAX_BODY_BYTES = 1024 * 1024
 # The largest file that can be imported, and the form around it.
-MAX_BODY_BYTES_BY_PATH = {"/api/import": 129 * 1024 * 1024}
+MAX_BODY_BYTES_BY_PATH = {"/api/import": 129 * 1024 * 1024, "/api/widget/attachments": 11 * 1024 * 1024}
 # Django's own limits would only repeat it for the paths that need more.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
@@ -337,6 +337,8 @@ INFERENCE_RETRIEVER = "inference.serving.retrieval.LocalRetriever"
 MAX_MESSAGE_CHARS = 32_000
 LIMITS = env.boolean("LIMITS", True)
 MESSAGES_PER_MINUTE = env.integer("MESSAGES_PER_MINUTE", 20, 1, 1_000_000)
+# Of all visitors of one site together
+MESSAGES_PER_SITE_PER_MINUTE = env.integer("MESSAGES_PER_SITE_PER_MINUTE", 300, 1, 1_000_000)
 REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", 600, 1, 1_000_000)
 RUNNING_REPLIES_PER_PERSON = env.integer("RUNNING_REPLIES_PER_PERSON", 5, 1, 1_000_000)
 SOCKETS_PER_PERSON = env.integer("SOCKETS_PER_PERSON", 10, 1, 1_000_000)
@@ -353,6 +355,9 @@ ACCOUNT_RATE_LIMITS: dict[str, str] | Literal[False] = LIMITS and {
 
 # Whether an answer needs the approval of two reviewers before anything learns from it
 REVIEW_NEEDS_TWO = env.boolean("REVIEW_NEEDS_TWO", False)
+
+# After how many seconds in which nobody came to a visitor who waits the team is mailed, and the visitor given the form
+DESK_ALERT_AGAIN_S = env.integer("DESK_ALERT_AGAIN_S", 120, 1, 24 * 3600)
 
 # When a new adapter is trained by itself: at set times, or as soon as so many approved answers are new (0: never)
 LEARNING_SCHEDULE = env.schedule("LEARNING_SCHEDULE")

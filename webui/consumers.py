@@ -38,6 +38,8 @@ MAX_FOLLOWED = 32
 
 
 class ChatConsumer(AsyncWebsocketConsumer):
+    subprotocol: str | None = None
+
     async def connect(self) -> None:
         self.following: dict[UUID, asyncio.Task[None]] = {}
         self.changed: set[UUID | None] = set()
@@ -48,24 +50,35 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.is_over = False
         self.sending = self.sent = 0
         self.query = parse_qs(self.scope["query_string"].decode("latin-1"))
-        person = self.scope["user"]
         # For all that this socket says: its task, and those it starts, have this context to themselves.
         translation.activate(language_of(self.scope))
-        await self.accept()
-        if not isinstance(person, Person) or not self._is_page_of(person):
+        await self.accept(self.subprotocol)
+        person_id = await self.admitted()
+        if person_id is None:
             await self.close(protocol.CLOSE_NOT_SIGNED_IN)
             return
-        self.person_id = person.id
+        self.person_id = person_id
         self.pace_s = protocol.pace_s(self.query)
-        self.session_key: str = self.scope["session"].session_key
         self.address = network_of((self.scope.get("client") or [None])[0])
         if open_sockets.is_full(self.address):
             await self.close(protocol.CLOSE_TOO_OFTEN)
             return
-        self.open.enter_context(open_sockets.hold(person.id, self.address, self._give_way))
-        self.open.enter_context(live_logs.current().listen(person.id, self._note_change, self.may_be_signed_out.set))
+        self.open.enter_context(open_sockets.hold(person_id, self.address, self._give_way))
+        self.open.enter_context(live_logs.current().listen(person_id, self._note_change, self.may_be_signed_out.set))
         for work in (self._send_hints(), self._watch_for_stillness(), self._watch_session()):
             self.open.callback(asyncio.create_task(work).cancel)
+
+    async def admitted(self) -> UUID | None:
+        """Who opens this socket; None to be sent away."""
+        person = self.scope["user"]
+        if not isinstance(person, Person) or not self._is_page_of(person):
+            return None
+        self.session_key: str = self.scope["session"].session_key
+        return person.id
+
+    async def is_still_admitted(self) -> bool:
+        admitted: bool = await database_sync_to_async(is_signed_in)(self.person_id, self.session_key)
+        return admitted
 
     async def disconnect(self, code: int) -> None:
         self._end_tasks()
@@ -120,6 +133,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 # Without this look-up anybody could read any reply by its id.
                 await database_sync_to_async(queries.generation_of)(self.person_id, frame.generation_id)
                 self._follow(frame.generation_id, frame.after_seq)
+                await self._drop_drafts()  # somebody may have taken it over since that look
             case protocol.Stop():
                 await database_sync_to_async(actions.stop_generation)(self.person_id, frame.generation_id)
 
@@ -212,7 +226,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     await self.may_be_signed_out.wait()
             self.may_be_signed_out.clear()
             with suppress(OperationalError, InterfaceError):  # not known while the database is away
-                is_their_own = await database_sync_to_async(is_signed_in)(self.person_id, self.session_key)
+                is_their_own = await self.is_still_admitted()
         await self._end(protocol.CLOSE_NOT_SIGNED_IN)
 
     def _is_page_of(self, person: Person) -> bool:

@@ -39,6 +39,9 @@ class SendMessage(_Frame):
     model_choice: str = ""
     # Of a message that begins a conversation: this one is not to be kept.
     is_temporary: bool = False
+    # Of a visitor of a site: what was uploaded before, and where on the site they are.
+    attachment_ids: Annotated[list[UUID], Field(max_length=10)] = []
+    page: Annotated[str, Field(max_length=2000)] = ""
 
 
 class Follow(_Frame):

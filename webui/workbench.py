@@ -21,7 +21,9 @@ TABS: list[tuple[str, Any]] = [
     ("learning_adapters", _("Adapters")),
     ("learning_runs", _("Runs")),
     ("learning_data", _("Data")),
+    ("sites", _("Sites")),
 ]
+FOR_ADMINS = {"sites"}
 # Those of the support desk, for agents; whoever is no reviewer sees these alone.
 DESK_TABS: list[tuple[str, Any]] = [
     ("desk_reports", _("Reports")),
@@ -49,8 +51,17 @@ def agent_of(request: HttpRequest) -> Person:
     return person
 
 
+def admin_of(request: HttpRequest) -> Person:
+    """The administrator who asks. Raises person.not_signed_in, request.not_allowed."""
+    person = staff_of(request)
+    if person.role != Person.Role.ADMIN:
+        raise AssistantError("request.not_allowed")
+    return person
+
+
 def show(request: HttpRequest, tab: str, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     person = agent_of(request) if tab in dict(DESK_TABS) else staff_of(request)
-    tabs = [*(DESK_TABS if is_agent(person) else []), *(TABS if person.role in STAFF else [])]
+    of_staff = [each for each in TABS if person.role == Person.Role.ADMIN or each[0] not in FOR_ADMINS]
+    tabs = [*(DESK_TABS if is_agent(person) else []), *(of_staff if person.role in STAFF else [])]
     around = {"person": person, "tab": tab, "tabs": tabs, **assets()}
     return render(request, template, {**around, **context}, status=status)

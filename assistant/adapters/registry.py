@@ -90,6 +90,18 @@ def adapter_for_new_reply(person: Person, choice: str, base_model_sha256: str) -
     return chosen or Adapter.objects.filter(state=Adapter.State.LIVE).first()
 
 
+def named(choice: str, base_model_sha256: str) -> Adapter | None:
+    """The adapter of a choice that somebody made for others; None where it is none, was retired (perhaps because it did
+    harm) or is for another base model."""
+    rows = Adapter.objects.exclude(state=Adapter.State.RETIRED)
+    if base_model_sha256:
+        rows = rows.filter(base_model_sha256=base_model_sha256)
+    try:
+        return rows.filter(pk=UUID(choice)).first()
+    except ValueError:
+        return None
+
+
 def canary(base_model_sha256: str) -> Canary | None:
     """The one that is under way, if it can answer. The layer above holds it; it is reached by name."""
     running = apps.get_model("assistant", "Rollout").objects.filter(end="", stage="canary")

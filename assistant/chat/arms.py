@@ -15,6 +15,9 @@ from assistant.chat.models import Conversation
 
 def adapter_for(person: Person, conversation: Conversation, choice: str, base_model_sha256: str) -> Adapter | None:
     """Sets the conversation's `rollout` and `arm` where it comes under a canary; the caller saves them."""
+    # What a site answers with was chosen by those who judge adapters, for all its visitors.
+    if conversation.site_id and (chosen := registry.named(choice, base_model_sha256)):
+        return chosen
     if not registry.is_automatic(person, choice, base_model_sha256):
         return registry.adapter_for_new_reply(person, choice, base_model_sha256)
     canary = registry.canary(base_model_sha256)

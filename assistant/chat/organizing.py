@@ -59,7 +59,7 @@ def delete(person_id: UUID, conversation_id: UUID) -> None:
         cancel_requested_at=Now()
     )
     if conversation.is_temporary:
-        _erase(row)
+        erase(row)
     _announce(conversation)
 
 
@@ -87,11 +87,12 @@ def erase_deleted() -> int:
     whose time is over; returns their number. One with a reply still under way waits for the reply's end."""
     is_undone_no_more = Q(deleted_at__lt=Now() - UNDO_FOR)
     is_over = Q(is_temporary=True, updated_at__lt=Now() - TEMPORARY_FOR)
-    return _erase(Conversation.objects.filter(is_undone_no_more | is_over))
+    return erase(Conversation.objects.filter(is_undone_no_more | is_over))
 
 
 @transaction.atomic
-def _erase(conversations: QuerySet[Conversation]) -> int:
+def erase(conversations: QuerySet[Conversation]) -> int:
+    """Erase them with everything in them; returns their number. Those with a reply under way stay for now."""
     answering = Generation.objects.filter(state__in=Generation.ACTIVE).values("conversation")
     ids = list(conversations.exclude(pk__in=answering).values_list("pk", flat=True))
     if not ids:

@@ -63,23 +63,25 @@ def parsed(text: str) -> SearchQuery:
 
 
 class Says(Expression):
-    """Whether a SearchText is of this owner and says all of these phrases."""
+    """Whether a SearchText is of this owner (None: of anybody, which the caller then narrows) and says all of these
+    phrases."""
 
     output_field = BooleanField()
 
-    def __init__(self, owner_id: UUID, phrases: tuple[Phrase, ...]) -> None:
+    def __init__(self, owner_id: UUID | None, phrases: tuple[Phrase, ...]) -> None:
         super().__init__()
         self.owner_id, self.phrases = owner_id, phrases
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         said = " AND ".join(f'"{" ".join(phrase.words)}"{"*" if phrase.is_open else ""}' for phrase in self.phrases)
         rows = "SELECT rowid FROM assistant_searchindex WHERE assistant_searchindex MATCH %s"
-        return f"assistant_searchtext.id IN ({rows})", [f'owner_id : "{self.owner_id.hex}" AND body : ({said})']
+        owned = f'owner_id : "{self.owner_id.hex}" AND ' if self.owner_id else ""
+        return f"assistant_searchtext.id IN ({rows})", [f"{owned}body : ({said})"]
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
         """The index finds the texts that have all the words; whether those of a phrase stand together is looked up.
         (Not by LIKE: the planner takes that for so rare that it joins as if one row were left.)"""
-        words, beside = [f"'{self.owner_id}'"], []
+        words, beside = [f"'{self.owner_id}'"] if self.owner_id else [], []
         for phrase in self.phrases:
             words += [f"'{word}'" for word in phrase.words]
             words[-1] += ":*" if phrase.is_open else ""

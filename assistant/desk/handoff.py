@@ -86,6 +86,12 @@ def reopen(conversation: Conversation) -> None:
         _change(conversation, Mode.ASSISTANT, Reason.REOPENED, None, resolved_at=None)
 
 
+def put_back(conversation: Conversation, actor_id: UUID | None) -> None:
+    """Nobody has it any more; `conversation` is locked. The visitor waits for another person."""
+    Case.objects.filter(pk=conversation.pk).update(assignee=None)
+    _wait(conversation, Reason.ASKED, actor_id)
+
+
 def _wait(conversation: Conversation, reason: Reason, actor_id: UUID | None) -> None:
     waits = {"waiting_since": timezone.now(), "handoff_reason": reason, "snoozed_until": None, "resolved_at": None}
     case = _change(conversation, Mode.WAITING, reason, actor_id, **waits)

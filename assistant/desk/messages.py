@@ -6,7 +6,8 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from assistant.accounts.models import Person
@@ -15,7 +16,7 @@ from assistant.chat.actions import Accepted
 from assistant.chat.models import Conversation, Message
 from assistant.chat.texts import checked, title_of
 from assistant.desk import access, events, handoff, proposals, rules
-from assistant.desk.models import Attachment, Case, Visitor
+from assistant.desk.models import Attachment, Case, CaseRead, Visitor
 from assistant.errors import AssistantError
 
 Mode = Conversation.Mode
@@ -65,7 +66,7 @@ def say(
     _attach(attachment_ids, person.pk, conversation, accepted.message_id)
     changes: dict[str, object] = {"snoozed_until": None, **({"page": page} if page else {})}
     if conversation.mode in (Mode.WAITING, Mode.PERSON):
-        changes["waiting_since"] = Coalesce("waiting_since", Now())
+        changes["waiting_since"] = Coalesce("waiting_since", Value(timezone.now()))
     announce(conversation, accepted.message_id, Message.Role.USER, text, **changes)
     if page:
         Visitor.objects.filter(pk=visitor.pk).update(last_page=page)
@@ -108,8 +109,9 @@ def reply(
     conversation.head, conversation.answered_at = message, now
     conversation.save(update_fields=["head", "answered_at", "updated_at"])
     _attach(attachment_ids, agent_id, conversation, message.pk)
-    answers = {"waiting_since": None, "first_reply_at": Coalesce("first_reply_at", Now())}
+    answers = {"waiting_since": None, "first_reply_at": Coalesce("first_reply_at", Value(now))}
     announce(conversation, message.pk, Message.Role.AGENT, text, **answers)
+    CaseRead.objects.update_or_create(case=case, agent_id=agent_id, defaults={"read_at": timezone.now()})
     proposals.propose(agent_id, case, answered, message, draft_id)
     return message
 
@@ -117,7 +119,8 @@ def reply(
 def announce(conversation: Conversation, message_id: UUID, role: str, text: str, **of_case: object) -> None:
     """Let the list of cases, the pages and the webhooks know of a message that was stored."""
     preview = " ".join(text.split())[:PREVIEW_CHARS]
-    Case.objects.filter(pk=conversation.pk).update(preview=preview, last_message_at=Now(), **of_case)
+    # Not the database's clock, which on SQLite has fewer digits than what pages of the list are compared with.
+    Case.objects.filter(pk=conversation.pk).update(preview=preview, last_message_at=timezone.now(), **of_case)
     case = Case.objects.select_related("site__team").get(pk=conversation.pk)
     events.happened(case, "message.created", {"message_id": str(message_id), "role": role, "text": text})
 

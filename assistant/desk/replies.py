@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.dispatch import receiver
 
+from assistant.chat import queries
 from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.signals import answered, erasing, settled
 from assistant.desk import events, handoff, messages, rules
@@ -26,7 +28,7 @@ def note_reply(sender: object, *, conversation: Conversation, message: Message, 
         return
     if message.text:
         messages.announce(conversation, message.pk, Message.Role.ASSISTANT, message.text)
-    if state == Generation.State.FAILED and rules.hands_over_when_unsure(site):
+    if state == Generation.State.FAILED and rules.hands_over_when_failed(site):
         handoff.ask_for_person(conversation.pk, UNSURE)
 
 
@@ -36,13 +38,17 @@ def hand_over_when_unsure(sender: object, *, generation: Generation, **_: Any) -
     site = generation.conversation.site
     if site is None or generation.reply.is_draft or generation.knowledge != Generation.Knowledge.NONE:
         return
-    if rules.hands_over_when_unsure(site):
+    if rules.hands_over_when_nothing_is_near(site):
         handoff.ask_for_person(generation.conversation_id, UNSURE)
 
 
 @receiver(erasing)
-def keep_what_visitors_were_told(sender: object, *, person_id: Any = None, **_: Any) -> None:
-    """An agent who is erased leaves the conversations of others whole, without their name."""
-    if person_id is not None:
-        said = Message.including_drafts.filter(author=person_id, role=Message.Role.AGENT)
-        said.update(author=None, client_message_id=None)
+def let_go_of_visitors(sender: object, *, person_id: UUID | None = None, **_: Any) -> None:
+    """An agent who is erased leaves the conversations of others whole, without their name, and to somebody else."""
+    if person_id is None:
+        return
+    said = Message.including_drafts.filter(author=person_id, role=Message.Role.AGENT)
+    said.update(author=None, client_message_id=None)
+    with_them = Case.objects.filter(assignee=person_id, mode=Conversation.Mode.PERSON)
+    for conversation_id in with_them.order_by("pk").values_list("pk", flat=True):
+        handoff.put_back(queries.locked(conversation_id), None)

@@ -89,8 +89,9 @@ class Life:
 
 
 def lives_of(person_id: UUID, cursor: str | None = None, limit: int = 10) -> Page[Life]:
-    """All that a person has said of replies and not taken back, newest first. Raises page.invalid_cursor."""
-    feedback = Feedback.objects.filter(person_id=person_id, message__conversation__deleted_at=None)
+    """All that a person has said of replies to them and not taken back, newest first. Raises page.invalid_cursor."""
+    own = {"message__conversation__owner": person_id, "message__conversation__deleted_at": None}
+    feedback = Feedback.objects.filter(person_id=person_id, **own)
     comparisons = Comparison.objects.filter(person_id=person_id, left__conversation__deleted_at=None)
     if cursor:
         try:

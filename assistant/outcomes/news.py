@@ -79,7 +79,11 @@ def _live(person_id: UUID, since: datetime) -> News | None:
 def _declined(person_id: UUID, since: datetime) -> News | None:
     """Only what still stands, and was not said anew."""
     rows = Review.objects.filter(
-        person=person_id, state=Review.State.REJECTED, decided_at__gt=since, conversation__deleted_at=None
+        person=person_id,
+        state=Review.State.REJECTED,
+        decided_at__gt=since,
+        conversation__deleted_at=None,
+        conversation__owner=person_id,
     )
     still = Feedback.objects.filter(person=person_id).values("message")
     pending = Review.objects.filter(person=person_id, state=Review.State.PENDING).values("message")

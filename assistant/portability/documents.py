@@ -80,12 +80,13 @@ def comparisons(person_id: UUID) -> dict[str, Any]:
 
 def learning(person_id: UUID) -> dict[str, Any]:
     """What this person's feedback became: its events, what was decided, the examples, the snapshots these are in."""
-    kept = {"conversation__is_temporary": False, "conversation__deleted_at": None}
+    # Not what somebody of the desk said about replies to others: that is about their conversations.
+    kept = {"conversation__is_temporary": False, "conversation__deleted_at": None, "conversation__owner_id": person_id}
     events = FeedbackEvent.objects.filter(rater_id=person_id, **kept).order_by("id")
     reviews = Review.objects.filter(person_id=person_id, **kept).order_by("id")
     examples = Example.objects.filter(person_id=person_id, **kept).order_by("id").prefetch_related("snapshot_items")
     asked = AskedAgain.objects.filter(
-        message__conversation__owner_id=person_id, message__conversation__deleted_at=None
+        message__conversation__owner_id=person_id, message__conversation__deleted_at=None, message__is_draft=False
     ).order_by("id")
     return {
         "v": VERSION,

@@ -22,7 +22,11 @@ _LINK = re.compile(r"\](?=[(:](?!\s*(?:https?://|mailto:)))", re.IGNORECASE)
 def conversation(title: str, path: list[Message]) -> Iterator[str]:
     """The visible path, piece by piece."""
     yield f"# {_one_line(title) or gettext('New chat')}\n"
-    speakers = {Message.Role.USER: gettext("You"), Message.Role.ASSISTANT: "Parley"}
+    speakers = {
+        Message.Role.USER: gettext("You"),
+        Message.Role.ASSISTANT: "Parley",
+        Message.Role.AGENT: gettext("Support"),
+    }
     for message in path:
         if message.text and message.role in speakers:
             yield f"\n## {speakers[Message.Role(message.role)]} · {_time(message.created_at)}\n\n"

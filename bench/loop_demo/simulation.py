@@ -98,6 +98,7 @@ def _ask(question: Question, *, is_greedy: bool) -> UUID:
         parent_id=None,
         text=question.text,
     )
+    assert accepted.generation_id is not None
     return accepted.generation_id
 
 

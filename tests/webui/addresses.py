@@ -247,6 +247,37 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     "POST /learning/runs/{run_id}/questions/": Staff(
         lambda c, of: c.post(f"/learning/runs/{of.reply_id}/questions/"), reviewer=404
     ),
+    # The widget: a session opens nothing there; who may what with a visitor's token, test_widget_api.py knows.
+    "GET /widget.js": Own(),
+    "GET /widget/{site_id}/": Own(person=404, nobody=404),
+    **{
+        f"GET /api/widget/{path}": Own(person=401, nobody=401)
+        for path in (
+            "visit",
+            "conversations/{conversation_id}/messages",
+            "messages/{message_id}/feedback/life",
+            "attachments/{attachment_id}",
+        )
+    },
+    **{
+        f"{address.replace(' ', ' /api/widget/')}": Own()
+        for address in (
+            *("POST visitors", "POST identity", "DELETE identity", "POST tickets", "PUT visit", "POST attachments"),
+            *("PUT messages/{message_id}/feedback", "DELETE messages/{message_id}/feedback"),
+            *("PUT conversations/{conversation_id}/read", "PUT conversations/{conversation_id}/satisfaction"),
+            *(f"POST conversations/{{conversation_id}}/{what}" for what in ("person", "end", "transcript")),
+        )
+    },
+    "GET /sites/": Own(person=403, nobody=401),
+    "POST /sites/": Staff(lambda c, of: c.post("/sites/", {"name": "Mine", "team": "Mine"}), reviewer=403),
+    "GET /sites/{site_id}/": Own(person=403, nobody=401),
+    "GET /sites/{site_id}/preview/": Own(person=403, nobody=401),
+    **{
+        f"POST /sites/{{site_id}}/{what}": Staff(
+            lambda c, of, what=what: c.post(f"/sites/{uuid4()}/{what}"), reviewer=403
+        )
+        for what in ("", "secret/", "check/")
+    },
     "POST /api/learning/runs": Own(),
     "GET /api/learning/runs/{run_id}": Own(person=403, reviewer=404, nobody=401),
     "DELETE /api/learning/runs/{run_id}": Own(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -19,11 +20,11 @@ ORIGIN = b"http://testserver"
 class Socket(ApplicationCommunicator):
     """The browser's end. (channels.testing has one too, but wants the daphne server installed.)"""
 
-    def __init__(self, headers: list[Any], query: bytes = b"") -> None:
-        address = {"path": "/ws/chat/", "query_string": query}
-        super().__init__(
-            websocket_application, {"type": "websocket", **address, "headers": headers, "subprotocols": []}
-        )
+    def __init__(
+        self, headers: list[Any], query: bytes = b"", path: str = "/ws/chat/", subprotocols: Sequence[str] = ()
+    ) -> None:
+        scope = {"type": "websocket", "path": path, "query_string": query, "headers": headers}
+        super().__init__(websocket_application, {**scope, "subprotocols": list(subprotocols)})
 
     async def open(self) -> int | None:
         """Connect; returns the code with which the server closed at once, None when it did not."""

@@ -31,6 +31,7 @@ api = NinjaAPI(
 )
 tell_failures(api, "api_key.invalid")
 
+
 def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("has a NUL character, which cannot be stored")

@@ -43,6 +43,7 @@ WORK_TEXTS: dict[str, str | Promise] = {
     "rating_down": _("Bad answer"),
     "role_user": _("Person"),
     "role_assistant": _("Assistant"),
+    "role_agent": _("Support"),
     "role_system": _("System"),
     "waiting_count": _("Waiting: {count}"),
     "approved_by": _("{name} has approved this answer. Accept it too, or write another."),

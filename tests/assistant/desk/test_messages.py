@@ -142,3 +142,4 @@ def test_an_agent_who_is_erased_leaves_the_conversation_whole(visitor: Visitor, 
     erasure.erase_person(dora.id)
 
     assert [text for _, text in said(asked.conversation_id)] == ["Where is my order?", "It is on its way.", "Thanks"]
+    assert (Case.objects.get().assignee, Conversation.objects.get().mode) == (None, "waiting")

@@ -70,6 +70,7 @@ on(suggestions, "ask", (text) => conversation.send(text));
 for (const action of ["send-now", "delete"]) on(waiting, action, () => composer.refocus());
 on(suggestions, "ask", () => composer.refocus());
 on(conversation, "updated", () => update());
+on(conversation, "begun", (id) => history.replaceState(null, "", `/c/${id}/`));
 on(sidebar, "retitled", (title) => conversation.retitle(title));
 on(sidebar, "leaving", () => conversation.leave());
 on(sidebar, "unread", (count) => reading.count(count));

@@ -71,6 +71,8 @@ export class ChatMessage extends HTMLElement {
       this.#shown = message.text;
       this.#render();
     }
+    const author = this.querySelector("[data-part=author]");
+    if (author) author.textContent = message.author_name;
     this.#reveal("dropped", (message.generation?.dropped_messages ?? 0) > 0);
     this.#reveal("cut", message.generation?.finish_reason === "length");
     this.#reveal("missing", !message.text && !message.generation);
@@ -79,7 +81,7 @@ export class ChatMessage extends HTMLElement {
     this.fail(message.generation?.error?.message ?? "");
     this.#showSources(message.generation);
     /** @type {FeedbackButtons | null} */ (this.querySelector("feedback-buttons"))?.set(message.feedback);
-    /** @type {BranchPicker} */ (this.querySelector("branch-picker")).set(message.id, message.sibling_ids);
+    /** @type {BranchPicker | null} */ (this.querySelector("branch-picker"))?.set(message.id, message.sibling_ids);
   }
 
   /** @param {string} text */

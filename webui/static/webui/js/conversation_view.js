@@ -107,7 +107,7 @@ export class ConversationView extends EventTarget {
 
   /** Whether waiting messages go on only by the person's hand: the last reply was stopped, or it failed. */
   get holdsBack() {
-    return !this.isBusy && this.#window.isAtEnd && this.#transcript.last?.state !== "completed";
+    return !this.isBusy && this.#window.isAtEnd && !["completed", "sent"].includes(this.#transcript.last?.state ?? "");
   }
 
   /** Show what came with the page, and send what an earlier page could not. */
@@ -130,10 +130,13 @@ export class ConversationView extends EventTarget {
     this.id = null;
   }
 
-  /** @param {string} text a message below the last reply, now or when that has ended */
-  send(text) {
+  /**
+   * @param {string} text a message below the last reply, now or when that has ended
+   * @param {Partial<Sending>} [more] what goes with it
+   */
+  send(text, more) {
     if (this.isBusy) return this.#queue.add(text);
-    this.#sendNext(newId(), text);
+    this.#sendNext(newId(), text, more);
     this.#scroll.toEnd();
   }
 
@@ -223,18 +226,18 @@ export class ConversationView extends EventTarget {
     this.#queue.remove(next.client_message_id);
   }
 
-  /** @param {string} id @param {string} text */
-  #sendNext(id, text) {
+  /** @param {string} id @param {string} text @param {Partial<Sending>} [more] */
+  #sendNext(id, text, more) {
     const lastReply = this.#transcript.elements.findLast((element) => element.dataset.role === "assistant");
     this.#following.add(id);
-    this.#send(id, text, (this.#window.isAtEnd ? lastReply?.dataset.messageId : this.#headId) ?? null);
+    this.#send(id, text, (this.#window.isAtEnd ? lastReply?.dataset.messageId : this.#headId) ?? null, more);
   }
 
-  /** @param {string} id @param {string} text @param {string | null} parentId */
-  #send(id, text, parentId) {
+  /** @param {string} id @param {string} text @param {string | null} parentId @param {Partial<Sending>} [more] */
+  #send(id, text, parentId, more) {
     if (!this.id && !this.#transcript.last) this.#queue.open(id);
     /** @type {Sending} */
-    const sending = { client_message_id: id, conversation_id: this.id, parent_id: parentId, text };
+    const sending = { client_message_id: id, conversation_id: this.id, parent_id: parentId, text, ...more };
     if (!this.id) Object.assign(sending, { model_choice: this.modelChoice, is_temporary: this.isTemporary });
     this.#transcript.addPending(id, text);
     this.#hand(sending);
@@ -278,7 +281,7 @@ export class ConversationView extends EventTarget {
         ...{ id, title: "", head_id: null, is_temporary: isTemporary, is_pinned: false, is_archived: false },
         ...{ folder_id: null, is_unread: false, model_choice: this.modelChoice, training_use: null },
       };
-      history.replaceState(null, "", `/c/${this.id}/`);
+      this.#tell("begun", id);
       this.#queue.moveTo(this.id);
     }
     this.#following.delete(accepted.client_message_id);
@@ -287,7 +290,8 @@ export class ConversationView extends EventTarget {
       this.#try(this.#showLatest());
       return;
     }
-    this.#follow(this.#transcript.addReply(accepted.reply_id), accepted.generation_id, true);
+    // With a person of the desk nobody writes a reply at once.
+    if (accepted.reply_id) this.#follow(this.#transcript.addReply(accepted.reply_id), accepted.generation_id, true);
     this.#changed();
   }
 
@@ -297,7 +301,7 @@ export class ConversationView extends EventTarget {
     if (element && code === "conversation.busy" && this.#following.delete(ref)) return this.#wait(ref, element);
     if (!retryable) this.#outbox.refused(ref);
     if (!element) {
-      this.#tell("problem", message);
+      if (code !== "generation.not_found") this.#tell("problem", message); // it has gone: the page shows as much
       this.#try(this.refresh());
       return;
     }

@@ -3,6 +3,7 @@
  * What a person is about to say, kept in this browser by person and conversation, so that a reload loses nothing and
  * the next person at the same browser sees nothing. What nobody came back to for a month is thrown away.
  */
+import { storage } from "storage";
 
 const MONTH_MS = 30 * 86_400_000;
 
@@ -22,8 +23,8 @@ export class Kept {
 
   /** @param {string} place @param {Value | null} value null to forget it */
   write(place, value) {
-    if (value === null) localStorage.removeItem(this.key(place));
-    else localStorage.setItem(this.key(place), JSON.stringify({ at: Date.now(), value }));
+    if (value === null) storage.removeItem(this.key(place));
+    else storage.setItem(this.key(place), JSON.stringify({ at: Date.now(), value }));
   }
 
   /** @param {string} place */
@@ -37,24 +38,24 @@ export class Kept {
  * @param {string} guestId @param {string} personId
  */
 export function bringAlong(guestId, personId) {
-  for (const key of Object.keys(localStorage).filter((key) => key.split(".")[2] === guestId)) {
+  for (const key of Object.keys(storage).filter((key) => key.split(".")[2] === guestId)) {
     const own = key.replace(guestId, personId);
-    if (localStorage.getItem(own) === null) localStorage.setItem(own, localStorage.getItem(key) ?? "");
-    localStorage.removeItem(key);
+    if (storage.getItem(own) === null) storage.setItem(own, storage.getItem(key) ?? "");
+    storage.removeItem(key);
   }
 }
 
 export function forgetOld() {
-  for (const key of Object.keys(localStorage)) {
+  for (const key of Object.keys(storage)) {
     if (!/^parley\.(draft|waiting)\./.test(key)) continue;
-    if (!((parsed(key)?.at ?? 0) > Date.now() - MONTH_MS)) localStorage.removeItem(key);
+    if (!((parsed(key)?.at ?? 0) > Date.now() - MONTH_MS)) storage.removeItem(key);
   }
 }
 
 /** @param {string} key */
 function parsed(key) {
   try {
-    return JSON.parse(localStorage.getItem(key) ?? "null");
+    return JSON.parse(storage.getItem(key) ?? "null");
   } catch {
     return null; // an earlier version's
   }

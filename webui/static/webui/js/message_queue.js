@@ -35,9 +35,11 @@ export class MessageQueue extends EventTarget {
     this.#place = place;
     this.#isSender = false;
     this.#tell();
-    // Without HTTPS there are no locks; what the server refuses because it is busy then comes back to the queue.
-    if (!navigator.locks) this.#becomeSender(place);
-    else navigator.locks.request(this.#kept.key(place), () => (this.#becomeSender(place), new Promise(() => {})));
+    // Without HTTPS there are no locks, and a browser may deny them to a frame on another site; what the server refuses
+    // because it is busy then comes back to the queue.
+    if (!navigator.locks) return this.#becomeSender(place);
+    const locked = navigator.locks.request(this.#kept.key(place), () => (this.#becomeSender(place), new Promise(() => {})));
+    locked.catch(() => this.#becomeSender(place));
   }
 
   /** @param {string} place the conversation has got its id */

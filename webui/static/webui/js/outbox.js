@@ -3,8 +3,9 @@
  * What a person has sent and the server has not yet accepted. It outlives the page: the next one sends it again, under
  * the same id, so that the server stores it once.
  * @typedef {{client_message_id: string, conversation_id: string | null, parent_id: string | null, text: string,
- *   model_choice?: string, is_temporary?: boolean}} Sending
+ *   model_choice?: string, is_temporary?: boolean, attachment_ids?: string[], page?: string}} Sending
  */
+import { storage } from "storage";
 
 export class Outbox {
   #key;
@@ -14,7 +15,7 @@ export class Outbox {
   /** @param {string} personId what one person wrote is not sent for the next at the same browser */
   constructor(personId) {
     this.#key = `parley.pending.${personId}`;
-    this.#sendings = JSON.parse(localStorage.getItem(this.#key) ?? "{}");
+    this.#sendings = JSON.parse(storage.getItem(this.#key) ?? "{}");
     // What was refused stayed on its page with its text; this page does not send it again.
     for (const [id, sending] of Object.entries(this.#sendings)) if (sending.isRefused) delete this.#sendings[id];
     this.#keep();
@@ -50,6 +51,6 @@ export class Outbox {
   }
 
   #keep() {
-    localStorage.setItem(this.#key, JSON.stringify(this.#sendings));
+    storage.setItem(this.#key, JSON.stringify(this.#sendings));
   }
 }

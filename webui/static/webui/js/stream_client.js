@@ -19,6 +19,12 @@ const TOO_MANY_PAGES = 4409;
 const TOO_OFTEN = 4429;
 const TOO_OFTEN_PAUSE_MS = 15_000;
 
+/** @param {string} path @param {Record<string, string>} [query] */
+export function socketAddress(path, query) {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  return `${scheme}//${location.host}${path}?${new URLSearchParams({ ...query, pace_ms: String(PACE_MS) })}`;
+}
+
 /**
  * Whoever shows a reply: its text so far, the events that are not text, and the place of one that waits for a worker.
  * @typedef {{show: (text: string) => void, note: (event: any) => void,
@@ -42,6 +48,7 @@ export class StreamClient extends EventTarget {
   #personId;
   #isRestart = false;
   #isReady = false;
+  #isOpening = false;
 
   /** @type {() => Promise<unknown>} asks over HTTP what the page missed */
   catchUp = () => Promise.resolve();
@@ -68,8 +75,19 @@ export class StreamClient extends EventTarget {
   }
 
   connect() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/ws/chat/?person=${this.#personId}&pace_ms=${PACE_MS}`);
+    if (this.#isOpening) return;
+    this.#isOpening = true;
+    const opened = this.openSocket().then((socket) => this.#listen(socket), (error) => this.#onClose(error.closeCode ?? 0));
+    opened.finally(() => (this.#isOpening = false));
+  }
+
+  /** @returns {Promise<WebSocket>} a rejection may say by `closeCode` what the server would have ended it with */
+  openSocket() {
+    return Promise.resolve(new WebSocket(socketAddress("/ws/chat/", { person: this.#personId })));
+  }
+
+  /** @param {WebSocket} socket */
+  #listen(socket) {
     this.#socket = socket;
     socket.addEventListener("open", () => this.#onOpen());
     socket.addEventListener("message", (event) => this.#onFrame(JSON.parse(event.data)));

@@ -11,7 +11,7 @@ export const texts = block("page-texts");
  * @typedef {{id: string, question: string, approved_by: string, approved_at: string}} Source
  * @typedef {{id: string, state: string, finish_reason: string, dropped_messages: number, text_sha256: string,
  *   knowledge: string, sources: Source[], error: null | {code: string, message: string, retryable: boolean}}} Generation
- * @typedef {{id: string, parent_id: string | null, role: string, text: string, client_message_id: string | null,
+ * @typedef {{id: string, parent_id: string | null, role: string, author_name: string, text: string, client_message_id: string | null,
  *   sibling_ids: string[], edited_at: string | null, feedback: null | Feedback, generation: null | Generation}} Message
  * @typedef {{rating: string, reasons: string[], comment: string, correction: string}} Feedback
  * @typedef {{id: string, title: string, updated_at: string, is_answering: boolean, is_unread: boolean,
