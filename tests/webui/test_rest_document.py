@@ -35,7 +35,7 @@ def schema(key: str) -> Any:
 
 
 @schemathesis.pytest.from_fixture("schema").parametrize()
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_nothing_sent_makes_it_fail_or_say_what_the_document_does_not(case: Any, key: str) -> None:
     case.call_and_validate(
         headers={"Authorization": f"Bearer {key}"},

@@ -19,10 +19,10 @@ from assistant.desk.access import sites_of
 from assistant.desk.models import Delivery, Site, Webhook
 from assistant.desk.outward import checked_url
 from assistant.errors import AssistantError
-from webui.learning.pages import admin_of, done
-from webui.workbench import show
+from webui.learning.pages import done
+from webui.workbench import admin_of, show
 
-TAB = "desk_reports"
+TAB = "sites"
 
 
 class WebhookForm(forms.Form):
