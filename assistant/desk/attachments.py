@@ -29,7 +29,7 @@ MAX_UNSENT = 20
 CHECK_TIMEOUT_S = 20
 TEXT = "text/plain"
 EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", TEXT: ".txt"}
-# What shows a text from right to left, or hides: photo‮gpj.exe
+# What shows a text from right to left, or hides: with U+202E, "photogpj.exe" is shown as "photoexe.jpg".
 _DECEIVING = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 _IMAGE_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 
