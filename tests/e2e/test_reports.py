@@ -1,4 +1,4 @@
-"""The reports of the desk at a real browser: the numbers lead to their conversations, in the reader's time zone, in both
+"""The reports of the desk at a real browser: numbers lead to their conversations, in the reader's time zone, in both
 languages, light and dark, wide and narrow."""
 
 from __future__ import annotations
