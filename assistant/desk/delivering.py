@@ -71,6 +71,8 @@ class Deliverer:
             except (DatabaseError, InterfaceError) as error:
                 log.warning("the database does not answer; webhooks wait: %s", str(error).strip())
                 connection.close()
+            except Exception:
+                log.exception("a round of webhooks failed")
         self._pool.shutdown()
         connection.close()
 
@@ -78,7 +80,7 @@ class Deliverer:
         if time.monotonic() - self._tidied > TIDY_S:
             tidy()
             self._tidied = time.monotonic()
-        waiting = due().exclude(webhook__in=self._at_work).order_by().values_list("webhook", flat=True).distinct()
+        waiting = due().exclude(webhook__in=list(self._at_work)).order_by().values_list("webhook", flat=True).distinct()
         for webhook_id in waiting[:AT_ONCE]:
             self._at_work.add(webhook_id)
             self._pool.submit(self._serve, webhook_id)

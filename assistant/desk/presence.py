@@ -8,18 +8,27 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import redis
+from django.conf import settings
 
-from assistant.chat.stream import connection
+from assistant.limits import REDIS_OPTIONS
 
 # Pages say that they are there every 20 seconds.
 PRESENT_FOR_S = 45.0
 # Somebody who types says so again within that time.
 TYPING_FOR_S = 6.0
 _AGENTS = "parley:desk:agents"
+
+
+@lru_cache(maxsize=1)
+def connection() -> redis.Redis:
+    """Of its own: a visitor waits for an answer, and the conversation's row is locked meanwhile, so that this gives up
+    after half a second."""
+    return redis.Redis.from_url(settings.REDIS_URL, **REDIS_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)

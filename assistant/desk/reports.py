@@ -19,7 +19,7 @@ from django.db.models import Avg, Count, Exists, F, Min, OuterRef, Q, QuerySet, 
 from assistant.accounts.models import Person
 from assistant.chat.models import Conversation, Generation
 from assistant.chat.queries import Page
-from assistant.desk.access import cases_of
+from assistant.desk.access import cases_of, sites_of
 from assistant.desk.models import HandoffEvent, Surge, Turn
 from assistant.desk.sentiment import NEGATIVE
 from assistant.errors import AssistantError
@@ -164,10 +164,10 @@ def topics(person: Person, scope: Scope, limit: int = 12) -> list[Topic]:
 
 def surges(person: Person, scope: Scope) -> list[Surge]:
     """The newest first."""
-    rows = Surge.objects.filter(site__cases__in=cases_of(person), day__gte=scope.first, day__lte=scope.last)
+    rows = Surge.objects.filter(site__in=sites_of(person), day__gte=scope.first, day__lte=scope.last)
     if scope.site_id:
         rows = rows.filter(site=scope.site_id)
-    return list(rows.select_related("site").distinct().order_by("-day", "site")[:30])
+    return list(rows.select_related("site").order_by("-day", "site")[:30])
 
 
 def case_list(

@@ -1,4 +1,4 @@
-"""Whether more of today's conversations are negative than chance explains. Looked at after every message, so the test
+"""Whether more of today's conversations are negative than chance explains. Looked at again and again, so the test
 must bear that: an e-process, which a site whose visitors are as content as ever brings to THRESHOLD on at most one of
 365 days, however often it is looked at (Ville's inequality).
 
@@ -53,8 +53,9 @@ def e_value(negative: int, conversations: int, usual: float) -> float:
     """
     k, n = negative, conversations
     log_beta = math.lgamma(k + 1) + math.lgamma(n - k + 1) - math.lgamma(n + 2)
-    tail = sum(math.exp(_log_binomial(n + 1, j, usual)) for j in range(k + 1))
-    log_ratio = log_beta + math.log(tail) - math.log1p(-usual) - k * math.log(usual) - (n - k) * math.log1p(-usual)
+    terms = [_log_binomial(n + 1, j, usual) for j in range(k + 1)]
+    log_tail = max(terms) + math.log(sum(math.exp(term - max(terms)) for term in terms))
+    log_ratio = log_beta + log_tail - math.log1p(-usual) - k * math.log(usual) - (n - k) * math.log1p(-usual)
     return math.exp(min(700.0, log_ratio))
 
 

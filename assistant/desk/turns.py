@@ -19,6 +19,7 @@ from assistant.desk.sentiment import sentiment_of
 from assistant.knowledge.library import Library
 
 LOOK_S = 2.0
+SURGES_S = 60.0
 # So few that no reply is held up.
 AT_ONCE = 4
 # What no worker was there to read; older ones stay unread.
@@ -30,19 +31,31 @@ LATEST_COMMIT = timedelta(minutes=1)
 class TurnReader:
     def __init__(self) -> None:
         self._since = timezone.now() - READ_BACK
-        self._look_at = 0.0
+        self._look_at = self._surges_at = 0.0
+        self._read_of: set[UUID] = set()  # the sites of which something was read since then
 
     def __call__(self, runner: ReplyRunner) -> None:
         if time.monotonic() < self._look_at or runner.is_writing:
             return
         began = timezone.now()
-        if not read_some(self._since, runner.library):
+        turns = read_some(self._since, runner.library)
+        self._read_of |= {turn.case.site_id for turn in turns}
+        if not turns:
             self._look_at = time.monotonic() + LOOK_S
             self._since = max(self._since, began - LATEST_COMMIT)
+            self._look_for_surges()
+
+    def _look_for_surges(self) -> None:
+        """Counts four weeks, so once in a while."""
+        if time.monotonic() < self._surges_at:
+            return
+        self._surges_at = time.monotonic() + SURGES_S
+        while self._read_of:
+            surges.look(self._read_of.pop(), timezone.now().astimezone(UTC).date())
 
 
-def read_some(since: datetime, library: Library | None) -> int:
-    """Read the first messages of visitors since then that nobody has read; returns how many there were."""
+def read_some(since: datetime, library: Library | None) -> list[Turn]:
+    """Read the first messages of visitors since then that nobody has read."""
     unread = Message.objects.filter(
         ~Exists(Turn.objects.filter(message=OuterRef("pk"))),
         pk__gte=first_id_of(since),
@@ -61,9 +74,7 @@ def read_some(since: datetime, library: Library | None) -> int:
         for message in found
     ]
     Turn.objects.bulk_create(turns, ignore_conflicts=True)  # another worker may do the same
-    for site_id in {message.conversation.case.site_id for message in found}:
-        surges.look(site_id, timezone.now().astimezone(UTC).date())
-    return len(found)
+    return turns
 
 
 def first_id_of(at: datetime) -> UUID:

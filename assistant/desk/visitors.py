@@ -79,33 +79,25 @@ def known_token(sha256: str) -> VisitorToken:
 @transaction.atomic
 def identify(site: Site, identity: str, token: str | None = None) -> tuple[Visitor, str]:
     """The visitor whom the site signed (JWT, HS256; docs/widget.md), and a token. What the same browser said before, as
-    nobody, becomes theirs. An identity opens once; shown again by whom it has opened for, it changes nothing.
-    Raises visitor.identity_invalid."""
+    nobody, becomes theirs. An identity opens once; shown again by whom it has opened for, it changes nothing,
+    and who is this person already keeps the token. Raises visitor.identity_invalid."""
     # One at a time: two tabs that come with a new subject make one visitor.
-    site = Site.objects.select_for_update().get(pk=site.pk)
+    site = Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     claims = _claims(site, identity)
-    present = (
-        VisitorToken.objects.select_related("visitor__person")
-        .filter(sha256=sha256_of(token), visitor__site=site)
-        .first()
-        if token
-        else None
-    )
-    if _is_used(site, claims):
-        if token and present and present.is_identified and present.visitor.subject == claims["sub"]:
-            return present.visitor, token
+    present = _present(site, token) if token else None
+    is_theirs = present is not None and present.is_identified and present.visitor.subject == claims["sub"]
+    is_used = _is_used(site, claims)
+    if is_used and not is_theirs:
         raise AssistantError("visitor.identity_invalid", reason="it was used before")
     known = Visitor.objects.filter(site=site, subject=claims["sub"]).first()
     nobody = present.visitor if present and not present.visitor.subject else None
     visitor = known or nobody or _new(site)
     if known and nobody:
         _hand_over(nobody, known)
-    visitor.subject = claims["sub"]
-    visitor.name = _text(claims.get("name"), 150) or visitor.name
-    visitor.email = _text(claims.get("email"), 254) or visitor.email
-    visitor.save(update_fields=["subject", "name", "email"])
-    who = {"contact_id": str(visitor.pk), "subject": visitor.subject, "name": visitor.name, "email": visitor.email}
-    events.of_site(site, "contact.identified", who)
+    if not is_used:
+        _note(visitor, claims)
+    if is_theirs and token:
+        return visitor, token  # a page that is loaded anew must not shut out the one in the next tab
     if present:
         VisitorToken.objects.filter(pk=present.pk).delete()  # whoever had it before does not become this person
     return visitor, _new_token(visitor, is_identified=True)
@@ -141,6 +133,22 @@ def redeem(ticket: str) -> VisitorToken:
 def sha256_of(token: str) -> str:
     """A token has 256 random bits: nobody finds it by trying, so it needs no slow hash as passwords do."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _present(site: Site, token: str) -> VisitorToken | None:
+    """The row of a token of this site that still opens something."""
+    fresh = VisitorToken.objects.filter(used_at__gte=timezone.now() - IDLE, visitor__person__is_active=True)
+    return fresh.select_related("visitor__person").filter(sha256=sha256_of(token), visitor__site=site).first()
+
+
+def _note(visitor: Visitor, claims: dict[str, Any]) -> None:
+    """Keep what the site says of them."""
+    visitor.subject = claims["sub"]
+    visitor.name = _text(claims.get("name"), 150) or visitor.name
+    visitor.email = _text(claims.get("email"), 254) or visitor.email
+    visitor.save(update_fields=["subject", "name", "email"])
+    who = {"contact_id": str(visitor.pk), "subject": visitor.subject, "name": visitor.name, "email": visitor.email}
+    events.of_site(visitor.site, "contact.identified", who)
 
 
 def _new(site: Site) -> Visitor:

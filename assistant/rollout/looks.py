@@ -110,7 +110,8 @@ def raters_of(rollout: Rollout) -> list[Rater]:
         Arm.CANDIDATE: rollout.adapter.sha256 if rollout.adapter else "",
     }
     events = FeedbackEvent.objects.filter(kind=FeedbackEvent.Kind.THUMB, conversation__rollout=rollout)
-    events = events.exclude(message__generation__knowledge__in=Generation.GIVEN)
+    # By whom it was for: what agents make of replies to others comes from one person under both arms.
+    events = events.filter(rater=F("conversation__owner")).exclude(message__generation__knowledge__in=Generation.GIVEN)
     rows = events.order_by("at", "id").values_list(
         "rater_id", "message_id", "value", "at", "adapter_sha256", "conversation__arm"
     )

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Now
 
 from assistant.adapters.models import Adapter
@@ -96,7 +96,7 @@ def wait_until_loaded(adapter: Adapter, patience_s: float = LOAD_PATIENCE_S) -> 
 def plan() -> tuple[int, int]:
     """How many pairs of people a canary needs, and how many the last weeks let one hope for."""
     given = FeedbackEvent.objects.filter(kind=FeedbackEvent.Kind.THUMB, at__gt=Now() - timedelta(days=PLANNED_DAYS))
-    values = given.exclude(value="").values_list("rater_id", "value")
+    values = given.filter(rater=F("conversation__owner")).exclude(value="").values_list("rater_id", "value")
     raters = {rater for rater, _ in values}
     rate = USUAL_RATE
     if len(raters) >= FEW_RATERS:

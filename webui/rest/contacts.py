@@ -11,16 +11,18 @@ from ninja import Field, Query, Router, Schema, Status
 
 from assistant.desk import contacts
 from assistant.desk.models import Visitor
-from webui.rest.core import FAILURES, Cursor, Limit, agent_of, line, page_of
+from webui.rest.core import FAILURES, Cursor, Limit, Storable, agent_of, page_of
 
 router = Router(tags=["contacts"])
+Key = Annotated[Storable, Field(max_length=50)]
+Value = Annotated[Storable, Field(max_length=1000)]
 
 
 class ContactOut(Schema):
     """`subject` is what the site calls somebody whom it has signed; "" for everybody else, whose name, e-mail and
     fields are what they typed."""
 
-    id: UUID = Field(alias="pk")
+    id: UUID
     site_id: UUID
     subject: str
     name: str
@@ -31,6 +33,10 @@ class ContactOut(Schema):
     created_at: datetime
     seen_at: datetime | None
 
+    @staticmethod
+    def resolve_id(row: Visitor) -> UUID:
+        return row.pk
+
 
 class ContactsOut(Schema):
     items: list[ContactOut]
@@ -40,17 +46,17 @@ class ContactsOut(Schema):
 class ContactIn(Schema):
     """What is left out stays as it is; `fields` are replaced whole."""
 
-    name: line(150) | None = None  # type: ignore[valid-type]
-    email: line(254) | None = None  # type: ignore[valid-type]
-    fields: Annotated[dict[line(50), line(1000)], Field(max_length=50)] | None = None  # type: ignore[valid-type]
+    name: Annotated[Storable, Field(max_length=150)] | None = None
+    email: Annotated[Storable, Field(max_length=254)] | None = None
+    fields: Annotated[dict[Key, Value], Field(max_length=50)] | None = None
 
 
 @router.get("/contacts", response={200: ContactsOut, **FAILURES})
 def list_contacts(
     request: HttpRequest,
     site_id: UUID | None = None,
-    email: Annotated[line(254) | None, Query()] = None,  # type: ignore[valid-type]
-    subject: Annotated[line(200) | None, Query()] = None,  # type: ignore[valid-type]
+    email: Annotated[Storable | None, Query()] = None,
+    subject: Annotated[Storable | None, Query()] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> dict[str, Any]:

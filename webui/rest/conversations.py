@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -14,7 +14,7 @@ from assistant.chat.models import Message
 from assistant.desk import messages
 from assistant.desk.access import case_of, cases_of
 from assistant.desk.models import Case
-from webui.rest.core import FAILURES, Cursor, Limit, agent_of, line, page_of
+from webui.rest.core import FAILURES, Cursor, Limit, Storable, agent_of, page_of
 
 router = Router(tags=["conversations"])
 Mode = Literal["assistant", "waiting", "person", "resolved"]
@@ -23,9 +23,9 @@ Mode = Literal["assistant", "waiting", "person", "resolved"]
 class ConversationOut(Schema):
     """`mode` says who answers; `waiting_since` since when the visitor waits for a person."""
 
-    id: UUID = Field(alias="pk")
+    id: UUID
     site_id: UUID
-    contact_id: UUID = Field(alias="visitor_id")
+    contact_id: UUID
     assignee_id: UUID | None
     mode: Mode
     page: str
@@ -36,6 +36,14 @@ class ConversationOut(Schema):
     resolved_at: datetime | None
     satisfaction: int | None
     created_at: datetime
+
+    @staticmethod
+    def resolve_id(row: Case) -> UUID:
+        return row.pk
+
+    @staticmethod
+    def resolve_contact_id(row: Case) -> UUID:
+        return row.visitor_id
 
 
 class ConversationsOut(Schema):
@@ -65,7 +73,7 @@ class ReplyIn(Schema):
     """Sent twice with the same `client_message_id`, a reply is stored once."""
 
     # The installation has a lower limit of its own, and says so.
-    text: line(100_000)  # type: ignore[valid-type]
+    text: Annotated[Storable, Field(max_length=100_000)]
     client_message_id: UUID | None = None
 
 

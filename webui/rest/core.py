@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from ninja import NinjaAPI, Query
 from ninja.responses import codes_4xx, codes_5xx
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from assistant.accounts.models import Person
 from assistant.desk.access import is_agent
@@ -31,21 +31,17 @@ api = NinjaAPI(
 )
 tell_failures(api, "api_key.invalid")
 
-# What every operation may answer with besides its own.
-FAILURES: dict[Any, Any] = {codes_4xx: Error, codes_5xx: Error}
-Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
-Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
-
-
 def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("has a NUL character, which cannot be stored")
     return text
 
 
-def line(limit: int) -> Any:
-    """The type of a text of at most so many characters."""
-    return Annotated[str, Field(max_length=limit), AfterValidator(_storable)]
+Storable = Annotated[str, AfterValidator(_storable)]
+# What every operation may answer with besides its own.
+FAILURES: dict[Any, Any] = {codes_4xx: Error, codes_5xx: Error}
+Limit = Annotated[int, Query(ge=1, le=100, description="How many at most.")]
+Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before.")]
 
 
 def agent_of(request: HttpRequest) -> Person:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from django.utils import timezone
+
 from assistant.accounts.actions import set_training_consent
 from assistant.desk import drafts, handoff
+from assistant.feedback import actions as feedback
 from assistant.feedback import reviews
 from assistant.finetuning import examples
-from assistant.models import Case, Example, Feedback, Note, Person, Review, Site, Visitor
+from assistant.models import (
+    Case,
+    Conversation,
+    Example,
+    Feedback,
+    FeedbackEvent,
+    Note,
+    Person,
+    Review,
+    Site,
+    Visitor,
+)
+from assistant.rollout import looks
 from tests.assistant.desk import rows
 from tests.assistant.desk.rows import answered, reply, say
+from tests.assistant.rollouts import canary, of_arm
 
 
 def approve_all(bob: Person) -> None:
@@ -100,3 +116,18 @@ def test_a_reviewer_never_judges_their_own_words(visitor: Visitor, bob: Person, 
     reply(bob, asked.conversation_id, "It comes on Monday.")
 
     assert reviews.take_next(bob.id) is None
+
+
+def test_a_canary_counts_what_visitors_say_and_not_what_agents_make_of_it(shop: Site, dora: Person) -> None:
+    rollout = canary(50)
+    somebody = Visitor.objects.create(person=next(of_arm(rollout, "live")), site=shop)
+    asked = say(somebody)
+    answered(asked.generation_id, "No idea.")
+    set_training_consent(somebody.pk, is_given=True)
+    Conversation.objects.update(training_consent_at=timezone.now())
+    reply(dora, asked.conversation_id, "It comes on Monday.")
+
+    assert FeedbackEvent.objects.filter(rater=dora, kind="thumb").exists()
+    assert looks.raters_of(rollout) == []
+    feedback.give(somebody.pk, asked.reply_id, Feedback.Rating.DOWN)
+    assert len(looks.raters_of(rollout)) == 1

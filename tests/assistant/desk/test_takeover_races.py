@@ -17,7 +17,7 @@ from assistant.desk import casework, handoff
 from assistant.errors import AssistantError
 from assistant.feedback import reviews
 from assistant.finetuning import examples
-from assistant.models import Conversation, Example, Message, Person, SearchText, Visitor
+from assistant.models import Case, Conversation, Example, HandoffEvent, Message, Person, SearchText, Visitor
 from inference.contract import StreamEvent
 from tests.assistant.answering import ENGINE
 from tests.assistant.desk.rows import reply, say
@@ -121,6 +121,19 @@ def test_a_takeover_and_a_commit_at_once_never_lock_each_other(visitor: Visitor,
             writing.result()
             seen = taking.result()
             assert visible(asked.conversation_id) == seen
+
+
+def test_of_two_agents_at_once_one_has_it(visitor: Visitor, dora: Person, eve: Person) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(10):
+            asked = say(visitor)
+            at = time.perf_counter() + 0.01
+            tries = [pool.submit(take, agent.id, asked.conversation_id, at) for agent in (dora, eve)]
+            [refused] = [problem for each in tries if (problem := each.exception())]
+            assert isinstance(refused, AssistantError)
+            assert refused.code == "desk.taken"
+            events = HandoffEvent.objects.filter(case=asked.conversation_id)
+            assert [event.actor for event in events] == [Case.objects.get(pk=asked.conversation_id).assignee]
 
 
 def write(visitor: Visitor, conversation_id: UUID, at: float) -> None:
