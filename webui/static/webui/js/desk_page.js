@@ -328,6 +328,7 @@ socket.addEventListener("state", (event) => {
   look();
 });
 socket.catchUp = () => Promise.all([list.refresh(), thread.refresh(list.query.toString())]);
+addEventListener("online", () => outbox.flush()); // before the socket is there again
 setInterval(look, LOOK_MS);
 document.addEventListener("visibilitychange", () => {
   look();
