@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from statistics import fmean, median
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -219,7 +219,7 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
 
 def _holds(measure: str, row: Any) -> bool:
     """The same condition as the database's, on a row that has been read."""
-    for name, wanted in MEASURES[measure].children:
+    for name, wanted in cast(list[tuple[str, Any]], MEASURES[measure].children):
         field, _, test = name.partition("__")
         if not _TESTS[test or "exact"](getattr(row, field), wanted):
             return False

@@ -34,7 +34,7 @@ class ContactOut(Schema):
     seen_at: datetime | None
 
     @staticmethod
-    def resolve_id(row: Visitor) -> UUID:
+    def resolve_id(row: Visitor) -> Any:
         return row.pk
 
 

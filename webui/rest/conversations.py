@@ -38,11 +38,11 @@ class ConversationOut(Schema):
     created_at: datetime
 
     @staticmethod
-    def resolve_id(row: Case) -> UUID:
+    def resolve_id(row: Case) -> Any:
         return row.pk
 
     @staticmethod
-    def resolve_contact_id(row: Case) -> UUID:
+    def resolve_contact_id(row: Case) -> Any:
         return row.visitor_id
 
 
