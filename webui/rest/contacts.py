@@ -34,9 +34,8 @@ class ContactOut(Schema):
     seen_at: datetime | None
 
     @staticmethod
-    def resolve_id(row: Visitor) -> UUID:
-        id_: UUID = row.pk
-        return id_
+    def resolve_id(row: Visitor) -> Any:
+        return row.pk
 
 
 class ContactsOut(Schema):

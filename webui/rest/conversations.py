@@ -38,14 +38,12 @@ class ConversationOut(Schema):
     created_at: datetime
 
     @staticmethod
-    def resolve_id(row: Case) -> UUID:
-        id_: UUID = row.pk
-        return id_
+    def resolve_id(row: Case) -> Any:
+        return row.pk
 
     @staticmethod
-    def resolve_contact_id(row: Case) -> UUID:
-        id_: UUID = row.visitor_id
-        return id_
+    def resolve_contact_id(row: Case) -> Any:
+        return row.visitor_id
 
 
 class ConversationsOut(Schema):
