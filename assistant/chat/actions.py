@@ -172,7 +172,12 @@ def edit_message(person_id: UUID, message_id: UUID, text: str) -> None:
 @transaction.atomic
 def stop_generation(person_id: UUID, generation_id: UUID) -> None:
     """Ask for the end of a reply; what has been written is kept. One that has ended already stays as it is."""
-    generation = queries.generation_of(person_id, generation_id)
+    ask_to_stop(queries.generation_of(person_id, generation_id))
+
+
+@transaction.atomic
+def ask_to_stop(generation: Generation) -> None:
+    """`stop_generation`, where it is known already who may do so."""
     Generation.objects.filter(pk=generation.pk, cancel_requested_at=None).update(cancel_requested_at=Now())
     # What no worker has touched can be ended here, so that Stop works when no worker is there at all.
     untouched = Generation.objects.filter(pk=generation.pk, state=Generation.State.QUEUED, attempts=0)

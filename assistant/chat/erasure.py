@@ -48,8 +48,8 @@ def erase_person(person_id: UUID) -> None:
 
 def _stop_replies(person_id: UUID) -> None:
     active = Generation.objects.filter(conversation__owner_id=person_id, state__in=Generation.ACTIVE)
-    for generation_id in active.filter(conversation__deleted_at=None).values_list("id", flat=True):
-        actions.stop_generation(person_id, generation_id)
+    for generation in active:
+        actions.ask_to_stop(generation)
     give_up_at = time.monotonic() + STOP_PATIENCE_S
     while active.exists() and time.monotonic() < give_up_at:
         time.sleep(0.1)

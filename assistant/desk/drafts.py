@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from assistant.chat import actions, branches, queries
 from assistant.chat.models import Conversation, Generation, Message
@@ -54,8 +53,7 @@ def suggest(agent_id: UUID, conversation_id: UUID) -> Generation:
 @transaction.atomic
 def stop(agent_id: UUID, generation_id: UUID) -> None:
     """Ask for the end of a reply in a case of theirs. Raises generation.not_found."""
-    generation = access.generation_of(agent_id, generation_id)
-    Generation.objects.filter(pk=generation.pk, cancel_requested_at=None).update(cancel_requested_at=Now())
+    actions.ask_to_stop(access.generation_of(agent_id, generation_id))
 
 
 def drafts(agent_id: UUID, conversation_id: UUID) -> list[DraftView]:

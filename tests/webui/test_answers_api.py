@@ -18,7 +18,7 @@ from tests.webui.test_api import client, is_error, messages, put, turn
 
 __all__ = ["client"]
 
-TEMPLATE = Path(__file__).parents[2] / "webui" / "templates" / "webui" / "_answers.html"
+TEMPLATE = Path(__file__).parents[2] / "webui" / "templates" / "webui" / "_feedback_panel.html"
 
 
 @pytest.fixture

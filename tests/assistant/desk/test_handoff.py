@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assistant.chat import actions, queries
+from assistant.chat.erasure import erase_person
 from assistant.desk import drafts, handoff
 from assistant.errors import AssistantError
 from assistant.models import Alert, Case, Conversation, Generation, HandoffEvent, Message, Person, SearchText, Visitor
@@ -186,3 +187,13 @@ def test_a_suggestion_is_asked_for_once_and_changes_nothing_that_is_seen(visitor
 
     assert said(asked.conversation_id) == before
     assert [draft.text for draft in drafts.drafts(dora.id, asked.conversation_id)] == ["Five."]
+
+
+def test_a_visitor_can_be_erased_while_a_draft_is_being_written(visitor: Visitor, dora: Person) -> None:
+    asked = say(visitor)
+    handoff.take(dora.id, asked.conversation_id)
+
+    erase_person(visitor.pk)
+
+    assert not Person.objects.filter(pk=visitor.pk).exists()
+    assert not Generation.objects.exists()
