@@ -152,4 +152,4 @@ def secrets_of(hook: Webhook) -> list[str]:
 
 def _wait_after(attempts: int) -> float:
     """Seconds."""
-    return FIRST_WAIT_S * GROWTH ** (attempts - 1) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+    return FIRST_WAIT_S * GROWTH ** (attempts - 1) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # nosec B311  # no secret
