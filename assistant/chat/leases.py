@@ -231,7 +231,8 @@ def _commit(
             search.index_messages([message])
             # A reply that its reader stopped is no news to them.
             news = {} if state == Generation.State.CANCELLED else {"answered_at": Now()}
-            Conversation.objects.filter(pk=reply.conversation_id).update(updated_at=Now(), **news)
+            # Not the database's clock, which on SQLite has fewer digits than what pages of the list are compared with.
+            Conversation.objects.filter(pk=reply.conversation_id).update(updated_at=timezone.now(), **news)
         answered.send(sender=None, conversation=conversation, message=message, state=state)
     # An engine from elsewhere may have codes of its own, without end.
     code = error and (error.code if error.code in TABLE else "other")

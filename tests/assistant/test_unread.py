@@ -94,3 +94,15 @@ def test_an_answer_is_found_as_soon_as_it_is_stored(alice: Person, asked: Accept
     [result] = search(alice.id, "moon pulls").items
 
     assert result.message_id == asked.reply_id
+
+
+def test_the_list_shows_an_answered_conversation_once_across_pages(alice: Person, asked: Accepted) -> None:
+    answer(asked)
+    newer = ask(alice, "Another one")
+    answer(newer)
+
+    first = listing.conversations_of(alice.id, limit=1)
+    second = listing.conversations_of(alice.id, first.next_cursor, limit=1)
+
+    assert [item.id for item in first.items + second.items] == [newer.conversation_id, asked.conversation_id]
+    assert second.next_cursor is None
