@@ -13,7 +13,7 @@ from tests.e2e.learning import as_admin
 from tests.e2e.test_accessibility import serious
 from tests.product import Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def made(visitor: Visitor, product: Product, name: str) -> Page:

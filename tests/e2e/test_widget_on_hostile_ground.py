@@ -18,7 +18,7 @@ from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - fixtures
 from tests.e2e.widget_visitors import ShopVisitor
 from tests.product import Product, free_port
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 Come = Callable[..., ShopVisitor]
 START_MS = 21_000
 

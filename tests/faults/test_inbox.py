@@ -17,7 +17,7 @@ from tests.e2e.test_inbox import DORA, EVE, at_desk, box, said
 from tests.faults.evidence import SCRIPT
 from tests.product import Product
 
-pytestmark = [pytest.mark.faults, pytest.mark.e2e]
+pytestmark = [pytest.mark.faults, pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
