@@ -25,8 +25,8 @@ SAID = """() => {
 }"""
 # What is called the same in every language, and the filters of the search, which are typed as they stand.
 NAMES = re.compile(
-    r"Parley|AI|Token|PIN|Python|ChatGPT|Chrome|Linux|English|JSON|ZIP|Markdown|Top-[pk]|localhost|https"
-    r"|conversations\.json|Ctrl|Shift|Alt|Esc|Enter|Backspace|\S+@\S+|(in|is):\w*"
+    r"Parley|OpenAI|API|AI|Token|PIN|Python|ChatGPT|Chrome|Linux|English|JSON|ZIP|Markdown|Top-[pk]|localhost|https"
+    r"|conversations\.json|Notes to mail|Ctrl|Shift|Alt|Esc|Enter|Backspace|\S+@\S+|(in|is):\w*"
 )
 ENGLISH = re.compile(r"[A-Za-z]{2,}")
 

@@ -17,7 +17,7 @@ from tests.e2e.test_accessibility import BROWSERS, serious
 from tests.e2e.test_chinese import ENGLISH, NAMES, SAID
 from tests.product import Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 # What visitors, agents and sites are called here.
 THEIRS = re.compile(r"Ada|Bulk \d|First|Second|Dora|Eve|Shop|refund|urgent")
