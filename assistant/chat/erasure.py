@@ -48,7 +48,7 @@ def erase_person(person_id: UUID) -> None:
 
 def _stop_replies(person_id: UUID) -> None:
     active = Generation.objects.filter(conversation__owner_id=person_id, state__in=Generation.ACTIVE)
-    for generation in active:
+    for generation in active.all():  # a copy: `active` is asked again below
         actions.ask_to_stop(generation)
     give_up_at = time.monotonic() + STOP_PATIENCE_S
     while active.exists() and time.monotonic() < give_up_at:
