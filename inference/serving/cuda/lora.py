@@ -90,7 +90,7 @@ class GatheredLayers(LoraLayers):
         super().__init__(network)
         self.room = Room()
         if network.device.type == "cuda":
-            self.room.side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            self.room.side = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch says no type of it
         self.changes = 0
 
     @torch.inference_mode()
@@ -174,7 +174,7 @@ def add_outputs(outputs: Tensor, low: Tensor, b: Tensor, adapters: Tensor, token
 
 
 @triton.jit(do_not_specialize=["n"])
-def _low_rank(  # type: ignore[no-untyped-def]
+def _low_rank(  # type: ignore[no-untyped-def]  # Triton reads what annotations say
     inputs, a, adapters, low, n, width,
     TOKENS: tl.constexpr, RANK: tl.constexpr, PART: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -198,7 +198,7 @@ def _low_rank(  # type: ignore[no-untyped-def]
 
 
 @triton.jit(do_not_specialize=["n"])
-def _add_outputs(  # type: ignore[no-untyped-def]
+def _add_outputs(  # type: ignore[no-untyped-def]  # Triton reads what annotations say
     outputs, low, b, adapters, n, width,
     TOKENS: tl.constexpr, RANK: tl.constexpr, PARTS: tl.constexpr, OUTPUTS: tl.constexpr,
 ):  # fmt: skip

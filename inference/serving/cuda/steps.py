@@ -111,7 +111,7 @@ def captured(run: Callable[[], Tensor], memory: Any) -> tuple[Replay, Tensor]:
     Raises RuntimeError when `run` does what no graph can repeat.
     """
     # Once before: kernels are compiled and libraries take their memory, neither of which may happen in a capture.
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch says no type of it
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         run()
