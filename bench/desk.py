@@ -1,9 +1,10 @@
 """The inbox with many conversations: how long its list takes, and how soon an open page shows what a visitor wrote.
 
 The list is asked for over HTTP as the page asks for it, one after the other. The update is what a person sees: from the
-commit of the visitor's message to its text in the list of a real Chromium.
+commit of the visitor's message to its text in the list of a real Chromium. Both once alone and once while many visitors
+have their widget open (bench/widgets.py) and the assistant answers some of them.
 
-    python -m bench.desk --cases 5000
+    python -m bench.desk --cases 5000 --widgets 100 --streaming 20
 """
 
 from __future__ import annotations
@@ -13,23 +14,29 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import cycle, islice
 from typing import Any
+from uuid import UUID
 
 import httpx2
 from playwright.sync_api import Page, expect, sync_playwright
 
+from bench.widgets import ORIGIN
 from tests.e2e.browsing import Visitor, launch
 from tests.e2e.desk_rows import PASSWORD, Desk
 from tests.product import ROOT, Product
 
 AGENT = "dora@example.org"
+SCRIPT = "tokens_per_second=20&tokens=200"
 QUERIES = (
     *("", "whose=mine", "whose=unassigned", "status=waiting", "status=resolved", "status=assistant"),
     *("order=newest", "order=newest&status=resolved", "q=order", "q=lighthouse"),
 )
 LIST_AIM_MS, UPDATE_AIM_MS = 200, 500
+SETTLE_S = 3.0
 # In the started product's environment.
 WRITE = """
 import os, sys, django
@@ -51,6 +58,7 @@ def write(count: int) -> None:
     from assistant.models import Visitor as Of
 
     site, agent, now = Site.objects.get(name="Shop"), Person.objects.get(username=AGENT), timezone.now()
+    Site.objects.filter(pk=site.pk).update(allowed_origins=[ORIGIN])
     modes = ("assistant", "waiting", "person", "resolved", "resolved")
     for begin in range(0, count, 500):
         numbers = range(begin, min(begin + 500, count))
@@ -104,6 +112,26 @@ def update_times_ms(page: Page, say: Callable[[str], Any], times: int) -> list[f
     return taken
 
 
+@contextmanager
+def widgets(product: Product, site_id: str, count: int, streaming: int) -> Iterator[None]:
+    """So many visitors have their widget open while inside."""
+    program = [sys.executable, "-m", "bench.widgets", product.url, site_id]
+    counts = ["--open", str(count), "--streaming", str(streaming)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*program, *counts], cwd=ROOT, env=product.environment, stdin=pipe, stdout=pipe, text=True
+    ) as of:
+        assert of.stdin
+        assert of.stdout
+        assert of.stdout.readline() == "open\n", "the widgets did not open"
+        time.sleep(SETTLE_S)
+        began = time.monotonic()
+        yield
+        took_s = time.monotonic() - began
+        of.stdin.close()
+        print(f"{count} widgets, {streaming} streaming, for {took_s:.0f} s: {of.stdout.read().strip()}")
+
+
 def p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20, method="inclusive")[-1]
 
@@ -122,8 +150,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=5000)
     parser.add_argument("--times", type=int, default=200, help="requests of the list; updates are a tenth of it")
+    parser.add_argument("--widgets", type=int, default=100, help="open beside it the second time; 0: only alone")
+    parser.add_argument("--streaming", type=int, default=20, help="of the widgets, always")
     options = parser.parse_args()
-    with Product() as product, Desk(product) as desk, sync_playwright() as playwright:
+    with Product(SCRIPT) as product, Desk(product) as desk, sync_playwright() as playwright:
         desk.agent(AGENT)
         command = [sys.executable, "-c", WRITE, str(options.cases)]
         subprocess.run(command, cwd=ROOT, env=product.environment, check=True)
@@ -133,13 +163,24 @@ def main() -> None:
         page = sign_in(Visitor(launch(playwright), product.url))
         page.goto("/desk/?order=newest")
         expect(page.locator("#desk.is-live")).to_be_attached()
-        lists = list_times_ms(page, product.url, options.times)
-        updates = update_times_ms(page, lambda text: desk.says(asking, text, conversation), options.times // 10)
-    print(f"{options.cases} conversations on {product.environment.get('DATABASE_URL', 'SQLite').partition(':')[0]}")
-    for name, values, aim in (("list of the inbox", lists, LIST_AIM_MS), ("update seen", updates, UPDATE_AIM_MS)):
-        verdict = "" if p95(values) <= aim else "  missed"
-        median = statistics.median(values)
-        print(f"{name:<20} median {median:>6.0f} ms   p95 {p95(values):>6.0f} ms   aim {aim} ms{verdict}")
+        print(f"{options.cases} conversations on {product.environment.get('DATABASE_URL', 'SQLite').partition(':')[0]}")
+
+        def measure() -> None:
+            tell("list of the inbox", list_times_ms(page, product.url, options.times), LIST_AIM_MS)
+            says = partial(desk.says, asking, conversation_id=conversation)
+            tell("update seen", update_times_ms(page, says, options.times // 10), UPDATE_AIM_MS)
+
+        measure()
+        if options.widgets:
+            [[site_id]] = product.rows("SELECT id FROM assistant_site WHERE name = %s", "Shop")
+            with widgets(product, str(UUID(str(site_id))), options.widgets, options.streaming):
+                measure()
+
+
+def tell(name: str, values: list[float], aim: int) -> None:
+    verdict = "" if p95(values) <= aim else "  missed"
+    median = statistics.median(values)
+    print(f"{name:<20} median {median:>6.0f} ms   p95 {p95(values):>6.0f} ms   aim {aim} ms{verdict}", flush=True)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def _lines(results: dict[str, Any]) -> Iterator[str]:
         yield ""
         yield "| streams | engine | tokens/s | ours is | share of the floor |"
         yield "|---|---|---|---|---|"
-        for streams, engines in found["rates"].items():
+        for streams, engines in sorted(found["rates"].items(), key=lambda item: int(item[0])):
             best = statistics.median(engines["ours"]) if "ours" in engines else None
             floor = _floor(results["bandwidth"], found, int(streams))
             for engine, rates in engines.items():
@@ -45,12 +45,17 @@ def _lines(results: dict[str, Any]) -> Iterator[str]:
         for engine, reason in found.get("failed", {}).items():
             yield f"| | {engine} | did not run: {reason} | | |"
         yield ""
-        yield "| | engine | ms |"
+        yield "| | engine | ms, or a share |"
         yield "|---|---|---|"
         for engine, seconds in found["first_s"].items():
             yield f"| first token after a prompt of 500 | {engine} | {_spread([1e3 * s for s in seconds], 1)} |"
         for engine, gaps in found["gap_ms"].items():
             yield f"| longest step of 16 streams while a prompt of 2,000 arrives | {engine} | {_spread(gaps, 1)} |"
+        for streams, engines in sorted(found["rates"].items(), key=lambda item: int(item[0])):
+            with_all, without = (engines.get(f"ours, {which}") for which in ("16 adapters", "in turns with adapters"))
+            if with_all and without:
+                share = statistics.median(with_all) / statistics.median(without)
+                yield f"| what 16 adapters of rank 16 leave of the tokens/s of {streams} streams | ours | {share:.0%} |"
         if not found["put_in_s"]:
             continue
         first, *later = found["put_in_s"]

@@ -17,9 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from tests.e2e.browsing import launch, replies, send, text_of, until_state
+from tests.e2e.hosts.server import Host
+from tests.e2e.shop_site import shop_site
+from tests.e2e.widget import ask as answer_of_widget
+from tests.e2e.widget import open_chat
 from tests.product import Product
 from tests.seeding import REPLY, long_conversation, question
 
@@ -68,6 +72,22 @@ def weight(browser: Browser, url: str, path: str, cookies: Any) -> tuple[float, 
     page.goto(path, wait_until="networkidle")
     context.close()
     return float(sum(received) / 1000), len(asked)
+
+
+def weight_of_widget(browser: Browser, product: Product) -> tuple[float, int]:
+    """KB over the wire, heads left out, and requests, until a first answer is shown on another site's page."""
+    with Host(product.url) as host:
+        host.site_id = shop_site(product, host.url).id
+        context = browser.new_context(base_url=host.url)
+        asked: list[Request] = []
+        context.on("requestfinished", lambda request: asked.append(request))
+        page = context.new_page()
+        page.goto("/")
+        answer_of_widget(open_chat(page), "Do you have spades?")
+        of_widget = [request for request in asked if request.url.startswith(product.url)]
+        received = sum(request.sizes()["responseBodySize"] for request in of_widget)
+        context.close()
+    return received / 1000, len(of_widget)
 
 
 def seconds_until(browser: Browser, url: str, path: str, what: str, cookies: Any = (), times: int = 5) -> float:
@@ -169,6 +189,8 @@ def measure(product: Product, browser: Browser, rate: int) -> Iterator[Line]:
         kilobytes, requests = weight(browser, product.url, "/", context.cookies())
         yield Line("cold page, compressed, all included", kilobytes, 150, "KB")
         yield Line("requests of the cold page", requests, 40, "")
+        kilobytes, requests = weight_of_widget(browser, product)
+        yield Line(f"the widget, cold, until an answer is shown ({requests} requests)", kilobytes, 60, "KB")
         ready_s = seconds_until(browser, product.url, "/", "inputReadyAt")
         yield Line("cold page until one can write", ready_s, 0.7, "s")
         opened_s = seconds_until(browser, product.url, path, "openedAt", context.cookies())

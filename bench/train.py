@@ -124,7 +124,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     dtype = pretrained.dtype_for(options.dtype, pretrained.best_device())
-    spec = TrainingSpec("", "", "", "", "", epochs=1, batch=Batch(rows=8), lora=Lora())
+    spec = TrainingSpec("", "", "", "", "", epochs=1, batch=Batch(rows=8).on("cpu"), lora=Lora())
     written = make_rows(options.rows, seed=1)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)

@@ -9,15 +9,14 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from inference.contract import EngineFailure
+from inference.contract import EngineFailure, SamplingParams
 from inference.serving.adapters import Adapters
-from inference.serving.backend import Backend, Indices
+from inference.serving.backend import Backend
 from inference.serving.metrics import Meter
 from inference.serving.output_format import FormatError
 from inference.serving.pages import PagePool
@@ -33,6 +32,8 @@ NOT_FINITE = EngineFailure(
     "The model computed something that is not a number, so the reply could not go on.",
     retryable=False,
 )
+# What ends within a prompt has its logits looked at too: they show at once whether what was read is finite.
+LOOKED_AT = SamplingRow(SamplingParams(seed=0, temperature=0.0), (), 0)
 
 
 @dataclass(slots=True)
@@ -45,15 +46,15 @@ class Outcome:
 
 
 class Batch:
-    """At most `slots` replies over `pages` pages, both reserved in `backend`."""
+    """At most `slots` replies over the pages of `pool`, all reserved in `backend`."""
 
     def __init__(
-        self, backend: Backend, adapters: Adapters, pages: int, slots: int, *, has_guesses: bool = True
+        self, backend: Backend, adapters: Adapters, pool: PagePool, slots: int, *, has_guesses: bool = True
     ) -> None:
         self._has_guesses = has_guesses
         self._backend = backend
         self._adapters = adapters
-        self.pool = PagePool(pages)
+        self.pool = pool
         self._scheduler = Scheduler(self.pool, slots, backend.page_tokens)
         self.meter = Meter()
 
@@ -86,15 +87,14 @@ class Batch:
             parts = [self._scheduler.with_guesses(parts[0])]
         try:
             began = time.monotonic()
-            logits, of_guesses = self._forward(parts).tensor_split([len(parts)])
-            # amax passes on what is not a number.
-            is_sound = torch.isfinite(logits.amax(1)).tolist()
-            ready = [i for i, part in enumerate(parts) if part.is_last and is_sound[i]]
-            allowed, broken = _allowed([parts[i].row for i in ready])
-            ready = [i for i in ready if parts[i].row not in broken]
-            chosen = choose(logits[ready], [_sampling_row(parts[i].row, allowed) for i in ready])
-            for i, token in zip(ready, chosen, strict=True):
-                _append(parts[i].row, token, outcome)
+            computed = self._forward(parts)
+            logits, of_guesses = computed[: len(parts)], computed[len(parts) :]
+            allowed, broken = _allowed([part.row for part in parts if part.is_last])
+            rows = [_sampling_row(part, allowed) if part.row not in broken else LOOKED_AT for part in parts]
+            chosen = choose(logits, rows)
+            for part, row, token in zip(parts, rows, chosen, strict=True):
+                if token and row is not LOOKED_AT:
+                    _append(part.row, token, outcome)
             if outcome.written and len(of_guesses):
                 parts = [_confirm(parts[0], of_guesses, outcome)]
         except Exception:
@@ -104,41 +104,40 @@ class Batch:
                 self._fail(part.row, STEP_FAILED, outcome)
             return outcome
         self._scheduler.took(parts, time.monotonic() - began)
-        for part, sound in zip(parts, is_sound, strict=True):
-            if not sound:
+        for part, token in zip(parts, chosen, strict=True):
+            if not token:
                 log.error("generation %s: logits that are not finite", part.row.request.generation_id)
                 self._fail(part.row, NOT_FINITE, outcome)
-        for row, failure in broken.items():
-            self._fail(row, failure, outcome)
+            elif part.row in broken:
+                self._fail(part.row, broken[part.row], outcome)
         read = sum(part.tokens for part in parts if part.tokens > 1 and not part.guesses)
         self.meter.stepped(read, len(outcome.written))
         return outcome
 
-    def _forward(self, parts: Sequence[Part]) -> Tensor:
-        """The logits after the last token of each part: of those that end within a prompt too, because they show at
-        once whether what was read is finite. Then those after each guess."""
-        guesses = np.array([len(part.guesses) for part in parts])
-        tokens = guesses + [part.tokens for part in parts]
+    def _forward(self, parts: Sequence[Part]) -> Any:
+        """The logits after the last token of each part, then those after each guess. On a CPU they are numpy's."""
+        ids: list[int] = []
+        slots: list[int] = []
+        positions: list[int] = []
+        adapters: list[int] = []
+        ends: list[int] = []
+        guessed: list[int] = []
         for part in parts:
-            self._backend.set_pages(part.row.slot, part.row.pages)
-
-        def each(values: Sequence[int]) -> Indices:
-            return np.repeat(np.array(values, dtype=np.int32), tokens)
-
-        rows = [part.row for part in parts]
-        ids = [[*p.row.history[p.row.cached : p.row.cached + p.tokens], *p.guesses] for p in parts]
-        ends = tokens.cumsum()
-        return self._backend.forward(
-            np.concatenate(ids).astype(np.int32),
-            each([row.slot for row in rows]),
-            np.concatenate([row.cached + np.arange(count) for row, count in zip(rows, tokens, strict=True)]).astype(
-                np.int32
-            ),
-            each([self._adapters.index_of(row.adapter) for row in rows]),
-            np.concatenate(
-                [ends - 1 - guesses, *(np.arange(end - n, end) for end, n in zip(ends, guesses, strict=True))]
-            ).astype(np.int32),
-        )
+            row, begin = part.row, part.row.cached
+            if row.told < len(row.pages):
+                self._backend.set_pages(row.slot, row.pages)
+                row.told = len(row.pages)
+            ids += row.history[begin : begin + part.tokens]
+            ends.append(len(ids) - 1)
+            ids += part.guesses
+            guessed += range(ends[-1] + 1, len(ids))
+            tokens = part.tokens + len(part.guesses)
+            slots += [row.slot] * tokens
+            positions += range(begin, begin + tokens)
+            adapters += [self._adapters.index_of(row.adapter)] * tokens
+        arrays = (np.array(each, dtype=np.int32) for each in (ids, slots, positions, adapters, ends + guessed))
+        logits = self._backend.forward(*arrays)
+        return logits.numpy() if logits.device.type == "cpu" else logits
 
     def _fail(self, row: Row, failure: EngineFailure, outcome: Outcome) -> None:
         self._scheduler.remove(row, is_sound=False)
@@ -166,17 +165,20 @@ def _append(row: Row, chosen: Chosen, outcome: Outcome) -> None:
     outcome.written.append((row, chosen))
 
 
-def _confirm(part: Part, logits: Tensor, outcome: Outcome) -> Part:
+def _confirm(part: Part, logits: Any, outcome: Outcome) -> Part:
     """Go on while what the row itself chooses, by the same logits and draws as without guesses, is what was guessed and
     read: so no text depends on guesses. `logits` are those after each guess. Returns the part with what is now read."""
     row = part.row
-    for number, (guess, scores) in enumerate(zip(part.guesses, logits, strict=True)):
-        if row.history[-1] != guess or not torch.isfinite(scores.amax()):
-            return replace(part, tokens=part.tokens + number)
+    for number, guess in enumerate(part.guesses):
         sampled = SamplingRow(row.request.sampling, row.history, row.reply.tokens + number + 1)
-        _append(row, choose(scores[None], [sampled])[0], outcome)
+        if row.history[-1] != guess or not (token := choose(logits[number : number + 1], [sampled])[0]):
+            return replace(part, tokens=part.tokens + number)
+        _append(row, token, outcome)
     return replace(part, tokens=part.tokens + len(part.guesses))
 
 
-def _sampling_row(row: Row, allowed: Mapping[Row, NDArray[np.bool_]]) -> SamplingRow:
+def _sampling_row(part: Part, allowed: Mapping[Row, NDArray[np.bool_]]) -> SamplingRow:
+    row = part.row
+    if not part.is_last:
+        return LOOKED_AT
     return SamplingRow(row.request.sampling, row.history, row.reply.tokens, allowed.get(row))

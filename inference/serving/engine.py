@@ -6,6 +6,7 @@ asked for since: submit, cancel, load an adapter.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import os
@@ -28,22 +29,19 @@ from inference.contract import (
     ChatMessage,
     Emit,
     EngineConfig,
-    EngineFailure,
     EngineInfo,
     EngineMetrics,
-    FinishReason,
     GenerationRequest,
-    PromptInfo,
-    StreamEvent,
     TokenChance,
     TokenLogprobs,
 )
 from inference.serving import backends, memory
 from inference.serving.adapters import Adapters
 from inference.serving.batch import STEP_FAILED, Batch
+from inference.serving.events import Events
 from inference.serving.loading import Loading
 from inference.serving.output_format import FormatCompiler
-from inference.serving.pages import Chain
+from inference.serving.pages import Chain, PagePool
 from inference.serving.parking import Parking
 from inference.serving.reply import Reply
 from inference.serving.row import Row
@@ -73,26 +71,30 @@ class TransformersEngine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self, emit: Emit) -> EngineInfo:
-        self._emit_event = emit
+        self._events = Events(emit)
         torch.set_num_threads(self._config.threads or max(1, (os.cpu_count() or 1) // 2))
         folder = pretrained.local_folder(self._config.model)
         self._tokenizer = pretrained.load_tokenizer(folder)
         self._template = ChatTemplate(self._tokenizer)
         self._end_ids = pretrained.end_ids(pretrained.generation_config(folder), self._tokenizer)
+        threads = torch.get_num_threads()
         self._backend = backends.load(self._config, folder)
-        pages = self._reserve()
+        if self._backend.name == "native":
+            # The kernel's threads need the cores; torch's own, which here only help to choose tokens, wait awake.
+            torch.set_num_threads(1)
+        pool = self._reserve()
         self._adapters = Adapters(self._backend)
         self._batch = Batch(
             self._backend,
             self._adapters,
-            pages,
+            pool,
             self._config.max_running,
             has_guesses=self._config.speculation == "lookup",
         )
-        self._scratch = Scratch(self._backend, slot=self._config.max_running, first_page=pages)
+        self._scratch = Scratch(self._backend, slot=self._config.max_running, first_page=0)
         self._loading = Loading(self._scratch, self._adapters, self._tell)
         formats = FormatCompiler(self._tokenizer, self._backend.vocabulary, self._end_ids)
-        self._parked = Parking(self._loading, formats, self._tell, self._line.add, self._refuse)
+        self._parked = Parking(self._loading, formats, self._tell, self._line.add, self._events.refused)
         info = EngineInfo(
             engine="transformers",
             base_model=Path(self._config.model).name if Path(self._config.model).is_dir() else self._config.model,
@@ -103,13 +105,17 @@ class TransformersEngine:
             extra={
                 "backend": self._backend.name,
                 "device": self._backend.device,
-                "cache_mib": str(pages * self._backend.page_bytes >> 20),
-                "threads": str(torch.get_num_threads()),
+                "cache_mib": str(pool.pages * self._backend.page_bytes >> 20),
+                "threads": str(threads),
                 "torch": str(torch.__version__),
                 "transformers": transformers.__version__,
             },
         )
         self._warm_up()
+        # What is loaded stays. Else each full collection of garbage goes through all of it, and replies stand still for
+        # a tenth of a second.
+        gc.collect()
+        gc.freeze()
         self._thread.start()
         return info
 
@@ -143,9 +149,12 @@ class TransformersEngine:
     def stop(self) -> None:
         with self._changed:
             self._is_stopped = True
+            if self._thread.is_alive():
+                self._events.is_closed = True
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join()
+            gc.unfreeze()
 
     @property
     def idle_for_s(self) -> float:
@@ -166,7 +175,7 @@ class TransformersEngine:
                 self._stepped_at = time.monotonic()
             self._changed.notify()
 
-    def _reserve(self) -> int:
+    def _reserve(self) -> PagePool:
         """Reserve pages for what people may ask for, as far as memory goes; a longer context than it holds is cut."""
         backend, wanted = self._backend, self._config.context_length or self._backend.max_context
         if wanted > backend.max_context:
@@ -181,8 +190,10 @@ class TransformersEngine:
         self._context_length = min(wanted, pages * backend.page_tokens)
         if self._context_length < wanted:
             log.warning("memory holds %d of %d tokens of context; set ENGINE_CACHE_MIB", self._context_length, wanted)
-        backend.reserve(pages + SCRATCH_PAGES, self._config.max_running + 1)
-        return pages
+        backend.reserve(SCRATCH_PAGES + pages, self._config.max_running + 1)
+        # Scratch comes first: memory is taken in huge pages, and so it shares one with the first replies.
+        kept = memory.pages_to_keep(backend.page_bytes, pages, self._config.cache_mib, backend.device)
+        return PagePool(pages, first=SCRATCH_PAGES, kept=kept)
 
     @torch.inference_mode()
     def _warm_up(self) -> None:
@@ -227,11 +238,11 @@ class TransformersEngine:
             except Exception:
                 log.exception("generation %s could not begin", request.generation_id)
                 if not waiting.is_begun:
-                    self._announce(request, None)
-                self._fail(request, STEP_FAILED)
+                    self._events.started(request, None)
+                self._events.failed(request, STEP_FAILED)
             else:
                 if row and not row.is_begun:
-                    self._announce(request, row.prompt)
+                    self._events.started(request, row.prompt)
                     row.is_begun = True
             self._line.remove(waiting)
 
@@ -240,7 +251,7 @@ class TransformersEngine:
         for row in outcome.preempted:
             self._line.add(Waiting(row.request, row.number, row.asked_at, row))
         for row, failure in outcome.failed:
-            self._fail(row.request, failure)
+            self._events.failed(row.request, failure)
         for row, chosen in outcome.written:
             if row.reply.ended:  # more was guessed, rightly, than there is to be
                 continue
@@ -249,9 +260,9 @@ class TransformersEngine:
             told = self._told(chosen)
             if row.reply.ended:
                 self._batch.remove(row)
-            self._emit(StreamEvent("delta", row.request.generation_id, (chosen.token_id,), text, logprobs=told))
+            self._events.delta(row.request, chosen.token_id, text, told)
             if row.reply.ended:
-                self._finish(row.request, row.reply.ended)
+                self._events.finished(row.request, row.reply.ended)
 
     def _told(self, chosen: Chosen) -> tuple[TokenLogprobs, ...]:
         if not chosen.chances:
@@ -274,10 +285,6 @@ class TransformersEngine:
         waiting = {request.adapter.sha256 for request in self._line.requests if request.adapter}
         return running | waiting | (self._kept or set())
 
-    def _refuse(self, waiting: Waiting, failure: EngineFailure) -> None:
-        self._announce(waiting.request, None)
-        self._fail(waiting.request, failure)
-
     def _read(self, waiting: Waiting) -> Row | None:
         """The row of a request that waited; None when it was ended at once, or parked because its adapter is not there
         yet, or its format is not compiled."""
@@ -293,14 +300,14 @@ class TransformersEngine:
             if not all(0 <= i < self._backend.vocabulary for i in request.prefix_token_ids):
                 raise PromptError("generation.prompt_invalid", "The reply was begun by another model.")
         except PromptError as error:
-            self._refuse(waiting, error.failure)
+            self._events.refused(request, error.failure)
             return None
         reply = Reply(self._tokenizer.backend_tokenizer, request.sampling, self._end_ids)
         for token_id in request.prefix_token_ids:
             reply.take(token_id)
             if reply.ended:
-                self._announce(request, prompt.info)
-                self._finish(request, reply.ended)
+                self._events.started(request, prompt.info)
+                self._events.finished(request, reply.ended)
                 return None
             if waiting.matcher:
                 waiting.matcher.take(token_id)
@@ -327,25 +334,8 @@ class TransformersEngine:
     def _cancel(self, generation_id: str) -> None:
         for each in self._line.take_out(generation_id) + self._parked.take_out(generation_id):
             if not each.is_begun:
-                self._announce(each.request, None)
-            self._finish(each.request, "cancelled")
+                self._events.started(each.request, None)
+            self._events.finished(each.request, "cancelled")
         for row in [row for row in self._batch.rows if row.request.generation_id == generation_id]:
             self._batch.remove(row)
-            self._finish(row.request, "cancelled")
-
-    def _announce(self, request: GenerationRequest, prompt: PromptInfo | None) -> None:
-        self._emit(StreamEvent("started", request.generation_id, prompt=prompt))
-
-    def _finish(self, request: GenerationRequest, reason: FinishReason) -> None:
-        self._emit(StreamEvent("finished", request.generation_id, finish_reason=reason))
-
-    def _fail(self, request: GenerationRequest, failure: EngineFailure) -> None:
-        self._emit(StreamEvent("failed", request.generation_id, failure=failure))
-
-    def _emit(self, event: StreamEvent) -> None:
-        if self._is_stopped:
-            return
-        try:
-            self._emit_event(event)
-        except Exception:
-            log.exception("an event of generation %s was refused", event.generation_id)
+            self._events.finished(row.request, "cancelled")

@@ -8,6 +8,9 @@ import psutil
 
 # Of what is free once the weights are loaded. On a CPU others live too, and pages that were read stay taken.
 SHARE = {"cpu": 1 / 8, "cuda": 0.9}
+# What pages of earlier replies may take on a CPU, where what is free is other processes' too. With what runs in them,
+# 16 replies of 300 tokens of the bundled model are as much.
+KEPT_BYTES = 112 << 20
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -16,6 +19,12 @@ def pages_to_reserve(page_bytes: int, context_pages: int, rows: int, budget_mib:
     of what is free allows. At least one."""
     budget = budget_mib << 20 if budget_mib else int(available_bytes(device) * SHARE[device])
     return max(1, min(context_pages * rows, budget // page_bytes))
+
+
+def pages_to_keep(page_bytes: int, pages: int, budget_mib: int, device: str) -> int:
+    """How many of `pages` reserved ones may take memory beyond what running replies need; all where `budget_mib` was
+    said, or on a GPU, which takes the memory of all at once."""
+    return pages if budget_mib or device == "cuda" else min(pages, KEPT_BYTES // page_bytes)
 
 
 def available_bytes(device: str) -> int:

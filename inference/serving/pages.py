@@ -8,7 +8,7 @@ longest unused first.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,13 +19,18 @@ class NoPages(Exception):
 
 
 class PagePool:
-    """Counts who uses each of `pages` pages."""
+    """Counts who uses each of `pages` pages, which are numbered from `first` on.
 
-    def __init__(self, pages: int) -> None:
+    A page takes memory when it is used first. Once `kept` pages have been, those that nobody uses are given away before
+    another one is: so what may only perhaps be read again takes no more than that, all by default.
+    """
+
+    def __init__(self, pages: int, first: int = 0, kept: int | None = None) -> None:
         self.pages = pages
-        self._users = [0] * pages
-        # Taken from its end: memory that was written before first, and what never was last.
-        self._free = list(range(pages - 1, -1, -1))
+        self._kept = pages if kept is None else kept
+        self._users: Counter[int] = Counter()
+        self._fresh = list(range(first + pages - 1, first - 1, -1))  # never used; taken from its end, as the others are
+        self._free: list[int] = []
         self._digest_of: dict[int, bytes] = {}
         self._page_of: dict[bytes, int] = {}
         self._idle: OrderedDict[int, None] = OrderedDict()  # readable, used by nobody, longest unused first
@@ -33,7 +38,7 @@ class PagePool:
     @property
     def available(self) -> int:
         """Pages that can be taken."""
-        return len(self._free) + len(self._idle)
+        return len(self._free) + len(self._fresh) + len(self._idle)
 
     @property
     def in_use(self) -> int:
@@ -86,6 +91,8 @@ class PagePool:
     def _take_one(self) -> int:
         if self._free:
             page = self._free.pop()
+        elif self._fresh and (self.pages - len(self._fresh) < self._kept or not self._idle):
+            page = self._fresh.pop()
         else:
             page, _ = self._idle.popitem(last=False)
             del self._page_of[self._digest_of.pop(page)]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from inference.contract import AdapterError, AdapterRef, EngineFailure, OutputFormat
+from inference.contract import AdapterError, AdapterRef, EngineFailure, GenerationRequest, OutputFormat
 from inference.serving.batch import STEP_FAILED
 from inference.serving.loading import Loading
 from inference.serving.output_format import FormatCompiler, FormatError, Matcher
@@ -27,7 +27,7 @@ class Parking:
         formats: FormatCompiler,
         tell: Callable[[Callable[[], None]], None],
         go_on: Callable[[Waiting], None],
-        fail: Callable[[Waiting, EngineFailure], None],
+        fail: Callable[[GenerationRequest, EngineFailure], None],
     ) -> None:
         self._loading = loading
         self._formats = formats
@@ -66,7 +66,7 @@ class Parking:
     def _loaded(self, sha256: str, outcome: str | AdapterError) -> None:
         for waiting in self._parked.pop(sha256):
             if isinstance(outcome, AdapterError):
-                self._fail(waiting, EngineFailure("adapter.unusable", str(outcome), retryable=False))
+                self._fail(waiting.request, EngineFailure("adapter.unusable", str(outcome), retryable=False))
             else:
                 self._go_on(waiting)
 
@@ -84,7 +84,7 @@ class Parking:
     def _compiled(self, generation_id: str, outcome: Matcher | EngineFailure) -> None:
         for waiting in self._parked.pop(generation_id):
             if isinstance(outcome, EngineFailure):
-                self._fail(waiting, outcome)
+                self._fail(waiting.request, outcome)
             else:
                 waiting.matcher = outcome
                 self._go_on(waiting)

@@ -27,6 +27,7 @@ class Row:
     lookup: Lookup = field(default_factory=Lookup)
     cached: int = 0
     pages: list[int] = field(default_factory=list)
+    told: int = 0  # how many of its pages the backend knows
     slot: int = -1
     is_begun: bool = False  # whether `started` was said
     wrote_at: float | None = None  # when its last token was written here

@@ -2,6 +2,9 @@
 
 The order is that of transformers' processors: bias, penalties, no-repeat n-gram, temperature, top-k, top-p, min-p. What
 a format does not allow is taken out before the temperature; within one, what has to be said may be said again.
+On a CPU nearly all of it is numpy's, whose calls take a fraction of the time of torch's. What nearly every row asks for
+is computed for all rows at once: on a GPU each of a row's own kernels, and each look at what came of it, is waited for
+as long as for ten layers.
 A draw depends on nothing but (seed, position in the reply), so a reply that another worker continues goes on
 as it would have gone on here.
 """
@@ -9,9 +12,12 @@ as it would have gone on here.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,9 +25,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.contract import SamplingParams
+from inference.serving.nucleus import nuclei, nucleus
 
-# The nucleus of top-p nearly always lies within so many candidates; only when not, the whole vocabulary is sorted.
-CANDIDATES = 256
+Scores = TypeVar("Scores", Tensor, NDArray[np.float32])
+Values = TypeVar("Values", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,74 +51,89 @@ class Chosen:
     chances: tuple[tuple[int, float], ...] = ()
 
 
-def choose(logits: Tensor, rows: Sequence[SamplingRow]) -> list[Chosen]:
-    """The next token of each row; `logits` is [rows, vocabulary] in float32 and is changed in place."""
-    told = {index: logits[index].log_softmax(-1) for index, row in enumerate(rows) if row.params.logprobs is not None}
+def choose(logits: Scores, rows: Sequence[SamplingRow]) -> list[Chosen | None]:
+    """The next token of each row, None where what is likeliest is no number; `logits` is [rows, vocabulary] in float32
+    and is changed in place."""
+    told = {
+        index: torch.as_tensor(logits[index]).log_softmax(-1)
+        for index, row in enumerate(rows)
+        if row.params.logprobs is not None
+    }
     for scores, row in zip(logits, rows, strict=True):
         add_bias(scores, row.params.logit_bias)
-        penalise_repetition(scores, row.history, row.params.repetition_penalty)
-        penalise_presence(scores, row.history[len(row.history) - row.position :], row.params)
+    penalise_repetition(logits, [row.history for row in rows], [row.params.repetition_penalty for row in rows])
+    for scores, row in zip(logits, rows, strict=True):
+        penalise_presence(scores, row)
         if row.allowed is None:
             ban_repeated_ngrams(scores, row.history, row.params.no_repeat_ngram)
         else:
-            scores.masked_fill_(torch.from_numpy(~row.allowed).to(scores.device), -torch.inf)
-    ids: list[int] = logits.argmax(dim=-1).tolist()
-    for index, row in enumerate(rows):
-        if row.params.temperature > 0:
-            ids[index] = _draw(logits[index], row)
+            scores[_beside(scores, ~row.allowed)] = -torch.inf
+    ids, best = _likeliest(logits)
+    # Where not even the likeliest has a chance, every token is banned, and any is as good.
+    drawing = [index for index, row in enumerate(rows) if row.params.temperature > 0 and math.isfinite(best[index])]
+    for index, token_id in zip(drawing, _draw(logits, rows, drawing), strict=True):
+        ids[index] = token_id
     return [
         Chosen(token_id, _chances(told[index], token_id, rows[index].params.logprobs or 0) if index in told else ())
+        if best[index] < math.inf
+        else None
         for index, token_id in enumerate(ids)
     ]
 
 
-def add_bias(scores: Tensor, bias: Sequence[tuple[int, float]]) -> None:
+def add_bias(scores: Scores, bias: Sequence[tuple[int, float]]) -> None:
     """Add to the logits of single tokens; ids that the model does not have are left out."""
     for token_id, value in bias:
         if token_id < len(scores):
             scores[token_id] += value
 
 
-def penalise_presence(scores: Tensor, reply: Sequence[int], params: SamplingParams) -> None:
+def penalise_presence(scores: Scores, row: SamplingRow) -> None:
     """Make what the reply has already less likely, as OpenAI's API does: logit - frequency·count - presence."""
-    if not reply or params.presence_penalty == params.frequency_penalty == 0.0:
+    presence, frequency = row.params.presence_penalty, row.params.frequency_penalty
+    if not row.position or presence == frequency == 0.0:
         return
-    counts = Counter(reply)
-    ids = torch.tensor(list(counts), device=scores.device)
-    times = torch.tensor(list(counts.values()), dtype=scores.dtype, device=scores.device)
-    scores[ids] -= times * params.frequency_penalty + params.presence_penalty
+    counts = Counter(row.history[len(row.history) - row.position :])
+    times = np.array(list(counts.values()), dtype=np.float32)
+    scores[list(counts)] -= _beside(scores, times * np.float32(frequency) + np.float32(presence))
 
 
-def penalise_repetition(scores: Tensor, history: Sequence[int], penalty: float) -> None:
-    """Make every token of `history` less likely, as CTRL does (arXiv:1909.05858 §4.1)."""
-    if penalty == 1.0:
+def penalise_repetition(logits: Scores, histories: Sequence[Sequence[int]], penalties: Sequence[float]) -> None:
+    """Make every token of each row's history less likely, as CTRL does (arXiv:1909.05858 §4.1); `logits` [rows,
+    vocabulary]."""
+    penalised = [index for index, penalty in enumerate(penalties) if penalty != 1.0 and histories[index]]
+    if not penalised:
         return
-    ids = torch.tensor(sorted(set(history)), device=scores.device)
-    seen = scores[ids]
-    scores[ids] = torch.where(seen < 0, seen * penalty, seen / penalty)
+    # What a history has twice is written twice, and both times the same.
+    lengths = [len(histories[index]) for index in penalised]
+    row = _beside(logits, np.repeat(penalised, lengths))
+    token = _beside(logits, np.concatenate([np.array(histories[index]) for index in penalised]))
+    penalty = _beside(logits, np.repeat([penalties[index] for index in penalised], lengths).astype(np.float32))
+    seen = logits[row, token]
+    where: Any = np.where if isinstance(logits, np.ndarray) else torch.where
+    logits[row, token] = where(seen < 0, seen * penalty, seen / penalty)
 
 
-def ban_repeated_ngrams(scores: Tensor, history: Sequence[int], size: int) -> None:
+def ban_repeated_ngrams(scores: Scores, history: Sequence[int], size: int) -> None:
     """Forbid each token that would repeat a run of `size` tokens of `history`."""
+    if banned := _repeating(history, size):
+        scores[banned] = -torch.inf
+
+
+def _repeating(history: Sequence[int], size: int) -> list[int]:
     if not 0 < size <= len(history):
-        return
+        return []
+    if size == 1:
+        return sorted(set(history))
     tail = list(history[len(history) - size + 1 :])
-    banned = {history[i + size - 1] for i in range(len(history) - size + 1) if list(history[i : i + size - 1]) == tail}
-    scores[sorted(banned)] = -torch.inf
-
-
-def nucleus(scores: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:
-    """The token ids that top-k, top-p and min-p leave, likeliest first, and their probabilities, which sum to 1."""
-    scores = scores / params.temperature
-    values, ids = scores.topk(min(params.top_k or CANDIDATES, scores.numel()))
-    probabilities = (values - (values if params.top_k else scores).logsumexp(0)).exp()
-    takes_all = params.top_p == 1.0
-    if not params.top_k and (takes_all or float(probabilities.sum()) < params.top_p):
-        probabilities, ids = scores.softmax(0).sort(descending=True)
-    inside = (probabilities.cumsum(0) - probabilities < params.top_p) | takes_all
-    inside &= (probabilities >= params.min_p * probabilities[0]) & (probabilities > 0)
-    inside[0] = True
-    return ids[inside], probabilities[inside] / probabilities[inside].sum()
+    banned = set()
+    at = size - 2
+    with suppress(ValueError):  # there is no more of them
+        while (at := history.index(tail[-1], at, len(history) - 1)) >= 0:
+            if list(history[at - size + 2 : at + 1]) == tail:
+                banned.add(history[at + 1])
+            at += 1
+    return sorted(banned)
 
 
 def uniform(seed: int, position: int) -> float:
@@ -120,11 +142,34 @@ def uniform(seed: int, position: int) -> float:
     return (int.from_bytes(digest, "little") >> 11) / 2**53
 
 
-def _draw(scores: Tensor, row: SamplingRow) -> int:
-    ids, probabilities = nucleus(scores, row.params)
-    steps = probabilities.double().cumsum(0)
-    index = int(torch.searchsorted(steps, uniform(row.params.seed, row.position), right=True))
-    return int(ids[min(index, len(ids) - 1)])
+def _likeliest(logits: Scores) -> tuple[list[int], list[float]]:
+    """Each row's likeliest token, and its logit. What is not a number counts as likelier than any."""
+    if isinstance(logits, np.ndarray):
+        found = logits.argmax(-1)
+        return found.tolist(), logits[np.arange(len(found)), found].tolist()
+    values, ids = logits.max(-1)
+    return ids.tolist(), values.tolist()
+
+
+def _draw(logits: Scores, rows: Sequence[SamplingRow], drawing: Sequence[int]) -> list[int]:
+    """A token for each of the rows that are `drawing`."""
+    if not drawing:
+        return []
+    if isinstance(logits, np.ndarray):
+        found = [nucleus(logits[index], rows[index].params) for index in drawing]
+    else:
+        found = nuclei(logits[drawing], [rows[index].params for index in drawing])
+    drawn = []
+    for (ids, probabilities), index in zip(found, drawing, strict=True):
+        steps = probabilities.astype(np.float64).cumsum()
+        at = int(steps.searchsorted(uniform(rows[index].params.seed, rows[index].position), side="right"))
+        drawn.append(int(ids[min(at, len(ids) - 1)]))
+    return drawn
+
+
+def _beside(logits: Scores, values: NDArray[Values]) -> Any:
+    """`values` where `logits` are."""
+    return values if isinstance(logits, np.ndarray) else torch.from_numpy(values).to(logits.device)
 
 
 def _chances(logprobs: Tensor, token_id: int, alternatives: int) -> tuple[tuple[int, float], ...]:

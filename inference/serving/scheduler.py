@@ -134,7 +134,7 @@ class Scheduler:
         self._pool.release(row.pages)
         self._slots.append(row.slot)
         self.rows.remove(row)
-        row.pages, row.cached, row.slot = [], 0, -1
+        row.pages, row.told, row.cached, row.slot = [], 0, 0, -1
 
     def _pages_for(self, tokens: int) -> int:
         return -(-tokens // self._page_tokens)

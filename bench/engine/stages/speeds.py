@@ -48,13 +48,13 @@ def builders(setting: Setting) -> dict[str, Build]:
 
 @contextmanager
 def prepared(setting: Setting, miss: Callable[[str, str], None]) -> Iterator[Sequence[Group]]:
-    torch.set_num_threads(setting.threads)
     peers: dict[str, Peer] = {}
     for name, build in builders(setting).items():
         try:
             peers[name] = build()
         except (PeerUnavailable, OSError, RuntimeError, ValueError) as reason:
             miss(name, str(reason))
+    torch.set_num_threads(setting.threads)  # our engine set its own number
     for peer in peers.values():
         for streams in (1, 16):
             peer.write(setting.prompts.short[:streams], 2)

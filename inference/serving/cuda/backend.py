@@ -1,7 +1,7 @@
 """The torch backend with its steps captured as CUDA graphs. See serving/backend.py.
 
 A step of single tokens and pieces of prompts is two graphs: a GPU reads the matrices twice sooner than a thousand
-kernels are launched. What asks for the logits of more than one token in a block, which no reply does, torch reads.
+kernels are launched.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from inference.serving.cuda import CudaUnavailable
 from inference.serving.cuda.lora import GatheredLayers
 from inference.serving.cuda.norms import fuse_norms
 from inference.serving.cuda.steps import Blocks, Places, Replay, Step, Tables, captured, places_in_blocks
+from inference.serving.lookup import GUESSES
 from inference.serving.torch_backend import TorchBackend
 
 # Of a prompt, in a block, and in the largest step.
@@ -49,7 +50,7 @@ class CudaBackend(TorchBackend):
         self._pages = pages  # The last one takes what steps are filled up with.
         device = self.network.device
         self._places = Tables(slots, -(-self.max_context // PAGE_TOKENS), spare_page=pages, device=device)
-        most = {1: slots, BLOCK_TOKENS: LARGEST // BLOCK_TOKENS}
+        most = {1: max(slots, 1 + GUESSES), BLOCK_TOKENS: LARGEST // BLOCK_TOKENS}
         forms = [(1 << power, tokens) for tokens in most for power in range((most[tokens] - 1).bit_length() + 1)]
         self._blocks: dict[Form, Blocks] = {form: Blocks(*form, slots, device) for form in forms}
         self._lora.compile(blocks for (count, _), blocks in self._blocks.items() if count == 1)
@@ -74,6 +75,10 @@ class CudaBackend(TorchBackend):
         rows = [token_ids, slots, positions, adapters]
         is_single = np.diff(slots, prepend=-1) != 0
         is_single &= np.append(is_single[1:], True)
+        # A block has one token's logits. Where more are asked for, as of guesses, each token is a block of its own:
+        # keys and values of a whole step are written before any of its tokens looks at them.
+        asked, times = np.unique(slots[output_rows], return_counts=True)
+        is_single |= np.isin(slots, asked[times > 1])
         if is_single.all():
             return self._read(rows, output_rows, 1)
         if not is_single.any():
@@ -99,11 +104,8 @@ class CudaBackend(TorchBackend):
 
     def _read(self, rows: list[Indices], output_rows: Places | Indices, tokens: int) -> Tensor:
         """The logits after `output_rows` of token ids, slots, positions and adapters, in blocks of `tokens`."""
-        places = places_in_blocks(rows[1], tokens)
+        places = np.arange(len(rows[1])) if tokens == 1 else places_in_blocks(rows[1], tokens)
         wanted = places[output_rows]
-        if len(np.unique(wanted // tokens)) < len(wanted):
-            token_ids, slots, positions, adapters = rows
-            return super().forward(token_ids, slots, positions, adapters, output_rows.astype(np.int32))
         is_adapted = bool((rows[3] != NO_ADAPTER).any())
         most = max(blocks for blocks, of in self._blocks if of == tokens) * tokens
         logits = torch.empty((len(wanted), self.vocabulary), device=self.network.device)

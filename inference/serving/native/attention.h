@@ -13,11 +13,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "ahead.h"
 #include "memory.h"
 
 namespace parley {
 
 constexpr int PAGE = 16;
+
+// Keys and values of one kv head of a slot, of positions 0 to `positions` - 1.
+struct Span {
+    int layer, slot, kv_head, positions;
+
+    int pages() const { return (positions + PAGE - 1) / PAGE; }
+};
 
 class Pages {
   public:
@@ -30,9 +38,13 @@ class Pages {
     int room(int slot) const { return static_cast<int>(tables_[slot].size()) * PAGE; }
     // Write one position's key and value of one kv head.
     void write(int layer, int slot, int kv_head, int position, const float* key, const float* value);
-    const uint16_t* tile(int layer, int slot, int kv_head, int page_index) const {
-        return at(layer, tables_[slot][page_index], kv_head);
-    }
+    // Asks memory for what `write` will write to.
+    void expect(int layer, int slot, int kv_head, int position) const;
+    // What reading the span reads, for `ahead`.
+    void foresee(const Span& span, Ahead& ahead) const;
+    // Puts the span's tiles into `tiles` in the order in which they are read: keys of all pages, then their values. Gives
+    // their number, which is no more than `most`.
+    int list(const Span& span, int most, const uint16_t** tiles) const;
 
   private:
     uint16_t* at(int layer, int page, int kv_head) const {
@@ -46,16 +58,29 @@ class Pages {
     std::vector<std::vector<int32_t>> tables_;
 };
 
+// One query head of one row: [head_size] values, which see positions 0 to `positions` - 1, and where its answer goes.
+struct Query {
+    const float* values;
+    int positions;
+    float* out;
+};
+
+// How many queries share a loaded tile: 6 times MAX_PARTS sums and the tile's own vectors fit into 32 registers.
+constexpr int MAX_QUERIES = 6;
+
 // What one thread needs to attend: grown before the threads begin.
 struct AttentionScratch {
-    std::vector<uint32_t> query, weights;  // bfloat16 pairs, [heads][head_size / 2] and [heads][positions / 2]
-    std::vector<float> scores;             // [heads][positions, to whole pages]
+    std::vector<Query> queries;           // of the rows that are taken together
+    std::vector<uint32_t> asks, weights;  // bfloat16 pairs, [queries][head_size / 2] and [queries][positions / 2]
+    std::vector<float> scores;            // [queries][positions, to whole pages]
+    std::vector<const uint16_t*> tiles;   // of what is read, and the first of what is read next
 
     void resize(int heads, int head_size, int positions);
 };
 
-// out[heads, head_size] = attention of `heads` query heads, which share one kv head, over positions 0 to `position`.
-void attend(const Pages& pages, int layer, int slot, int kv_head, int position, const float* query, int heads,
-            int head_size, AttentionScratch& scratch, float* out);
+// out[head_size] of each of `count` queries = its attention over the span, which has the positions of all of them. What
+// a query gets does not depend on the others. Near its end it asks memory for the first tiles of `next`.
+void attend(const Pages& pages, const Span& span, const Span& next, const Query* queries, int count, int head_size,
+            AttentionScratch& scratch);
 
 }  // namespace parley

@@ -29,7 +29,7 @@ inline Floats exp(Floats x) {
     Floats p = all(1.9875691500e-4f);
     for (float coefficient : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f})
         p = fma(p, r, all(coefficient));
-    return mul(add(fma(mul(p, r), r, r), all(1.0f)), power_of_two(n));
+    return times_power_of_two(add(fma(mul(p, r), r, r), all(1.0f)), n);
 }
 
 // float32 to the nearest bfloat16, ties to even.
@@ -44,14 +44,32 @@ inline uint32_t to_pair(float first, float second) {
     return to_bfloat16(first) | static_cast<uint32_t>(to_bfloat16(second)) << 16;
 }
 
-// `count` floats, an even number, as pairs of neighbours.
-inline void to_pairs(const float* values, int count, uint32_t* pairs) {
-    int i = 0;
+// `count` floats, a multiple of 16, times `scale` as pairs of neighbours.
+inline void to_pairs(const float* values, int count, float scale, uint32_t* pairs) {
+    for (int i = 0; i < count; i += LANES) {
 #if defined(__AVX512BF16__)
-    for (; i + 2 * LANES <= count; i += 2 * LANES)
-        _mm512_storeu_si512(pairs + i / 2, (__m512i)_mm512_cvtne2ps_pbh(load(values + i + LANES), load(values + i)));
+        const __m256bh halves = _mm512_cvtneps_pbh(mul(load(values + i), all(scale)));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(pairs + i / 2), (__m256i)halves);
+#else
+        for (int pair = i; pair < i + LANES; pair += 2)
+            pairs[pair / 2] = to_pair(values[pair] * scale, values[pair + 1] * scale);
 #endif
-    for (; i < count; i += 2) pairs[i / 2] = to_pair(values[i], values[i + 1]);
+    }
+}
+
+// 16 floats as the first or `second` halves of 16 pairs; the other halves are not touched, another thread may write them.
+inline void store_halves(uint16_t* pairs, bool second, Floats values) {
+#if defined(__AVX512BF16__)
+    const __m512i bits = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(values));
+    if (second)
+        _mm512_mask_storeu_epi16(pairs, 0xaaaaaaaa, _mm512_slli_epi32(bits, 16));
+    else
+        _mm512_mask_storeu_epi16(pairs, 0x55555555, bits);
+#else
+    alignas(64) float lanes[LANES];
+    store(lanes, values);
+    for (int i = 0; i < LANES; i++) pairs[2 * i + second] = to_bfloat16(lanes[i]);
+#endif
 }
 
 }  // namespace parley

@@ -10,6 +10,7 @@ struct Ints {
     __m256i low, high;
 };
 using Bytes = Ints;
+using Pairs = Ints;
 
 // There are half as many registers, of half the width.
 constexpr int MAX_ROWS = 4;
@@ -46,6 +47,11 @@ inline float highest(Floats a) {
     for (float lane : lanes) result = lane > result ? lane : result;
     return result;
 }
+inline bool reaches(Floats a, float least) {
+    const __m256 bound = _mm256_set1_ps(least);
+    return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(a.low, bound, _CMP_GE_OQ),
+                                           _mm256_cmp_ps(a.high, bound, _CMP_GE_OQ))) != 0;
+}
 inline float total(Floats a) {
     alignas(32) float lanes[8];
     _mm256_store_ps(lanes, _mm256_add_ps(a.low, a.high));
@@ -61,6 +67,7 @@ inline Floats first_lanes(Floats a, int count, float otherwise) {
 }
 
 inline Ints no_ints() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+inline Ints all_ints(int32_t value) { return {_mm256_set1_epi32(value), _mm256_set1_epi32(value)}; }
 inline Ints add(Ints a, Ints b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
 inline Ints rounded(Floats a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
 inline Floats floats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
@@ -76,10 +83,13 @@ inline void store_bytes(int8_t* to, Ints a) {
     const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
 }
-inline __m256 power_of_two(__m256i n) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+// a * 2^n, where that is no denormal and finite.
+inline __m256 times_power_of_two(__m256 a, __m256i n) {
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(n, 23)));
 }
-inline Floats power_of_two(Ints n) { return {power_of_two(n.low), power_of_two(n.high)}; }
+inline Floats times_power_of_two(Floats a, Ints n) {
+    return {times_power_of_two(a.low, n.low), times_power_of_two(a.high, n.high)};
+}
 
 inline Bytes load_bytes(const uint8_t* from) {
     const __m256i* halves = reinterpret_cast<const __m256i*>(from);
@@ -109,7 +119,43 @@ inline Ints dot_bytes(Ints sum, Bytes weights, int32_t x) {
     const __m256i four = _mm256_set1_epi32(x);
     return {dot_bytes(sum.low, weights.low, four), dot_bytes(sum.high, weights.high, four)};
 }
+inline Ints byte_offset(int32_t) { return no_ints(); }
 
+// Two sums of each lane, both within 16 bits, beside each other.
+inline Ints beside(Ints first, Ints second) {
+    return {_mm256_blend_epi16(first.low, _mm256_slli_epi32(second.low, 16), 0xaa),
+            _mm256_blend_epi16(first.high, _mm256_slli_epi32(second.high, 16), 0xaa)};
+}
+// a * b / 2^15 of 16 bits each, rounded.
+inline Ints scaled(Ints a, Ints b) { return {_mm256_mulhrs_epi16(a.low, b.low), _mm256_mulhrs_epi16(a.high, b.high)}; }
+inline Ints add_words(Ints a, Ints b) { return {_mm256_add_epi16(a.low, b.low), _mm256_add_epi16(a.high, b.high)}; }
+// Of each lane the low word, or the high one, in both its words.
+inline Ints low_words(Ints a) { return beside(a, a); }
+inline Ints high_words(Ints a) {
+    const Ints down = {_mm256_srli_epi32(a.low, 16), _mm256_srli_epi32(a.high, 16)};
+    return beside(down, down);
+}
+// Of each word the low byte, or the high one, times 2^7, without a sign.
+inline Ints low_bytes(Bytes a) {
+    const __m256i mask = _mm256_set1_epi16(0x7f80);
+    return {_mm256_and_si256(_mm256_slli_epi16(a.low, 7), mask), _mm256_and_si256(_mm256_slli_epi16(a.high, 7), mask)};
+}
+inline Ints high_bytes(Bytes a) {
+    const __m256i mask = _mm256_set1_epi16(0x7f80);
+    return {_mm256_and_si256(_mm256_srli_epi16(a.low, 1), mask), _mm256_and_si256(_mm256_srli_epi16(a.high, 1), mask)};
+}
+// sum[lane] += the lane's two words times the two of `x`.
+inline Ints dot_words(Ints sum, Ints words, int32_t x) {
+    const __m256i two = _mm256_set1_epi32(x);
+    return add(sum, {_mm256_madd_epi16(words.low, two), _mm256_madd_epi16(words.high, two)});
+}
+
+inline Pairs load_pairs(const uint16_t* from) { return load_bytes(reinterpret_cast<const uint8_t*>(from)); }
+// With 0 instead of the seconds.
+inline Pairs firsts_of(Pairs pairs) {
+    const __m256i mask = _mm256_set1_epi32(0xffff);
+    return {_mm256_and_si256(pairs.low, mask), _mm256_and_si256(pairs.high, mask)};
+}
 inline __m256 dot_pairs(__m256 sum, __m256i pairs, float first, float second) {
     const __m256 firsts = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
     const __m256i upper = _mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000)));
@@ -117,11 +163,9 @@ inline __m256 dot_pairs(__m256 sum, __m256i pairs, float first, float second) {
     return _mm256_fmadd_ps(_mm256_castsi256_ps(upper), _mm256_set1_ps(second), sum);
 }
 // sum[lane] += the lane's pair times `pair`.
-inline Floats dot_pairs(Floats sum, const uint16_t* pairs, uint32_t pair) {
-    const __m256i* halves = reinterpret_cast<const __m256i*>(pairs);
+inline Floats dot_pairs(Floats sum, Pairs pairs, uint32_t pair) {
     const float first = std::bit_cast<float>(pair << 16), second = std::bit_cast<float>(pair & 0xffff0000);
-    return {dot_pairs(sum.low, _mm256_loadu_si256(halves), first, second),
-            dot_pairs(sum.high, _mm256_loadu_si256(halves + 1), first, second)};
+    return {dot_pairs(sum.low, pairs.low, first, second), dot_pairs(sum.high, pairs.high, first, second)};
 }
 
 }  // namespace parley

@@ -6,6 +6,7 @@ namespace parley {
 using Floats = __m512;
 using Ints = __m512i;
 using Bytes = __m512i;
+using Pairs = __m512i;
 
 // Rows of a matrix product that share the unpacked weights: 16 sums, 8 registers of weights and some to work with.
 constexpr int MAX_ROWS = 16;
@@ -28,11 +29,14 @@ inline Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 inline Floats absolute(Floats a) { return _mm512_abs_ps(a); }
 inline float highest(Floats a) { return _mm512_reduce_max_ps(a); }
 inline float total(Floats a) { return _mm512_reduce_add_ps(a); }
+// Whether any lane is at least `least`.
+inline bool reaches(Floats a, float least) { return _mm512_cmp_ps_mask(a, all(least), _CMP_GE_OQ) != 0; }
 inline Floats first_lanes(Floats a, int count, float otherwise) {
     return _mm512_mask_blend_ps(static_cast<__mmask16>((1u << count) - 1), all(otherwise), a);
 }
 
 inline Ints no_ints() { return _mm512_setzero_si512(); }
+inline Ints all_ints(int32_t value) { return _mm512_set1_epi32(value); }
 inline Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
 inline Ints rounded(Floats a) { return _mm512_cvtps_epi32(a); }
 inline Floats floats(Ints a) { return _mm512_cvtepi32_ps(a); }
@@ -40,8 +44,9 @@ inline int total(Ints a) { return _mm512_reduce_add_epi32(a); }
 inline void store_bytes(int8_t* to, Ints a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(a));
 }
-inline Floats power_of_two(Ints n) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
+// a * 2^n, where that is no denormal and finite.
+inline Floats times_power_of_two(Floats a, Ints n) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_slli_epi32(n, 23)));
 }
 
 inline Bytes load_bytes(const uint8_t* from) { return _mm512_loadu_si512(from); }
@@ -49,21 +54,44 @@ inline Bytes low_nibbles(Bytes a) { return _mm512_and_si512(a, _mm512_set1_epi8(
 inline Bytes high_nibbles(Bytes a) { return low_nibbles(_mm512_srli_epi16(a, 4)); }
 // sum[lane] += the lane's four weights times the four signed bytes of `x`.
 inline Ints dot_nibbles(Ints sum, Bytes weights, int32_t x) {
-    return _mm512_dpbusd_epi32(sum, weights, _mm512_set1_epi32(x));
+    return _mm512_dpbusd_epi32(sum, weights, all_ints(x));
 }
 inline Ints dot_bytes(Ints sum, Bytes weights, int32_t x) { return dot_nibbles(sum, weights, x); }
+// What such sums of bytes begin with, where `eights` is -8 times the sum of `x`: the 128 that weights are too large.
+inline Ints byte_offset(int32_t eights) { return _mm512_slli_epi32(all_ints(eights), 4); }
 
+// Two sums of each lane, both within 16 bits, beside each other.
+inline Ints beside(Ints first, Ints second) {
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, first, _mm512_slli_epi32(second, 16));
+}
+// a * b / 2^15 of 16 bits each, rounded.
+inline Ints scaled(Ints a, Ints b) { return _mm512_mulhrs_epi16(a, b); }
+inline Ints add_words(Ints a, Ints b) { return _mm512_add_epi16(a, b); }
+// Of each lane the low word, or the high one, in both its words.
+inline Ints low_words(Ints a) { return beside(a, a); }
+inline Ints high_words(Ints a) { return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(a, 16), a); }
+// Of each word the low byte, or the high one, times 2^7, without a sign.
+inline Ints low_bytes(Bytes a) { return _mm512_and_si512(_mm512_slli_epi16(a, 7), _mm512_set1_epi16(0x7f80)); }
+inline Ints high_bytes(Bytes a) { return _mm512_and_si512(_mm512_srli_epi16(a, 1), _mm512_set1_epi16(0x7f80)); }
+// sum[lane] += the lane's two words times the two of `x`.
+inline Ints dot_words(Ints sum, Ints words, int32_t x) { return _mm512_dpwssd_epi32(sum, words, all_ints(x)); }
+
+inline Pairs load_pairs(const uint16_t* from) {
+    Pairs pairs = _mm512_loadu_si512(from);
+    asm("" : "+v"(pairs));  // stays in a register: g++ would load it again for every product
+    return pairs;
+}
+// With 0 instead of the seconds.
+inline Pairs firsts_of(Pairs pairs) { return _mm512_and_si512(pairs, _mm512_set1_epi32(0xffff)); }
 #if defined(__AVX512BF16__)
 // sum[lane] += the lane's pair times `pair`.
-inline Floats dot_pairs(Floats sum, const uint16_t* pairs, uint32_t pair) {
-    const __m512i broadcast = _mm512_set1_epi32(static_cast<int>(pair));
-    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_loadu_si512(pairs), (__m512bh)broadcast);
+inline Floats dot_pairs(Floats sum, Pairs pairs, uint32_t pair) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)pairs, (__m512bh)_mm512_set1_epi32(static_cast<int>(pair)));
 }
 #else
-inline Floats dot_pairs(Floats sum, const uint16_t* pairs, uint32_t pair) {
-    const __m512i both = _mm512_loadu_si512(pairs);
-    const Floats firsts = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
-    const Floats seconds = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+inline Floats dot_pairs(Floats sum, Pairs pairs, uint32_t pair) {
+    const Floats firsts = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+    const Floats seconds = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
     sum = fma(firsts, all(std::bit_cast<float>(pair << 16)), sum);
     return fma(seconds, all(std::bit_cast<float>(pair & 0xffff0000)), sum);
 }

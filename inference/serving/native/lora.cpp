@@ -10,8 +10,6 @@ namespace parley {
 namespace {
 
 constexpr float PIECES = 254.0f;  // a step of the first piece in steps of the second
-// How far ahead of its use B is asked of memory; none of it is in a cache.
-constexpr int UP_AHEAD = 2048;
 
 void pack_up(const float* b, int rank, int outputs, int whole_rank, uint8_t* panels) {
     for (int output = 0; output < outputs; output++) {
@@ -39,9 +37,10 @@ LowRank::LowRank(Arena& memory, int rank, int inputs, int outputs, const float* 
     up_ = up;
 }
 
-void LowRank::go_down(const QuantisedRows& x, int row, Middle& middle) const {
+void LowRank::go_down(const QuantisedRows& x, int row, Middle& middle, const LowRank* next) const {
     alignas(64) float values[MAX_RANK] = {};
-    multiply(down_, x, nullptr, row, row + 1, 0, down_.count(), values, 0, false);
+    multiply(down_, x, nullptr, row, row + 1, 0, down_.count(), values, 0, false,
+             (next ? next : this)->down_.panels);
     Floats largest = all(0.0f);
     for (int i = 0; i < MAX_RANK; i += LANES) largest = max(largest, absolute(load(values + i)));
     middle.scale = highest(largest) / 127.0f;
@@ -66,10 +65,8 @@ void LowRank::go_up(const Middle& middle, int first, int last, float* y) const {
     const uint8_t* panel = up_ + up_bytes() * first;
     for (int index = first; index < last; index++, panel += up_bytes()) {
         Ints highs = no_ints(), lows = no_ints();
-        _mm_prefetch(reinterpret_cast<const char*>(panel) + UP_AHEAD, _MM_HINT_T0);
         for (int four = 0; four < rank_ / 4; four++) {
             const uint8_t* quants = panel + SCALE_BYTES + 64 * four;
-            _mm_prefetch(reinterpret_cast<const char*>(quants) + UP_AHEAD, _MM_HINT_T0);
             const Bytes weights = load_bytes(quants);
             highs = dot_bytes(highs, weights, high[four]);
             lows = dot_bytes(lows, weights, low[four]);

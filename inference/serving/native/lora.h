@@ -32,8 +32,13 @@ class LowRank {
     // `a` [rank, inputs] and `b` [outputs, rank], the scale of the adapter already in `b`. Throws std::bad_alloc.
     LowRank(Arena& memory, int rank, int inputs, int outputs, const float* a, const float* b);
 
-    // middle = A x, of one row.
-    void go_down(const QuantisedRows& x, int row, Middle& middle) const;
+    // What each of the two reads, for `ahead`.
+    void foresee_down(Ahead& ahead) const { ahead.add(down_.panels, down_.bytes()); }
+    void foresee_up(Ahead& ahead, int first, int last) const {
+        ahead.add(up_ + up_bytes() * first, up_bytes() * (last - first));
+    }
+    // middle = A x, of one row; thereafter A of `next` is read, if there is one.
+    void go_down(const QuantisedRows& x, int row, Middle& middle, const LowRank* next) const;
     // y[output] += B middle, for the outputs of panels `first` to before `last`.
     void go_up(const Middle& middle, int first, int last, float* y) const;
 

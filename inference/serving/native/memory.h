@@ -26,6 +26,19 @@ inline Memory huge_memory(size_t bytes) {
     return {static_cast<uint8_t*>(memory), std::free};
 }
 
+// Begins at a whole line of memory, so that no vector of 16 lanes lies across two.
+template <typename T>
+struct OnLines {
+    using value_type = T;
+    static constexpr std::align_val_t LINE{64};
+    OnLines() = default;
+    template <typename U>
+    OnLines(const OnLines<U>&) {}
+    T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), LINE)); }
+    void deallocate(T* array, size_t) { ::operator delete(array, LINE); }
+    bool operator==(const OnLines&) const = default;
+};
+
 // Small arrays one behind the other, in the order in which they are asked for; given back together.
 class Arena {
   public:

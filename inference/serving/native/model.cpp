@@ -1,6 +1,7 @@
 #include "model.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 
 namespace parley {
@@ -19,7 +20,8 @@ void grow(auto& vector, size_t size) {
 
 Model::Model(const Shape& shape, Weights weights, int threads)
     : shape_(shape), weights_(std::move(weights)), rotary_(shape.rotary, shape.rotary + shape.head_size / 2),
-      team_(threads), scratch_(threads) {
+      team_(threads), crews_(threads), scratch_(threads) {
+    output_crew_.threads = threads;
     shape_.rotary = nullptr;  // the caller's
 }
 
@@ -45,8 +47,7 @@ void Model::put_low_rank(int adapter, int linear, int rank, const float* a, cons
     require(!place || !place->is_complete, "The adapter that has this number must be dropped first.");
     if (!place) place = std::make_unique<Adapter>();
     place->linears.resize(shape_.layers * LINEARS + 1);
-    const Matrix& matrix =
-        linear == shape_.layers * LINEARS ? weights_.head : weights_.layers[linear / LINEARS].linears[linear % LINEARS];
+    const Matrix& matrix = weights_.linear(linear);
     place->linears[linear] = std::make_unique<LowRank>(place->memory, rank, matrix.inputs, matrix.outputs, a, b);
 }
 
@@ -102,25 +103,30 @@ void Model::make_room(const Batch& batch) {
     const size_t rows = std::max(batch.count, batch.outputs), half = shape_.head_size / 2;
     const int heads = shape_.heads * shape_.head_size, kv = shape_.kv_heads * shape_.head_size;
     const int widest = std::max({shape_.hidden, shape_.intermediate, heads});
-    all_rows_.set({batch.adapters, batch.adapters + batch.count});
-    std::vector<int32_t> adapters(batch.outputs);
-    for (int output = 0; output < batch.outputs; output++) adapters[output] = batch.adapters[batch.output_rows[output]];
-    output_rows_.set(std::move(adapters));
+    std::vector<int32_t> places(batch.count);
+    std::iota(places.begin(), places.end(), 0);
+    const int group = shape_.heads / shape_.kv_heads, together = std::max(MAX_QUERIES / group, 1);
+    crews_.divide(places, batch, together);
+    output_crew_.set(batch.output_rows, batch.outputs, batch, together);
     grow(residual_, rows * shape_.hidden);
+    grow(asked_, static_cast<size_t>(batch.outputs) * shape_.hidden);
     grow(qkv_, rows * (heads + 2 * kv));
     grow(attended_, rows * heads);
     grow(gate_, rows * shape_.intermediate);
     grow(up_, rows * shape_.intermediate);
     grow(cosines_, rows * half);
     grow(sines_, rows * half);
-    if (!all_rows_.adapted.empty()) grow(middle_, rows * 3);
-    taken_.reserve(static_cast<int>(rows), widest);
-    rest_.reserve(static_cast<int>(rows), shape_.hidden);
+    if (std::any_of(batch.adapters, batch.adapters + batch.count, [](int adapter) { return adapter >= 0; }))
+        grow(middle_, rows * 3);
     const int positions = *std::max_element(batch.positions, batch.positions + batch.count) + 1;
-    for (PartScratch& scratch : scratch_) {
+    for (int part = 0; PartScratch& scratch : scratch_) {
+        const int rows = std::max(crews_.seat(part++).crew.count(), batch.outputs);
         grow(scratch.normed, shape_.hidden);
-        grow(scratch.rest, shape_.hidden);
-        scratch.attention.resize(std::min(shape_.heads / shape_.kv_heads, 4), shape_.head_size, positions);
+        grow(scratch.rounded, shape_.hidden);
+        scratch.taken.reserve(rows, widest);
+        scratch.rest.reserve(rows, shape_.hidden);
+        grow(scratch.tops, batch.outputs);
+        scratch.attention.resize(group, shape_.head_size, positions);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attention.h"
+#include "crew.h"
 #include "lora.h"
 #include "quantised.h"
 #include "team.h"
@@ -38,14 +39,12 @@ struct Weights {
     std::vector<Layer> layers;
     const float* norm;
     Matrix embedding, head;
-};
 
-// n tokens: of any slots, a slot's tokens in the order of their positions; adapter -1 is none.
-struct Batch {
-    int count;
-    const int32_t *token_ids, *slots, *positions, *adapters;
-    int outputs;
-    const int32_t* output_rows;
+    // By its number.
+    const Matrix& linear(int number) const {
+        const size_t layer = static_cast<size_t>(number / LINEARS);
+        return layer < layers.size() ? layers[layer].linears[number % LINEARS] : head;
+    }
 };
 
 class Model {
@@ -64,36 +63,38 @@ class Model {
     std::mutex in_use;
 
   private:
-    // The rows that go through a linear, and of them those that have an adapter, one adapter's beside each other.
-    struct Rows {
-        std::vector<int32_t> adapters;
-        std::vector<int> adapted;
-        int count() const { return static_cast<int>(adapters.size()); }
-        void set(std::vector<int32_t> new_adapters);
-    };
-    struct PartScratch {
-        std::vector<float> normed, rest;
+    struct alignas(LINE) PartScratch {
+        QuantisedRows taken, rest;           // what linears multiply: the crew's rows, and what rounding took from them
+        std::vector<float> normed, rounded;  // of a row
+        std::vector<float> tops;             // the highest logit of each output among the thread's panels
         AttentionScratch attention;
+        Ahead ahead;
     };
 
     void check(const Batch& batch) const;
     void make_room(const Batch& batch);
     // The steps of a forward, each in all threads: what they split among them is said where they are defined.
     void forward_part(const Batch& batch, float* logits, int part);
-    void embed(const Batch& batch, int part);
-    void rotate_and_write(const Batch& batch, int layer, int part);
-    void attend_all(const Batch& batch, int layer, int part);
-    void activate(int rows, int first, int last);
-    void take_in(const Rows& rows, int row, const float* values, int inputs, int linear, int linears, int part,
+    void embed(const Batch& batch, const Seat& seat);
+    void read_positions(const Batch& batch, int number, const Seat& seat);
+    void finish_layer(const Batch& batch, int number, float* residual, const Seat& seat);
+    void predict(float* logits, const Seat& seat);
+    void rotate_and_write(const Batch& batch, int layer, const Seat& seat);
+    void attend_all(const Batch& batch, int layer, const Seat& seat);
+    void activate(float* gate, const float* up, int rows, int first, int last) const;
+    void take_in(int row, const float* values, int inputs, int linear, int linears, const Seat& seat,
                  bool is_fine = false);
     void norm(const float* values, const float* weight, float* normed) const;
-    void project(const Rows& rows, const Matrix& matrix, int linear, int which, int first, int last, float* y,
-                 size_t stride, bool add, bool is_fine = false);
+    void project(int linear, int which, float* y, size_t stride, bool add, const Seat& seat, bool is_fine = false);
+    void foresee(int linear, int linears, int next_linears, const Seat& seat, int layer = -1);
 
     bool has_adapter(int adapter) const;
     const LowRank* low_rank(int adapter, int linear) const;
-    Middle& middle(int row, int which) { return middle_[static_cast<size_t>(row) * 3 + which]; }
-    std::pair<int, int> share(int count, int part) const;
+    Middle& middle(const Crew& crew, int row, int which) {
+        return middle_[static_cast<size_t>(crew.first + row) * 3 + which];
+    }
+    std::pair<int, int> panels(int linear, const Seat& seat) const;
+    const uint8_t* next_read(int linear, const Seat& seat) const;
 
     Shape shape_;
     Weights weights_;
@@ -102,11 +103,13 @@ class Model {
     std::unique_ptr<Pages> pages_;
     std::vector<std::unique_ptr<Adapter>> adapters_;
 
-    // Of the forward that runs; rows are the batch's.
-    Rows all_rows_, output_rows_;
-    std::vector<float> residual_, qkv_, attended_, gate_, up_, cosines_, sines_;
+    // Of the forward that runs: who takes all rows through layers, and who those of outputs to their logits. Rows are the
+    // batch's, in `asked_` those of its outputs.
+    Crews crews_;
+    Crew output_crew_;
+    std::vector<float, OnLines<float>> residual_, asked_, qkv_, attended_, gate_, up_;
+    std::vector<float> cosines_, sines_;
     std::vector<Middle> middle_;  // of up to three linears, [rows][3]
-    QuantisedRows taken_, rest_;
     std::vector<PartScratch> scratch_;
 };
 

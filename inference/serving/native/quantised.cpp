@@ -1,159 +1,293 @@
 #include "quantised.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace parley {
 
 void QuantisedRows::reserve(int rows, int inputs) {
-    const size_t size = static_cast<size_t>(rows) * inputs;
-    if (quants.size() < size) {
-        quants.resize(size);
-        scales.resize(size / GROUP);
-        sums.resize(size / GROUP);
+    const size_t whole = static_cast<size_t>(rows + TOGETHER - 1) / TOGETHER * TOGETHER;
+    const size_t groups = whole * 2 * pairs(inputs);
+    if (scales.size() < groups) {
+        quants.resize(groups * GROUP);
+        scales.resize(groups);
+        eights.resize(groups);
+        factors.resize(groups);
+        sums.resize(groups);
     }
+    if (units.size() < whole) units.resize(whole);
 }
 
+// No group waits for another one: what is needed of all of them, the largest value, is found first.
 void QuantisedRows::set(int row, const float* values, int inputs, float* rest) {
-    int8_t* q = quants.data() + static_cast<size_t>(row) * inputs;
-    const size_t first_group = static_cast<size_t>(row) * (inputs / GROUP);
-    for (int group = 0; group < inputs / GROUP; group++, values += GROUP, q += GROUP) {
-        const Floats low = load(values), high = load(values + LANES);
-        const float largest = highest(max(absolute(low), absolute(high)));
-        const Floats inverse = all(largest > 0 ? 127.0f / largest : 0.0f);
+    const int groups = inputs / GROUP;
+    const size_t at = place(row, inputs), pair_at = pair_place(row, inputs);
+    float* group_scales = scales.data() + at;
+    Floats row_largest = all(0.0f);
+    for (int group = 0; group < groups; group++) {
+        const float* low = values + group * GROUP;
+        const Floats largest = max(absolute(load(low)), absolute(load(low + LANES)));
+        group_scales[group * TOGETHER] = highest(largest) / 127.0f;
+        row_largest = max(row_largest, largest);
+    }
+    // So many units at most that a product of the row, 8 * 127 * 32 * factor for each group, fits into 31 bits.
+    const int most = std::min(2047, 65535 / groups);
+    const float unit = highest(row_largest) / 127.0f / static_cast<float>(most);
+    const float per_unit = unit > 0 ? 1.0f / unit : 0.0f;
+    units[row] = unit;
+    for (int group = 0; group < groups; group++) {
+        const float units_up = group_scales[group * TOGETHER] * per_unit + 0.999f;  // no number where values are none
+        const int factor = static_cast<int>(std::min(std::max(1.0f, units_up), static_cast<float>(most)));
+        const float scale = unit * static_cast<float>(factor);
+        const Floats low = load(values + group * GROUP), high = load(values + group * GROUP + LANES);
+        const Floats inverse = all(scale > 0 ? 1.0f / scale : 0.0f);
         const Ints low_q = rounded(mul(low, inverse)), high_q = rounded(mul(high, inverse));
+        int8_t* q = quants.data() + (at + group * TOGETHER) * GROUP;
         store_bytes(q, low_q);
         store_bytes(q + LANES, high_q);
-        const Floats scale = all(largest / -127.0f);
         if (rest) {
-            store(rest + group * GROUP, fma(floats(low_q), scale, low));
-            store(rest + group * GROUP + LANES, fma(floats(high_q), scale, high));
+            store(rest + group * GROUP, fma(floats(low_q), all(-scale), low));
+            store(rest + group * GROUP + LANES, fma(floats(high_q), all(-scale), high));
         }
-        scales[first_group + group] = largest / 127.0f;
-        sums[first_group + group] = largest / 127.0f * static_cast<float>(total(add(low_q, high_q)));
+        const int sum = total(add(low_q, high_q));
+        const size_t half = (pair_at + group / 2 * TOGETHER) * 2 + group % 2;
+        group_scales[group * TOGETHER] = scale;
+        eights[at + group * TOGETHER] = -8 * sum;
+        factors[half] = static_cast<int16_t>(factor);
+        sums[half] = static_cast<int16_t>((factor * sum + 128) >> 8);
+    }
+    if (groups % 2) {  // nothing is what stands beside the last one
+        const size_t half = (pair_at + groups / 2 * TOGETHER) * 2 + 1;
+        group_scales[groups * TOGETHER] = 0;
+        factors[half] = sums[half] = 0;
     }
 }
 
-void put(float* y, Floats value, int count, bool add_to) {
-    if (count == LANES) {
-        store(y, add_to ? add(load(y), value) : value);
-        return;
-    }
-    alignas(64) float lanes[LANES];
-    store(lanes, value);
-    for (int i = 0; i < count; i++) y[i] = add_to ? y[i] + lanes[i] : lanes[i];
-}
+// The least float16 from `value` on, or the largest that there is.
+static uint16_t half_above(float value) { return _cvtss_sh(std::min(value, 65504.0f), _MM_FROUND_TO_POS_INF); }
 
 void pack(const Matrix& matrix, const float* values, uint8_t* panels) {
     for (int output = 0; output < matrix.outputs; output++) {
-        uint8_t* line = panels + matrix.panel_bytes() * (output / LANES);
-        for (int group = 0; group < matrix.groups(); group++, values += GROUP, line += matrix.group_bytes()) {
+        const int lane = output % LANES;
+        uint8_t* panel = panels + matrix.panel_bytes() * (output / LANES);
+        for (int group = 0; group < matrix.groups(); group++, values += GROUP) {
+            uint8_t* pair = panel + group / 2 * pair_bytes(8);
+            uint8_t* quants = pair + SCALE_BYTES + group % 2 * group_bytes(8) + lane * 4;
             float largest = 0;
             for (int i = 0; i < GROUP; i++) largest = std::max(largest, std::abs(values[i]));
-            const float d = largest / 127.0f;
-            reinterpret_cast<float*>(line)[output % LANES] = d;
+            const uint16_t half = half_above(largest / 127.0f);
+            reinterpret_cast<uint16_t*>(pair)[group % 2 * LANES + lane] = half;
+            const float d = _cvtsh_ss(half);
             for (int i = 0; i < GROUP; i++)
-                line[SCALE_BYTES + (i / 4 * LANES + output % LANES) * 4 + i % 4] = quant(values[i], d);
+                quants[i / 4 * 64 + i % 4] = quant(std::clamp(values[i], -127 * d, 127 * d), d);
         }
     }
+}
+
+// What a panel's `line` of least values and steps makes of a d or m.
+static float stepped(const uint8_t* line, int lane, uint8_t count) {
+    const int16_t* row = reinterpret_cast<const int16_t*>(line) + 2 * lane;
+    return static_cast<float>(row[0] + ((count * row[1] + 128) >> 8));
 }
 
 void dequantise(const Matrix& matrix, int output, float* values) {
     const int lane = output % LANES;
-    const uint8_t* line = matrix.panel(output / LANES);
-    for (int group = 0; group < matrix.groups(); group++, values += GROUP, line += matrix.group_bytes()) {
-        const uint8_t* quants = line + SCALE_BYTES + lane * 4;
-        alignas(64) float d[LANES], m[LANES];
+    const uint8_t* panel = matrix.panel(output / LANES);
+    for (int group = 0; group < matrix.groups(); group++, values += GROUP) {
+        const uint8_t* pair = panel + (matrix.bits == 4 ? 2 * SCALE_BYTES : 0) + group / 2 * pair_bytes(matrix.bits);
+        const uint8_t* quants = pair + group % 2 * group_bytes(matrix.bits) + lane * 4;
         if (matrix.bits == 4) {
-            store(d, load_halves(reinterpret_cast<const uint16_t*>(line)));
-            store(m, load_halves(reinterpret_cast<const uint16_t*>(line) + LANES));
+            const uint8_t* scales = pair + 2 * group_bytes(4) + (lane * 2 + group % 2) * 2;
+            const float whole = reinterpret_cast<const float*>(panel + matrix.panel_bytes() - SCALE_BYTES)[lane];
+            const float d = stepped(panel, lane, scales[0]) * (whole / WHOLE_D);
+            const float m = stepped(panel + SCALE_BYTES, lane, scales[1]) * (whole / WHOLE_M);
             for (int i = 0; i < GROUP; i++) {
-                const int both = quants[i % 16 / 4 * 64 + i % 4];
-                values[i] = d[lane] * static_cast<float>(i < 16 ? both & 15 : both >> 4) + m[lane];
+                const int both = quants[i % 16 / 4 * 64 + i % 4], q = i < 16 ? both & 15 : both >> 4;
+                values[i] = d * static_cast<float>(q - 8) + m;
             }
         } else {
-            store(d, load(reinterpret_cast<const float*>(line)));
-            for (int i = 0; i < GROUP; i++)
-                values[i] = d[lane] * static_cast<float>(quants[i / 4 * 64 + i % 4] - 128);
+            quants += SCALE_BYTES;
+            const float d = _cvtsh_ss(reinterpret_cast<const uint16_t*>(pair)[group % 2 * LANES + lane]);
+            for (int i = 0; i < GROUP; i++) values[i] = d * static_cast<float>(quants[i / 4 * 64 + i % 4] - 128);
         }
     }
 }
 
 namespace {
 
-// How far ahead of their use weights are asked of memory; 1 KiB is some groups.
-constexpr int AHEAD = 1024;
+// How many groups ahead of their use weights are asked of memory, into the second cache: the first takes fewer requests
+// at a time, and products wait longer for these to be taken than for the second cache.
+constexpr int AHEAD = 24;
+
+// How a product reads: to `end` and then on at `next`; beside it `others` are asked for, if any.
+struct Reading {
+    const uint8_t *end, *next;
+    Ahead* others;
+
+    // What is to be asked for when the product is at `line`.
+    const uint8_t* ahead_of(const uint8_t* line, int bytes) const {
+        const uint8_t* ahead = line + bytes;
+        return ahead < end ? ahead : next + (ahead - end);
+    }
+    // Asks for what `groups` groups hold. Best behind a group's own reading: in front of it or among it one row takes a
+    // twelfth longer.
+    void ask(const uint8_t*& ahead, int bytes, int groups) const {
+        expect(ahead, bytes);
+        ahead += bytes;
+        if (const size_t over = ahead - end; over < static_cast<size_t>(bytes)) {
+            expect(next, static_cast<int>(over));
+            ahead = next + over;
+        }
+        if (others)
+            for (int group = 0; group < groups; group++) others->ask();
+    }
+
+  private:
+    static void expect(const uint8_t* memory, int bytes) {
+        for (int at = 0; at < bytes; at += LINE)
+            _mm_prefetch(reinterpret_cast<const char*>(memory) + at, _MM_HINT_T1);
+    }
+};
 
 // ROWS rows of x times one panel. Each group's weights are unpacked once, for all rows.
-template <int BITS, int ROWS>
-void multiply_panel(const Matrix& matrix, int index, const QuantisedRows& x, int row, Floats (&sums)[ROWS]) {
-    const int inputs = matrix.inputs, groups = matrix.groups();
-    const int8_t* q = x.quants.data() + static_cast<size_t>(row) * inputs;
-    const float* x_scales = x.scales.data() + static_cast<size_t>(row) * groups;
-    const float* x_sums = x.sums.data() + static_cast<size_t>(row) * groups;
+template <int ROWS>
+void multiply_bytes(const Matrix& matrix, int index, const QuantisedRows& x, int row, const Reading& reading,
+                    Floats (&sums)[ROWS]) {
     const uint8_t* line = matrix.panel(index);
+    const uint8_t *scales = line, *ahead = reading.ahead_of(line, AHEAD / 2 * pair_bytes(8));
+    size_t at = QuantisedRows::place(row, matrix.inputs);
     for (Floats& sum : sums) sum = all(0.0f);
-    for (int group = 0; group < groups; group++, q += GROUP) {
-        Floats d, m;
+    for (int group = 0; group < 2 * matrix.pairs(); group++, at += QuantisedRows::TOGETHER) {
+        if (group % 2 == 0) scales = std::exchange(line, line + SCALE_BYTES);
+        const Floats d = load_halves(reinterpret_cast<const uint16_t*>(scales) + group % 2 * LANES);
         Bytes weights[8];
-        const uint8_t* quants = line + SCALE_BYTES;
-        if constexpr (BITS == 4) {
-            d = load_halves(reinterpret_cast<const uint16_t*>(line));
-            m = load_halves(reinterpret_cast<const uint16_t*>(line) + LANES);
-            for (int j = 0; j < 4; j++) {
-                const Bytes both = load_bytes(quants + 64 * j);
-                weights[j] = low_nibbles(both);
-                weights[j + 4] = high_nibbles(both);
-            }
-        } else {
-            d = load(reinterpret_cast<const float*>(line));
-            m = mul(d, all(BYTE_OFFSET));
-            for (int j = 0; j < 8; j++) weights[j] = load_bytes(quants + 64 * j);
-        }
-        constexpr int BYTES = SCALE_BYTES + (BITS == 4 ? 256 : 512);
-        for (int ahead = 0; ahead < BYTES; ahead += 64)
-            _mm_prefetch(reinterpret_cast<const char*>(line) + AHEAD + ahead, _MM_HINT_T0);
-        line += BYTES;
+        for (int j = 0; j < 8; j++) weights[j] = load_bytes(line + 64 * j);
 #pragma GCC unroll 16
         for (int r = 0; r < ROWS; r++) {
-            const Four* four = reinterpret_cast<const Four*>(q + static_cast<size_t>(r) * inputs);
-            Ints low = no_ints(), high = no_ints();
+            const Four* four = reinterpret_cast<const Four*>(x.quants.data() + (at + r) * GROUP);
+            Ints low = byte_offset(x.eights[at + r]), high = no_ints();
             for (int j = 0; j < 4; j++) {
-                if constexpr (BITS == 4) {
-                    low = dot_nibbles(low, weights[j], four[j]);
-                    high = dot_nibbles(high, weights[j + 4], four[j + 4]);
-                } else {
-                    low = dot_bytes(low, weights[j], four[j]);
-                    high = dot_bytes(high, weights[j + 4], four[j + 4]);
-                }
+                low = dot_bytes(low, weights[j], four[j]);
+                high = dot_bytes(high, weights[j + 4], four[j + 4]);
             }
-            const size_t at = static_cast<size_t>(r) * groups + group;
-            sums[r] = fma(floats(add(low, high)), mul(d, all(x_scales[at])), sums[r]);
-            sums[r] = fma(m, all(x_sums[at]), sums[r]);
+            sums[r] = fma(floats(add(low, high)), mul(d, all(x.scales[at + r])), sums[r]);
         }
+        line += group_bytes(8);
+        reading.ask(ahead, pair_bytes(8) / 2, 1);
     }
 }
 
+inline void unpack(const uint8_t* quants, Bytes (&weights)[8]) {
+    for (int j = 0; j < 4; j++) {
+        const Bytes both = load_bytes(quants + 64 * j);
+        weights[j] = low_nibbles(both);
+        weights[j + 4] = high_nibbles(both);
+    }
+}
+
+// The sum of a group's quants times x's, for each output.
+inline Ints dot_group(const Bytes (&weights)[8], const int8_t* q, int32_t eights) {
+    const Four* four = reinterpret_cast<const Four*>(q);
+    Ints low = all_ints(eights), high = no_ints();
+    for (int j = 0; j < 4; j++) {
+        low = dot_nibbles(low, weights[j], four[j]);
+        high = dot_nibbles(high, weights[j + 4], four[j + 4]);
+    }
+    return add(low, high);
+}
+
+// The same in 4 bits, two groups at a time:
+//
+//   the sums of each group's quants times x's, within 16 bits     first | second    (of an output, in one lane)
+//   times their d', rounded to 16 bits                            first | second
+//   both times x's factors, and m' times x's sums                 total, int32: in units of D times x's unit
+//
+// 8 * 127 * 32 is the most that a group's sum can be, and that times D the most that it is with d' (_of_whole in
+// quantising.py); totals fit since factors are the smaller the more groups there are.
+template <int ROWS>
+void multiply_nibbles(const Matrix& matrix, int index, const QuantisedRows& x, int row, const Reading& reading,
+                    Floats (&sums)[ROWS]) {
+    constexpr int TOGETHER = QuantisedRows::TOGETHER;
+    const uint8_t *line = matrix.panel(index), *ahead = reading.ahead_of(line, AHEAD / 2 * pair_bytes(4));
+    const size_t place = QuantisedRows::place(row, matrix.inputs);
+    const size_t pair_place = QuantisedRows::pair_place(row, matrix.inputs);
+    const int8_t* q = x.quants.data() + place * GROUP;
+    const int32_t* eights = x.eights.data() + place;
+    const Four* factors = reinterpret_cast<const Four*>(x.factors.data()) + pair_place;
+    const Four* x_sums = reinterpret_cast<const Four*>(x.sums.data()) + pair_place;
+    Ints totals[ROWS];
+    for (Ints& total : totals) total = no_ints();
+    const Ints of_d = load_bytes(line), of_m = load_bytes(line + SCALE_BYTES);
+    const Ints least_d = low_words(of_d), step_d = high_words(of_d);
+    const Ints least_m = low_words(of_m), step_m = high_words(of_m);
+    line += 2 * SCALE_BYTES;
+    for (int pair = 0; pair < matrix.pairs(); pair++) {
+        Bytes weights[8];
+        Ints firsts[ROWS];
+        unpack(line, weights);
+#pragma GCC unroll 16
+        for (int r = 0; r < ROWS; r++) firsts[r] = dot_group(weights, q + r * GROUP, eights[r]);
+        q += TOGETHER * GROUP;
+        eights += TOGETHER;
+        unpack(line + group_bytes(4), weights);
+        const Bytes scales = load_bytes(line + 2 * group_bytes(4));
+        const Ints d = add_words(least_d, scaled(low_bytes(scales), step_d));
+        const Ints m = add_words(least_m, scaled(high_bytes(scales), step_m));
+#pragma GCC unroll 16
+        for (int r = 0; r < ROWS; r++) {
+            const Ints both = beside(firsts[r], dot_group(weights, q + r * GROUP, eights[r]));
+            totals[r] = dot_words(dot_words(totals[r], m, x_sums[r]), scaled(both, d), factors[r]);
+        }
+        line += pair_bytes(4);
+        reading.ask(ahead, pair_bytes(4), 2);
+        q += TOGETHER * GROUP;
+        eights += TOGETHER;
+        factors += TOGETHER;
+        x_sums += TOGETHER;
+    }
+    reading.ask(ahead, 3 * SCALE_BYTES, 0);
+    const Floats whole = load(reinterpret_cast<const float*>(line));
+    for (int r = 0; r < ROWS; r++) sums[r] = mul(floats(totals[r]), mul(whole, all(x.units[row + r])));
+}
+
+// One panel times rows `row` to before `rows`, ROWS at a time.
 template <int BITS, int ROWS>
 void multiply_rows(const Matrix& matrix, int index, const QuantisedRows& x, int rows, int row, float* y, size_t stride,
-                   bool add) {
+                   bool add, const Reading& reading) {
     const int count = std::min(LANES, matrix.outputs - index * LANES);
-    for (; row + ROWS <= rows; row += ROWS) {
+    for (; row < rows; row += ROWS) {
         Floats sums[ROWS];
-        multiply_panel<BITS, ROWS>(matrix, index, x, row, sums);
+        if constexpr (BITS == 4)
+            multiply_nibbles<ROWS>(matrix, index, x, row, reading, sums);
+        else
+            multiply_bytes<ROWS>(matrix, index, x, row, reading, sums);
         for (int r = 0; r < ROWS; r++) put(y + (row + r) * stride + index * LANES, sums[r], count, add);
     }
-    if constexpr (ROWS > 1)
-        if (row < rows) multiply_rows<BITS, ROWS / 2>(matrix, index, x, rows, row, y, stride, add);
+}
+
+// The same by how many at a time, from 1 on.
+template <int BITS, int... BEFORE>
+constexpr auto all_multiply_rows(std::integer_sequence<int, BEFORE...>) {
+    return std::array{multiply_rows<BITS, BEFORE + 1>...};
 }
 
 }  // namespace
 
 void multiply(const Matrix& matrix, const QuantisedRows& x, const QuantisedRows* rest, int row, int rows, int first,
-              int last, float* y, size_t stride, bool add) {
-    const auto multiply_all = matrix.bits == 4 ? multiply_rows<4, MAX_ROWS> : multiply_rows<8, MAX_ROWS>;
+              int last, float* y, size_t stride, bool add, const uint8_t* next, Ahead* ahead) {
+    const Reading reading{matrix.panel(last), next, ahead};
+    static constexpr std::make_integer_sequence<int, MAX_ROWS> before;
+    static constexpr auto nibbles = all_multiply_rows<4>(before), bytes = all_multiply_rows<8>(before);
+    const auto& multiply_some = matrix.bits == 4 ? nibbles : bytes;
+    const int left = (rows - row) % MAX_ROWS, whole = rows - left;
+    const auto multiply_all = [&](int index, const QuantisedRows& all, bool adds) {
+        if (row < whole) multiply_some[MAX_ROWS - 1](matrix, index, all, whole, row, y, stride, adds, reading);
+        if (left > 0) multiply_some[left - 1](matrix, index, all, rows, whole, y, stride, adds, reading);
+    };
     for (int index = first; index < last; index++) {
-        multiply_all(matrix, index, x, rows, row, y, stride, add);
-        if (rest) multiply_all(matrix, index, *rest, rows, row, y, stride, true);  // the panel is in the cache still
+        multiply_all(index, x, add);
+        if (rest) multiply_all(index, *rest, true);  // the panel is in the cache still
     }
 }
 

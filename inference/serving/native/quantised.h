@@ -2,35 +2,55 @@
 //
 // A matrix [outputs, inputs] is kept as panels of 16 outputs, so that one vector holds the same inputs of 16 outputs:
 //
-//   panel            = [group], each group: a line of 64 bytes with scales | quants
-//   group in 8 bits:   [16 outputs] float32 d                              | [8][16 outputs][4 inputs] uint8 q
-//                      weight = d * (q - 128)
-//   group in 4 bits:   [16 outputs] float16 d | [16 outputs] float16 m     | [4][16 outputs][4 inputs] two nibbles q
-//                      weight = d * q + m
+//   panel in 8 bits = [pair of groups], each pair:
+//       [2 groups][16 outputs] float16 d | [2 groups][8][16 outputs][4 inputs] uint8 q      weight = d * (q - 128)
+//   panel in 4 bits = [16 outputs] int16 least d, step of d | the same of m | [pair of groups] | [16 outputs] float32 D,
+//       each pair: [2 groups][4][16 outputs][4 inputs] two nibbles q | [16 outputs][2 groups] uint8 d, uint8 m
+//                                                           weight = D * (d' / 2^15 * (q - 8) + m' / 2^8)
+//                                                           d' = least + d * step / 2^8, rounded; m' so too
 //
 //   inputs of a group in 4 bits:   byte vector j, low nibbles   inputs 4j .. 4j+3
 //                                  byte vector j, high nibbles  inputs 16+4j .. 16+4j+3
 //
-// So a product reads memory from the matrix's first byte to its last. These hold exactly what GGUF's blocks hold: Q8_0
-// (d), Q4_1 (d, m), and Q4_0 (d, m = -8 d). The last panel is filled up with zeros. (Blocks: ggml-common.h of llama.cpp.)
+// So a product reads memory from the matrix's first byte to its last, and that in order: while d, m and D stood in
+// front of the quants, which are needed before them, a step of one row took a fifth longer. What is missing to 16
+// outputs, or to a pair of groups, is zeros.
 //
-// Activations are quantised row by row when they are used: int8 q and float32 scale per 32 values, as ggml does with
-// Q8_0; scales of whole rows would ruin small models, whose few large activations set them. Where that is too coarse
-// what rounding took away is quantised again, as a second row of the same form, and multiplied with the same weights.
+// One row is as fast as memory gives weights, so they take few bytes: 8.5 bits a weight, and 4.6. They hold what GGUF's
+// blocks hold (ggml-common.h of llama.cpp): Q8_0 exactly; of Q4_1 and Q4_0 the quants exactly, their d and m as one of
+// 256 values between the output's least and largest. That moves weights by 0.0015 to 0.0026 of their length; x in int8
+// loses 0.005.
+//
+// Activations are quantised row by row when they are used: int8 q and a scale per 32 values, as ggml does with Q8_0;
+// one scale for a whole row would ruin small models, whose few large activations set it. Where that is too coarse what
+// rounding took away is quantised again, as a second row of the same form, and multiplied with the same weights.
+//
+// A core multiplies one vector of 64 bytes a cycle, of whatever kind, so a product is as fast as it has few of these. A
+// group of 32 inputs takes eight for its quants. In 8 bits its scales take two: x's times d, and the sum times that. In
+// 4 bits there would be a third, m times x's sum; as integers of 16 bits two groups beside each other take all of it in
+// three, 9.5 a group and row instead of 11. For that the scales of a row's groups are whole multiples of one unit,
+// rounded up: in a group of small values steps are a little longer than they must be, in that of the largest they are
+// not. What is added to weights below zero, 8 or 128 times the sum of x's, costs nothing: sums begin with it.
 #pragma once
 
 #include <cmath>
 #include <cstddef>
 #include <vector>
 
+#include "ahead.h"
 #include "lanes.h"
 
 namespace parley {
 
 constexpr int GROUP = 32;
 constexpr int SCALE_BYTES = 64;
+constexpr float WHOLE_D = 32768.0f, WHOLE_M = 256.0f;  // so many of d's and m's integers are D
 
-// Four quants of a row as what one instruction multiplies all outputs' weights with.
+// The quants of a group of a panel; a pair of groups with its scales.
+constexpr int group_bytes(int bits) { return GROUP * LANES * bits / 8; }
+constexpr int pair_bytes(int bits) { return 2 * group_bytes(bits) + SCALE_BYTES; }
+
+// Four quants of a row, or two of its scales or sums, as what one instruction multiplies all outputs' weights with.
 using Four [[gnu::may_alias]] = int32_t;
 
 // A weight in 8 bits: value = scale * (quant - 128).
@@ -44,18 +64,38 @@ struct Matrix {
     const uint8_t* panels;
 
     int groups() const { return inputs / GROUP; }
+    int pairs() const { return (groups() + 1) / 2; }
     int count() const { return (outputs + LANES - 1) / LANES; }
-    size_t group_bytes() const { return SCALE_BYTES + (bits == 4 ? 256 : 512); }
-    size_t panel_bytes() const { return groups() * group_bytes(); }
+    size_t panel_bytes() const { return pairs() * pair_bytes(bits) + (bits == 4 ? 3 * SCALE_BYTES : 0); }
     size_t bytes() const { return count() * panel_bytes(); }
     const uint8_t* panel(int index) const { return panels + index * panel_bytes(); }
 };
 
-// Rows of activations: quants [rows, inputs], and per group the scale and scale * sum of quants.
+// Rows of activations. 16 of them lie together, group by group, since a product takes the same group of all of them:
+//
+//   quants           [rows / 16][group][16 rows][32]      int8
+//   scales           [rows / 16][group][16 rows]          float32, unit * factor
+//   eights           [rows / 16][group][16 rows]          int32, -8 times the sum of the group's quants
+//   factors, sums    [rows / 16][pair][16 rows][2 groups] int16, the scale in the row's units; that times the
+//                                                         sum of the quants, in 2^8 units
+//   units            [rows]                               float32
 struct QuantisedRows {
-    std::vector<int8_t> quants;
-    std::vector<float> scales, sums;
+    static constexpr int TOGETHER = 16;  // no fewer than MAX_ROWS, and a multiple of it
 
+    std::vector<int8_t> quants;
+    std::vector<float> scales, units;
+    std::vector<int32_t> eights;
+    std::vector<int16_t> factors, sums;
+
+    static int pairs(int inputs) { return (inputs / GROUP + 1) / 2; }
+    // Where a row's first pair of groups stands among all pairs; the next one is TOGETHER further.
+    static size_t pair_place(int row, int inputs) {
+        return static_cast<size_t>(row / TOGETHER) * TOGETHER * pairs(inputs) + row % TOGETHER;
+    }
+    // The same for its first group; the next one is TOGETHER further.
+    static size_t place(int row, int inputs) {
+        return static_cast<size_t>(row / TOGETHER) * TOGETHER * 2 * pairs(inputs) + row % TOGETHER;
+    }
     // Room for `rows` rows of up to `inputs` values; every `set` of a product has its matrix's number of them.
     void reserve(int rows, int inputs);
     // `rest`, if any, gets what rounding took away, [inputs].
@@ -63,12 +103,22 @@ struct QuantisedRows {
 };
 
 // y[row, output] = (or +=, if `add`) the matrix times x, or times x + rest if there is one, for rows `row` to before
-// `rows` and the outputs of panels `first` to before `last`. y is [rows, stride].
+// `rows` (from a multiple of TOGETHER on, or a single one) and the outputs of panels `first` to before `last`. y is
+// [rows, stride]. Behind the last panel the caller will read on at `next`; meanwhile `ahead`, if any, asks once for each
+// group.
 void multiply(const Matrix& matrix, const QuantisedRows& x, const QuantisedRows* rest, int row, int rows, int first,
-              int last, float* y, size_t stride, bool add);
+              int last, float* y, size_t stride, bool add, const uint8_t* next, Ahead* ahead = nullptr);
 
 // y[0 … count - 1] = (or +=, if `add_to`) value.
-void put(float* y, Floats value, int count, bool add_to);
+inline void put(float* y, Floats value, int count, bool add_to) {
+    if (count == LANES) {
+        store(y, add_to ? add(load(y), value) : value);
+        return;
+    }
+    alignas(64) float lanes[LANES];
+    store(lanes, value);
+    for (int i = 0; i < count; i++) y[i] = add_to ? y[i] + lanes[i] : lanes[i];
+}
 
 // The nearest panels in 8 bits of values [outputs, inputs], into `panels`, which are zeros.
 void pack(const Matrix& matrix, const float* values, uint8_t* panels);

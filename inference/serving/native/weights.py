@@ -1,6 +1,6 @@
 """A model's weights as the kernel takes them, in one file that is made once.
 
-    tensors, each at a multiple of 64 bytes | index, JSON | length of the index, uint64 | "parley-1"
+    tensors, each at a multiple of 64 bytes | index, JSON | length of the index, uint64 | "parley-3"
 
 A file that is cut short lacks its end, and is made anew.
 Processes that map the same file share its memory.
@@ -25,7 +25,7 @@ from inference.serving.native.network import Network
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"parley-1"
+MAGIC = b"parley-3"
 END = 8 + len(MAGIC)
 
 
@@ -84,7 +84,7 @@ def _read(path: Path) -> Weights:
     end = data[-END:].tobytes()
     length = int.from_bytes(end[:8], "little")
     if not end.endswith(MAGIC) or length > size - END:
-        raise ValueError("it is cut short")
+        raise ValueError("it is cut short, or of another version")
     index = json.loads(data[size - END - length : size - END].tobytes())
     return Weights(data, [Tensor(**entry) for entry in index])
 

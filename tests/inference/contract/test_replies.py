@@ -121,23 +121,23 @@ def test_an_engine_without_work_is_not_late(listener: Listener) -> None:
     assert listener.engine.idle_for_s < 60
 
 
+class RefusingTheFirst(Listener):
+    refused = 0
+
+    def _hear(self, event: StreamEvent) -> None:
+        if not self.refused:
+            self.refused = 1
+            raise ValueError("refused")
+        super()._hear(event)
+
+
 def test_a_listener_that_fails_does_not_end_the_engine(tiny_folder: object) -> None:
     engines: list[Engine] = [
         ScriptedEngine(EngineConfig("scripted:tokens_per_second=0&tokens=5")),
         TransformersEngine(EngineConfig(str(tiny_folder), dtype="float32")),
     ]
     for engine in engines:
-        listener = Listener(engine)
-        hear, listener.refused = listener._hear, 0
-
-        def refuse_the_first(event: StreamEvent, listener=listener, hear=hear) -> None:
-            if not listener.refused:
-                listener.refused = 1
-                raise ValueError("refused")
-            hear(event)
-
-        engine._emit_event = refuse_the_first
-        (events,) = listener.run(ask(max_tokens=5))
+        (events,) = RefusingTheFirst(engine).run(ask(max_tokens=5))
         assert [event.kind for event in events] == [*["delta"] * 5, "finished"]
         engine.stop()
 

@@ -93,6 +93,20 @@ def test_a_prompt_of_several_steps_with_an_adapter_says_what_torch_says(
     assert torch.allclose(*results, **CLOSE)
 
 
+def test_what_a_reply_guesses_is_read_by_captured_steps(
+    cuda: CudaBackend, reference: TorchBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guesses are tokens of one slot whose logits are all asked for; without graphs one would cost ten steps."""
+    for backend in (cuda, reference):
+        read_prompts(backend, [-1] * 5)
+    ids, at = indices(ROWS[1][20:24]), indices(range(20, 24))
+    asked = (ids, ids * 0 + 1, at, ids * 0 - 1, at - 20)
+    expected = reference.forward(*asked)
+    monkeypatch.setattr(TorchBackend, "forward", None)
+
+    assert torch.allclose(cuda.forward(*asked).cpu(), expected.cpu(), **CLOSE)
+
+
 def test_every_tokens_logits_can_be_asked_for(cuda: CudaBackend, reference: TorchBackend) -> None:
     results = []
     for backend in (cuda, reference):

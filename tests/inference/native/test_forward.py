@@ -36,9 +36,10 @@ def test_every_instruction_set_says_the_same(make_model: MakeModel, open_backend
         assert divergence(network_logits(model, ids), logits) < NATS
 
 
-def test_rows_read_together_say_what_they_say_alone(make_model: MakeModel, open_backend: Open) -> None:
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_rows_read_together_say_what_they_say_alone(make_model: MakeModel, open_backend: Open, shape: str) -> None:
     """Bit by bit: pieces of prompts of several slots and single tokens, in one forward or one after the other."""
-    backend = open_backend(make_model("grouped", "Q4_1"))
+    backend = open_backend(make_model(shape, "Q4_1"))
     texts = [tokens(length, seed) for seed, length in enumerate((40, 17, 33, 2))]
     alone = []
     for slot, ids in enumerate(texts):
@@ -63,15 +64,27 @@ def test_rows_read_together_say_what_they_say_alone(make_model: MakeModel, open_
     assert torch.equal(together, torch.stack(alone[:3]))
 
 
-def test_threads_change_nothing(make_model: MakeModel, open_backend: Open) -> None:
-    model, ids = make_model("many share", "Q4_1"), tokens(50)
-    rows = [(token, 0, position) for position, token in enumerate(ids)]
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_nothing(make_model: MakeModel, open_backend: Open, threads: int) -> None:
+    """Bit by bit: a long prompt, of which all crews have rows; many slots, some or none of them with rows of two crews;
+    few rows, which one crew has."""
+    ids = tokens(50)
+    prompt = [(token, 0, position) for position, token in enumerate(ids)]
+    many = [(token, slot, position) for slot in range(1, 8) for position, token in enumerate(ids[: 2 + slot])]
+    pairs = [(ids[i], slot, (2 + slot if slot else 50) + i) for slot in range(8) for i in (0, 1)]
     said = []
-    for threads in (1, 3):
-        backend = open_backend(model, threads=threads)
-        backend.set_pages(0, range(4))
-        said.append(read(backend, rows, [49, 0, 7]))
-    assert torch.equal(*said)
+    for backend in (open_backend(make_model("many share", "Q4_1"), threads=count) for count in (1, threads)):
+        for slot in range(8):
+            backend.set_pages(slot, range(4 * slot, 4 * slot + 4))
+        said.append([
+            read(backend, prompt, [49, 0, 7]),
+            read(backend, many, list(range(0, len(many), 2))),
+            read(backend, pairs, [1, 8, 15]),
+            read(backend, pairs[3:9], list(range(6))),
+            read(backend, pairs[:1], [0]),
+        ])  # fmt: skip
+    for alone, together in zip(*said, strict=True):
+        assert torch.equal(alone, together)
 
 
 def test_slots_that_share_pages_read_the_same_beginning(make_model: MakeModel, open_backend: Open) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,63 @@ def test_values_that_were_never_blocks_are_kept_in_8_bits_to_half_a_step() -> No
     step = np.abs(values.reshape(40, 3, 32)).max(-1, keepdims=True) / 127
     error = np.abs(unpacked(quantising.q8_0(values)) - values).reshape(40, 3, 32)
     assert (error <= step * 0.57 + 1e-7).all()  # half a step, and what the scale loses as a float16
+
+
+def read_in_4_bits(panels: np.ndarray, outputs: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [outputs, columns] and D [outputs, 1], as quantised.h draws them: panels of 16 outputs, pairs of groups,
+    the last ones filled up. What fills up the outputs must be zeros."""
+    pairs, rows = (columns // 32 + 1) // 2, (outputs + 15) // 16 * 16
+    panel = panels.reshape(rows // 16, 128 + pairs * 576 + 64)
+    whole = np.ascontiguousarray(panel[:, -64:]).view(np.float32).reshape(rows, 1)
+    pair = panel[:, 128:-64].reshape(-1, pairs, 576)
+    nibbles = pair[:, :, :512].reshape(-1, pairs, 2, 4, 16, 4)
+    quants = np.stack([nibbles & 15, nibbles >> 4], 3).transpose(0, 5, 1, 2, 3, 4, 6).reshape(rows, pairs * 2, 32)
+    counts = pair[:, :, 512:].reshape(-1, pairs, 16, 2, 2).transpose(0, 2, 1, 3, 4).reshape(rows, pairs * 2, 2)
+    lines = np.ascontiguousarray(panel[:, :128]).view(np.int16).reshape(-1, 2, 16, 2).transpose(0, 2, 1, 3)
+    least, step = lines.reshape(rows, 1, 2, 2).transpose(3, 0, 1, 2).astype(int)
+    d, m = ((least + (counts * step + 128) // 256)[..., None]).transpose(2, 0, 1, 3)
+    found = (whole[..., None] * (d / 2**15 * (quants.astype(int) - 8) + m / 2**8)).reshape(rows, -1)
+    assert not found[outputs:].any()
+    return found[:outputs, :columns], whole[:outputs]
+
+
+@pytest.mark.parametrize("form", ["Q4_0", "Q4_1"])
+@pytest.mark.parametrize("columns", [32, 96, 256])
+def test_panels_in_4_bits_hold_the_blocks_to_a_small_part_of_a_step(form: str, columns: int) -> None:
+    values = matrix(40, columns, form)
+    bits, panels = quantising.packed(values)
+    found, whole = read_in_4_bits(panels, 40, columns)
+    error = found - values
+    assert bits == 4
+    assert np.linalg.norm(error) <= 0.004 * np.linalg.norm(values)
+    assert (np.abs(error) <= whole * 0.05).all()
+
+
+@pytest.mark.parametrize("ends", [(0, 15), (-15, 0), (-15, 15), (105, 120), (-120, -105)])
+def test_no_weight_in_4_bits_is_more_than_the_kernels_sums_have_room_for(ends: tuple[int, int]) -> None:
+    """8 D, of blocks of one sign or of both, beside blocks of next to nothing."""
+    steps = np.linspace(*ends, 16).astype(np.float32)
+    blocks = [np.tile(steps, 2) * np.float32(size) for size in (1, 2**-9, 0.75, 0, -1)]
+    values = np.array([np.concatenate(three) for three in itertools.product(blocks, repeat=3)])
+    bits, panels = quantising.packed(values)
+    found, whole = read_in_4_bits(panels, len(values), 96)
+    assert bits == 4
+    assert np.abs(found).max() > 0
+    assert (np.abs(found) <= whole * 8).all()
+
+
+@pytest.mark.parametrize("columns", [32, 96, 256])
+def test_panels_in_8_bits_hold_the_nearest_blocks(columns: int) -> None:
+    """Read as quantised.h draws them."""
+    values = matrix(40, columns)
+    pairs = (columns // 32 + 1) // 2
+    pair = quantising.packed(values)[1].reshape(3, pairs, 64 + 1024)
+    d = np.ascontiguousarray(pair[:, :, :64]).view(np.float16).reshape(3, pairs, 2, 16)
+    quants = pair[:, :, 64:].reshape(3, pairs, 2, 8, 16, 4).transpose(0, 4, 1, 2, 3, 5).astype(np.float32) - 128
+    found = (d.transpose(0, 3, 1, 2).astype(np.float32)[..., None, None] * quants).reshape(48, -1)
+    assert np.array_equal(found[:40, :columns], unpacked(quantising.q8_0(values)))
+    assert not found[40:].any()
+    assert not found[:, columns:].any()
 
 
 def test_one_value_off_the_grid_is_enough_for_8_bits() -> None:
