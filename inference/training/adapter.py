@@ -12,6 +12,7 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft
 from safetensors.torch import load, save
 
 from inference.training.failure import TrainingFailure
+from inference.training.fused import use_fused_layers
 from inference.training.spec import Lora
 
 WEIGHTS = "adapter_model.safetensors"
@@ -30,6 +31,7 @@ def add_adapter(network: Any, lora: Lora, seed: int) -> Any:
         target_modules=lora.targets if lora.targets == "all-linear" else names,
         task_type="CAUSAL_LM",
     )
+    use_fused_layers(config)
     try:
         return get_peft_model(network, config)
     except ValueError as error:

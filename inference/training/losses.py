@@ -6,14 +6,41 @@ over the answer's tokens.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+TOGETHER = 64
+
 
 def token_log_probabilities(logits: Tensor, targets: Tensor) -> Tensor:
     """Of each target, [tokens], float32; `logits` [tokens, vocabulary] predict `targets` [tokens]."""
-    return -functional.cross_entropy(logits.float(), targets, reduction="none")
+    chosen: Tensor = _Chosen.apply(logits, targets)  # type: ignore[no-untyped-call]  # no types in torch
+    return chosen
+
+
+class _Chosen(torch.autograd.Function):
+    """A few tokens at a time: as float32 the logits of all would be the largest tensors of a training."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
+        totals = torch.cat([part.float().logsumexp(-1) for part in torch.split(logits, TOGETHER)])
+        ctx.save_for_backward(logits, targets, totals)
+        return logits.gather(1, targets[:, None])[:, 0].float() - totals
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        logits, targets, totals = ctx.saved_tensors
+        found = torch.empty_like(logits)
+        parts = (
+            each.split(TOGETHER) for each in (found, logits, targets[:, None], totals[:, None], gradients[0][:, None])
+        )
+        for into, part, target, total, gradient in zip(*parts, strict=True):
+            chances = (part.float() - total).exp_().mul_(-gradient)
+            into.copy_(chances.scatter_add_(1, target, gradient))
+        return found, None
 
 
 def supervised(policy: Tensor) -> Tensor:

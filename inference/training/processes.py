@@ -78,13 +78,13 @@ class Processes:
 def join() -> Processes:
     """Meet the other processes of this run, if a launcher's environment names some."""
     count, rank, local_rank = (int(os.environ.pop(name, default)) for name, default in _NAMES.items())
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(local_rank + 1)))).split(",")
+    # Each sees one GPU, and the Trainer of transformers a process that is alone: it would wrap the model otherwise.
+    os.environ["CUDA_VISIBLE_DEVICES"] = devices[local_rank % len(devices)]
     if count == 1:
         return Processes()
     # The launcher may be killed without a chance to end us; who trains on would hold the folder.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(local_rank + 1)))).split(",")
-    # Each sees one GPU, and the Trainer of transformers a process that is alone: it would wrap the model otherwise.
-    os.environ["CUDA_VISIBLE_DEVICES"] = devices[local_rank % len(devices)]
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, world_size=count, rank=rank)
     return Processes(rank, count)

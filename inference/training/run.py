@@ -123,6 +123,7 @@ class Run:
         cores = max(1, (os.cpu_count() or 2) - 1)
         torch.set_num_threads(self.spec.threads or max(1, cores // self.processes.count))
         device = pretrained.best_device()
+        self.spec = dataclasses.replace(self.spec, batch=self.spec.batch.on(device.type))
         self.dtype = pretrained.dtype_for(self.spec.dtype, device)
         try:
             self.network = pretrained.load_network(self.base, self.dtype, device)

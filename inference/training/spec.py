@@ -57,12 +57,16 @@ class Batch:
     """`rows` make a step. They are computed `tokens` at a time, which decides memory and never the result's meaning."""
 
     rows: int = 8
-    tokens: int = 512
+    tokens: int = 0  # 0 = what suits the device
     gradient_checkpointing: bool = False
 
     def __post_init__(self) -> None:
         _require(1 <= self.rows <= 4096, "batch.rows must be from 1 to 4096")
-        _require(self.tokens >= 1, "batch.tokens must be at least 1")
+        _require(self.tokens >= 0, "batch.tokens must be at least 0")
+
+    def on(self, device: str) -> Batch:
+        """With `tokens` for a device of this torch type. Measured: docs/decisions/0007-training.md."""
+        return dataclasses.replace(self, tokens=self.tokens or (4096 if device == "cuda" else 1024))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ OPTIMIZER = "optimizer.safetensors"
 STATE = "trainer_state.json"
 SAVE_EVERY_STEPS = 25
 SAVE_EVERY_S = 60.0
+# What is given back has to be asked for again: after each step that took a tenth of the time.
+GIVE_BACK_EVERY_STEPS = 4
 _OBJECTIVES = get_args(Objective)
 
 
@@ -151,7 +153,8 @@ class AdapterTrainer(Trainer):
         step = self.state.global_step
         planned = self._plan.steps[step - 1]
         tokens = sum(row.tokens for batch in planned.micro_batches for row in batch.rows)
-        give_back()
+        if step % GIVE_BACK_EVERY_STEPS == 0:
+            give_back()
         self._clock.step_took(tokens, time.monotonic() - self._step_began_at)
         self.history.tokens += tokens
         for name, (total, weight) in self._step_losses.items():
@@ -174,6 +177,7 @@ class AdapterTrainer(Trainer):
         self.model.eval()
         nll = self._mean_loss(self._dev) if self._dev else None
         anchor_nll = self._mean_loss(self._anchors)
+        give_back()
         self._refuse_nonsense(anchor_nll + (nll or 0.0), step)
         checks = self.history.checks
         drift = anchor_nll - checks[0].anchor_nll if checks else 0.0

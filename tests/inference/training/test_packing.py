@@ -16,7 +16,9 @@ from inference.training.reference import measure
 
 CPU = torch.device("cpu")
 IDS = st.lists(st.integers(0, 399), min_size=1, max_size=12).map(tuple)
-TURNS = st.lists(st.builds(Turn, IDS, IDS), min_size=1, max_size=6)
+# Of three tokens alone many turns begin alike, and some are equal or the beginning of others.
+FEW = st.lists(st.integers(0, 2), min_size=1, max_size=5).map(tuple)
+TURNS = st.lists(st.builds(Turn, IDS, IDS) | st.builds(Turn, FEW, FEW), min_size=1, max_size=6)
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +53,27 @@ def test_measured_in_the_order_in_which_they_were_given(network, turns: list[Tur
     use_packs(network)
     found = measure(network, turns, tokens, lambda done, of: None)
     assert all(torch.allclose(each, wanted, atol=1e-4) for each, wanted in zip(found, expected, strict=True))
+
+
+def test_what_turns_have_in_common_at_their_beginning_is_computed_once() -> None:
+    begun = (7, 8, 9)
+    turns = [Turn((*begun, 1), (2, 3)), Turn((*begun, 1), (2, 4, 5)), Turn((*begun, 6), (2, 3))]
+    packed = pack(turns, CPU)
+    assert packed.token_ids.tolist() == [[7, 8, 9, 1, 2, 4, 6, 2]]
+    assert packed.positions.tolist() == [[0, 1, 2, 3, 4, 5, 3, 4]]
+
+
+def test_gradients_are_those_of_turns_alone(network) -> None:
+    """Of the embeddings, through which each token's gradient goes on its own way."""
+    turns = [Turn((1, 2, 3), (4, 5)), Turn((1, 2, 3), (4, 6)), Turn((1, 9), (4,))]
+    embeddings = network.get_input_embeddings().weight
+
+    def gradient(packs: list[list[Turn]]) -> torch.Tensor:
+        embeddings.grad = None
+        use_packs(network)
+        for each in packs:
+            sum(part.sum() for part in answer_log_probabilities(network, pack(each, CPU))).backward()
+        found, embeddings.grad = embeddings.grad, None
+        return found
+
+    assert torch.allclose(gradient([turns]), gradient([[turn] for turn in turns]), atol=1e-4)

@@ -14,6 +14,7 @@ import pytest
 from safetensors.torch import load_file
 
 from assistant.finetuning.runs.training import launcher
+from inference.training.processes import join
 from tests.inference.training.conftest import SpecWriter, sft, some_rows
 from tests.inference.training.running import run
 from tests.product import ROOT
@@ -42,6 +43,13 @@ def assert_alike(one: Path, other: Path) -> None:
         assert ours["drift"] == pytest.approx(theirs["drift"], abs=1e-2)
     weights, others = (load_file(path / "adapter" / "adapter_model.safetensors") for path in (one, other))
     assert max(float((weights[name] - others[name]).abs().max()) for name in weights) < 0.05
+
+
+def test_a_run_that_is_alone_sees_one_gpu_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Trainer of transformers would deal a step out to all that it sees, and knows nothing of packs."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    assert join().count == 1
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
 
 
 @pytest.mark.slow

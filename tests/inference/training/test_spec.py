@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from inference.training.failure import TrainingFailure
-from inference.training.spec import read_spec
+from inference.training.spec import Batch, read_spec
 from tests.inference.training.conftest import SpecWriter, sft
 from tests.inference.training.running import run
 
@@ -25,6 +25,11 @@ def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path / "spec.json", {**LEAST, "lora": {"rank": 4}, "optimizer": {"learning_rate": 1}}))
     assert (spec.lora.rank, spec.lora.alpha, spec.epochs, spec.batch.rows) == (4, 16, 3, 8)
     assert isinstance(spec.optimizer.learning_rate, float)
+
+
+def test_how_much_is_computed_at_a_time_suits_the_device_unless_it_is_said() -> None:
+    assert (Batch().on("cpu").tokens, Batch().on("cuda").tokens) == (1024, 4096)
+    assert Batch(tokens=90).on("cuda").tokens == 90
 
 
 @pytest.mark.parametrize(
