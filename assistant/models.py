@@ -6,6 +6,7 @@ from assistant.audit.models import AuditEvent, AuditHead
 from assistant.chat.models import Conversation, Folder, Generation, Message, RetrievedPassage, SearchText, Worker
 from assistant.desk.models import (
     Alert,
+    AlertMail,
     Attachment,
     CannedReply,
     Case,
@@ -34,6 +35,7 @@ from assistant.sharing.models import ShareLink
 __all__ = [
     "Adapter",
     "Alert",
+    "AlertMail",
     "ApiKey",
     "AskedAgain",
     "Attachment",

@@ -64,7 +64,7 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "webui.errors.forged"
 # No inline script but the import map, no inline style, nothing from elsewhere, and no text becomes markup or script
-# but through DOMPurify.
+# but through DOMPurify; names of characters (character_references.js) become characters.
 OIDC_APPS = openid_connect_apps()
 OIDC_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(app["settings"]["server_url"])) for app in OIDC_APPS]
 CONTENT_SECURITY_POLICY = {
@@ -82,7 +82,7 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF, *OIDC_ORIGINS],
         "frame-ancestors": [NONE],
         "require-trusted-types-for": ["'script'"],
-        "trusted-types": ["dompurify"],
+        "trusted-types": ["dompurify", "character-references"],
     }
 }
 # jQuery, which Django's admin pages are made with, writes markup by itself.
@@ -90,7 +90,11 @@ ADMIN_CONTENT_SECURITY_POLICY = {"require-trusted-types-for": None, "trusted-typ
 # The largest request body, counted before anything reads it; addresses that take files get room of their own here.
 MAX_BODY_BYTES = 1024 * 1024
 # The largest file that can be imported, and the form around it.
-MAX_BODY_BYTES_BY_PATH = {"/api/import": 129 * 1024 * 1024, "/api/widget/attachments": 11 * 1024 * 1024}
+MAX_BODY_BYTES_BY_PATH = {
+    "/api/import": 129 * 1024 * 1024,
+    "/api/widget/attachments": 11 * 1024 * 1024,
+    "/api/desk/attachments": 11 * 1024 * 1024,
+}
 # Django's own limits would only repeat it for the paths that need more.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 

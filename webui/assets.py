@@ -16,7 +16,7 @@ MODULES = {
     **{name: f"webui/vendor/{name}.js" for name in vendoring.modules()},
 }
 # What reads Markdown, asked for with the page where there are messages, not when its scripts come to it.
-MARKDOWN = ("rich_text", "markdown", "marked", "dompurify", "formula_syntax", "code_block", "morph")
+MARKDOWN = ("rich_text", "markdown", "marked", "character_references", "formula_syntax", "code_block", "morph")
 
 
 def assets() -> dict[str, Any]:

@@ -55,21 +55,31 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.query = parse_qs(self.scope["query_string"].decode("latin-1"))
         # For all that this socket says: its task, and those it starts, have this context to themselves.
         translation.activate(language_of(self.scope))
-        await self.accept(self.subprotocol)
         person_id = await self.admitted()
         if person_id is None:
-            await self.close(protocol.CLOSE_NOT_SIGNED_IN)
+            await self._turn_away(protocol.CLOSE_NOT_SIGNED_IN)
             return
         self.person_id = person_id
         self.pace_s = protocol.pace_s(self.query)
         self.address = network_of((self.scope.get("client") or [None])[0])
         if open_sockets.is_full(self.address):
-            await self.close(protocol.CLOSE_TOO_OFTEN)
+            await self._turn_away(protocol.CLOSE_TOO_OFTEN)
             return
+        with ExitStack() as listening:
+            logs = live_logs.current()
+            listening.enter_context(logs.listen(person_id, self._note_change, self.may_be_signed_out.set))
+            await logs.begin()
+            # Not before: a page that is welcome reads what it missed, and is told of all that comes after.
+            await self.accept(self.subprotocol)
+            self.open.enter_context(listening.pop_all())
         self.open.enter_context(open_sockets.hold(person_id, self.address, self._give_way))
-        self.open.enter_context(live_logs.current().listen(person_id, self._note_change, self.may_be_signed_out.set))
-        for work in (self._send_hints(), self._watch_for_stillness(), self._watch_session()):
+        for work in (self._send_welcome_and_hints(), self._watch_for_stillness(), self._watch_session()):
             self.open.callback(asyncio.create_task(work).cancel)
+
+    async def _turn_away(self, code: int) -> None:
+        """Accepted first: a browser tells its page no code of what was refused."""
+        await self.accept(self.subprotocol)
+        await self.close(code)
 
     async def admitted(self) -> UUID | None:
         """Who opens this socket; None to be sent away."""
@@ -105,7 +115,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
             log.exception("a %s frame failed", frame and frame.type)
             await self._refuse(AssistantError("server.error"), ref)
 
-    async def _do(self, frame: protocol.Frame | protocol.DeskFrame) -> None:
+    async def _do(self, frame: protocol.AnyFrame) -> None:
         match frame:
             case protocol.SendMessage():
                 await database_sync_to_async(admit_question)(self.person_id, self.address, frame.client_message_id)
@@ -175,7 +185,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.changed.add(conversation_id)
         self.has_changes.set()
 
-    async def _send_hints(self) -> None:
+    async def _send_welcome_and_hints(self) -> None:
+        await self._send(protocol.welcome())
         while True:
             await self.has_changes.wait()
             self.has_changes.clear()

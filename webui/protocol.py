@@ -71,11 +71,22 @@ class LookAtCase(_Frame):
     is_typing: bool = False
 
 
-Frame = SendMessage | Follow | Stop | Regenerate
-DeskFrame = Follow | Stop | LookAtCase
+class VisitorTypes(_Frame):
+    """A visitor is writing in their conversation, or no longer. What they write is not told before they send it."""
 
-# What may be sent to the chat, and to the desk of agents.
+    type: Literal["visitor.typing"]
+    conversation_id: UUID
+    is_typing: bool
+
+
+Frame = SendMessage | Follow | Stop | Regenerate
+VisitorFrame = SendMessage | Follow | Stop | VisitorTypes
+DeskFrame = Follow | Stop | LookAtCase
+AnyFrame = Frame | VisitorFrame | DeskFrame
+
+# What may be sent to the chat, by a visitor of a site, and to the desk of agents.
 OF_CHAT: TypeAdapter[Frame] = TypeAdapter(Annotated[Frame, Field(discriminator="type")])
+OF_VISITOR: TypeAdapter[VisitorFrame] = TypeAdapter(Annotated[VisitorFrame, Field(discriminator="type")])
 OF_DESK: TypeAdapter[DeskFrame] = TypeAdapter(Annotated[DeskFrame, Field(discriminator="type")])
 
 
@@ -87,7 +98,7 @@ def pace_s(query: dict[str, list[str]]) -> float:
 
 def parse(
     text: str | None, frames: TypeAdapter[Any] = OF_CHAT
-) -> tuple[Frame | DeskFrame | None, str | None, AssistantError | None]:
+) -> tuple[AnyFrame | None, str | None, AssistantError | None]:
     """Read one of these frames. Returns (frame, what it refers to, error): a frame that cannot be used is answered by
     an error that names the client's own id, where it has one, so that the page knows which request was refused."""
     if text is None:
@@ -109,6 +120,11 @@ def parse(
         if name == "after_seq":
             return None, ref, AssistantError("generation.invalid_position")
         return None, ref, AssistantError("frame.invalid", reason=f"{name}: {first['msg'].lower()}")
+
+
+def welcome() -> str:
+    """The first frame of a socket that was not turned away, which until then looks the same."""
+    return _dump("welcome")
 
 
 def accepted(value: Accepted) -> str:

@@ -196,11 +196,11 @@ def look_at_branch(person_id: UUID, conversation_id: UUID, message_id: UUID) -> 
     """Show the branch that runs through this message: its newest leaf becomes the conversation's head. Nothing
     changes where the message is shown already."""
     conversation = queries.locked_conversation_of(person_id, conversation_id)
-    children = branches.children_by_parent(conversation)
+    children, head_id = branches.tree_of(conversation)
     parents = {child: parent for parent, siblings in children.items() for child in siblings}
     if message_id not in parents:
         raise AssistantError("message.not_found")
-    step = conversation.head_id
+    step = head_id
     while step is not None:
         if step == message_id:
             return

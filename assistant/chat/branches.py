@@ -81,8 +81,8 @@ class Window:
 
 def visible_path(person_id: UUID, conversation: Conversation, leaf_id: UUID | None = None, limit: int = 50) -> Window:
     """The messages from `leaf_id` (default: the head) up towards the root. Raises message.not_found."""
-    children = children_by_parent(conversation)
-    leaf = leaf_id or conversation.head_id
+    children, head_id = tree_of(conversation)
+    leaf = leaf_id or head_id
     branch = _branch(children, leaf) if leaf else []
     return _window(branch, len(branch) - limit, limit, children, person_id)
 
@@ -90,16 +90,16 @@ def visible_path(person_id: UUID, conversation: Conversation, leaf_id: UUID | No
 def window_around(person_id: UUID, conversation: Conversation, message_id: UUID, limit: int = 50) -> Window:
     """The messages before and after this one: on the branch that is looked at where it runs through the message, else
     on the newest branch that does. Raises message.not_found."""
-    children = children_by_parent(conversation)
-    branch, is_current = _branch_through(children, conversation, message_id)
+    children, head_id = tree_of(conversation)
+    branch, is_current = _branch_through(children, head_id, message_id)
     begin = min(branch.index(message_id) - limit // 2, len(branch) - limit)
     return _window(branch, begin, limit, children, person_id, is_current=is_current)
 
 
 def window_after(person_id: UUID, conversation: Conversation, message_id: UUID, limit: int = 50) -> Window:
     """The messages below this one, on the same branch as window_around. Raises message.not_found."""
-    children = children_by_parent(conversation)
-    branch, is_current = _branch_through(children, conversation, message_id)
+    children, head_id = tree_of(conversation)
+    branch, is_current = _branch_through(children, head_id, message_id)
     return _window(branch, branch.index(message_id) + 1, limit, children, person_id, is_current=is_current)
 
 
@@ -116,8 +116,8 @@ def _window(
     )
 
 
-def _branch_through(children: Children, conversation: Conversation, message_id: UUID) -> tuple[list[UUID], bool]:
-    looked_at = _branch(children, conversation.head_id) if conversation.head_id else []
+def _branch_through(children: Children, head_id: UUID | None, message_id: UUID) -> tuple[list[UUID], bool]:
+    looked_at = _branch(children, head_id) if head_id else []
     if message_id in looked_at:
         return looked_at, True
     return _branch(children, newest_leaf(children, message_id)), False
@@ -144,12 +144,14 @@ def newest_leaf(children: Children, message_id: UUID) -> UUID:
     return leaf
 
 
-def children_by_parent(conversation: Conversation) -> Children:
-    """Ids of each message's children, oldest first; the beginnings of the conversation stand under None."""
-    children: dict[UUID | None, list[UUID]] = defaultdict(list)
-    for id_, parent_id in conversation.messages.order_by("id").values_list("id", "parent_id"):
+def tree_of(conversation: Conversation) -> tuple[Children, UUID | None]:
+    """Ids of each message's children, oldest first, those that begin the conversation under None; and its head."""
+    # One statement: a head that was read before may be a draft by now, which is no message.
+    rows = list(conversation.messages.order_by("id").values_list("id", "parent_id", "conversation__head_id"))
+    children: Children = defaultdict(list)
+    for id_, parent_id, _ in rows:
         children[parent_id].append(id_)
-    return children
+    return children, rows[0][2] if rows else None
 
 
 def path_to(message: Message) -> list[Message]:
@@ -169,7 +171,8 @@ def _message_views(ids: list[UUID], children: Children, person_id: UUID) -> list
         .prefetch_related("feedback", Prefetch("generation__sources", retrieved))
         .in_bulk(ids)
     )
-    return [_message_view(rows[id_], children[rows[id_].parent_id], person_id) for id_ in ids]
+    # What has become a draft since it was among the ids is not there.
+    return [_message_view(rows[id_], children[rows[id_].parent_id], person_id) for id_ in ids if id_ in rows]
 
 
 def _message_view(message: Message, siblings: list[UUID], person_id: UUID) -> MessageView:

@@ -31,6 +31,8 @@ BLOCK_MS = 2000  # below the connection's time-out, which would end the read oth
 # Pause between reads: the entries of many logs then come in one answer.
 PACE_S = 0.015
 RETRY_S = 0.25
+# So long a listener waits for the first answer of Redis at most.
+BEGIN_S = 1.0
 
 # Called with the conversation that changed, or None: any may have; and when a session of the person may have ended.
 OnChange = Callable[[UUID | None], None]
@@ -105,6 +107,7 @@ class LiveLogs:
         self._listeners: dict[UUID, set[tuple[OnChange, OnSignOut]]] = defaultdict(set)
         self._control_key = f"parley:wake:{uuid4()}".encode()
         self._last_hint: Any = None
+        self._has_begun = asyncio.Event()
         self._last_control = b"0-0"
         self._reader: asyncio.Task[None] | None = None
         self._is_blocked = False
@@ -139,6 +142,13 @@ class LiveLogs:
             if not self._listeners[owner_id]:
                 del self._listeners[owner_id]
 
+    async def begin(self) -> None:
+        """Wait until whoever listens misses no hint: what was hinted before the first read is known to nobody here."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_S):
+                await self._has_begun.wait()
+        self._has_begun.set()
+
     def _wake_reader(self) -> None:
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read())
@@ -168,6 +178,9 @@ class LiveLogs:
         if self._last_hint is None:
             newest = await self._redis.xrevrange(HINTS_KEY, count=1)
             self._last_hint = newest[0][0] if newest else b"0-0"
+            if self._has_begun.is_set():  # somebody could not wait for this
+                self._tell_everybody()
+            self._has_begun.set()
         keys: dict[Any, Any] = {HINTS_KEY.encode(): self._last_hint, self._control_key: self._last_control}
         keys |= {key: live.last_id for key, live in self._logs.items()}
         self._is_blocked = True

@@ -37,6 +37,12 @@ def agents_of(site: Site) -> QuerySet[Person]:
     return Person.objects.filter(are_members | Q(role=Person.Role.ADMIN), is_active=True)
 
 
+def holder_of(case: Case) -> Person | None:
+    """Whose the case is; nobody's, if that person is not of the desk any more."""
+    holder = case.assignee
+    return holder if holder is not None and agents_of(case.site).contains(holder) else None
+
+
 def cases_of(person: Person) -> QuerySet[Case]:
     return Case.objects.filter(site__in=sites_of(person), conversation__deleted_at=None)
 

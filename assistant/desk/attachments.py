@@ -10,22 +10,29 @@ import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
+from django.utils import timezone
 
 from assistant.chat.models import Conversation
 from assistant.desk.access import cases_of
 from assistant.desk.models import Attachment
 from assistant.errors import AssistantError
+from assistant.finetuning.erasure import counting
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_UNSENT = 20
+UNSENT_KEPT = timedelta(days=1)
+# So many at once hold up no reply.
+AT_ONCE = 100
 CHECK_TIMEOUT_S = 20
 TEXT = "text/plain"
 EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", TEXT: ".txt"}
@@ -59,8 +66,9 @@ def store(uploader_id: UUID, conversation: Conversation, name: str, data: bytes)
 
 
 def attachment_of_visitor(person_id: UUID, attachment_id: UUID) -> Attachment:
-    """One in a conversation of theirs. Raises attachment.not_found."""
-    rows = Attachment.objects.filter(conversation__owner_id=person_id, conversation__deleted_at=None)
+    """One in a conversation of theirs, but for what an agent has not sent yet. Raises attachment.not_found."""
+    is_shown = Q(message__isnull=False) | Q(uploader_id=person_id)
+    rows = Attachment.objects.filter(is_shown, conversation__owner_id=person_id, conversation__deleted_at=None)
     return _found(rows.filter(pk=attachment_id).first())
 
 
@@ -76,6 +84,13 @@ def by_message(message_ids: Iterable[UUID]) -> dict[UUID, list[Attachment]]:
         assert row.message_id is not None
         found[row.message_id].append(row)
     return found
+
+
+def erase_unsent() -> None:
+    """Erase files that were chosen long ago and never sent."""
+    old = Attachment.objects.filter(message=None, created_at__lt=timezone.now() - UNSENT_KEPT)
+    for row in old.order_by("id")[:AT_ONCE]:
+        row.delete()
 
 
 def read(row: Attachment) -> bytes:
@@ -94,7 +109,15 @@ def path_of(attachment_id: UUID) -> Path:
 @receiver(post_delete, sender=Attachment)
 def _remove_file(sender: type[Attachment], instance: Attachment, **rest: Any) -> None:
     """Erasing a person, a conversation or a site reaches the files."""
-    transaction.on_commit(lambda: path_of(instance.pk).unlink(missing_ok=True))
+    path = path_of(instance.pk)  # now: once it is deleted, an instance has no key any more
+    transaction.on_commit(lambda: path.unlink(missing_ok=True))
+
+
+@receiver(counting)
+def _count(sender: object, *, theirs: Q, person_id: UUID | None, **rest: Any) -> dict[str, int]:
+    """What an agent sent to others stays with these."""
+    unsent = Q(uploader=person_id, message=None) if person_id else Q(pk__in=())
+    return {"files": Attachment.objects.filter(theirs | unsent).count()}
 
 
 def _found(row: Attachment | None) -> Attachment:

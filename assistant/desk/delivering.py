@@ -1,48 +1,41 @@
-"""Sends what stands in the outbox: each row is claimed by compare-and-set, and a claim already names the time of the
-next attempt, so that what a dying process held is sent again by the next one. At least once, in no certain order."""
+"""Empties the outboxes by itself: what webhooks are told, and the mails that alert a team."""
 
 from __future__ import annotations
 
 import json
 import logging
-import random
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from assistant.desk import outward
-from assistant.desk.models import Delivery, Webhook
+from assistant.desk import alert_mail, outbox, outward
+from assistant.desk.models import AlertMail, Delivery, Webhook
 from assistant.desk.sealing import unseal
 from assistant.desk.signing import headers_for
 from assistant.errors import AssistantError
 
 log = logging.getLogger(__name__)
 
-State = Delivery.State
-# After 5 s, 20 s, 80 s, 5 min, 21 min, 85 min and 6 h, each up to a fifth sooner or later: a receiver that comes back
-# is not met by everything at once.
-FIRST_WAIT_S, GROWTH, JITTER = 5.0, 4.0, 0.2
-MAX_ATTEMPTS = 8
 ROUND_S = 1.0
 TIDY_S = 3600.0
 # One receiver that is slow holds up nobody else.
 AT_ONCE = 8
-KEPT = timedelta(days=30)
-GONE = 410
+MAIL_SERVER = "the mail server"
 
 
 class Deliverer:
     """One per worker that serves the default queue. It looks by itself, once in ROUND_S."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(AT_ONCE, "webhook")
-        self._at_work: set[UUID] = set()
+        self._pool = ThreadPoolExecutor(AT_ONCE, "outbox")
+        self._at_work: set[UUID | str] = set()
         self._work = threading.Event()
         self._draining = threading.Event()
         self._thread = threading.Thread(target=self._run, name="deliverer")
@@ -69,10 +62,10 @@ class Deliverer:
                 close_old_connections()
                 self._round()
             except (DatabaseError, InterfaceError) as error:
-                log.warning("the database does not answer; webhooks wait: %s", str(error).strip())
+                log.warning("the database does not answer; webhooks and mails wait: %s", str(error).strip())
                 connection.close()
             except Exception:
-                log.exception("a round of webhooks failed")
+                log.exception("a round of deliveries failed")
         self._pool.shutdown()
         connection.close()
 
@@ -80,58 +73,48 @@ class Deliverer:
         if time.monotonic() - self._tidied > TIDY_S:
             tidy()
             self._tidied = time.monotonic()
-        waiting = due().exclude(webhook__in=list(self._at_work)).order_by().values_list("webhook", flat=True).distinct()
-        for webhook_id in waiting[:AT_ONCE]:
-            self._at_work.add(webhook_id)
-            self._pool.submit(self._serve, webhook_id)
+        if MAIL_SERVER not in self._at_work and outbox.due(AlertMail.objects.all()).exists():
+            self._begin(MAIL_SERVER, mail_next)
+        waiting = outbox.due(_sendable()).exclude(webhook__in=[id_ for id_ in self._at_work if id_ != MAIL_SERVER])
+        for webhook_id in waiting.order_by().values_list("webhook", flat=True).distinct()[:AT_ONCE]:
+            self._begin(webhook_id, partial(deliver_next, webhook_id))
 
-    def _serve(self, webhook_id: UUID) -> None:
+    def _begin(self, receiver: UUID | str, send_next: Callable[[], bool]) -> None:
+        self._at_work.add(receiver)
+        self._pool.submit(self._serve, receiver, send_next)
+
+    def _serve(self, receiver: UUID | str, send_next: Callable[[], bool]) -> None:
         try:
-            while not self._draining.is_set() and deliver_next(webhook_id):
+            while not self._draining.is_set() and send_next():
                 pass
         except (DatabaseError, InterfaceError) as error:
-            log.warning("the database does not answer; a webhook waits: %s", str(error).strip())
+            log.warning("the database does not answer; %s waits: %s", receiver, str(error).strip())
         except Exception:
-            log.exception("a webhook could not be served")
+            log.exception("%s could not be served", receiver)
         finally:
             connection.close()
-            self._at_work.discard(webhook_id)
-
-
-def due() -> QuerySet[Delivery]:
-    return Delivery.objects.filter(state=State.WAITING, due_at__lte=timezone.now(), webhook__is_enabled=True)
+            self._at_work.discard(receiver)
 
 
 def deliver_next(webhook_id: UUID) -> bool:
-    """Send what has been due longest; whether the receiver took it, so that more may follow at once."""
-    row = due().filter(webhook=webhook_id).select_related("webhook").order_by("due_at", "id").first()
-    if row is None:
-        return False
-    claimed = Delivery.objects.filter(pk=row.pk, state=State.WAITING, attempts=row.attempts, due_at=row.due_at)
-    again_at = timezone.now() + timedelta(seconds=_wait_after(row.attempts + 1))
-    if row.attempts >= MAX_ATTEMPTS:  # whoever made the last attempt did not live to say so
-        claimed.update(state=State.FAILED)
-        return True
-    if not claimed.update(attempts=row.attempts + 1, due_at=again_at):
-        return True  # another worker has it
-    answer = _send(row)
-    own = Delivery.objects.filter(pk=row.pk, state=State.WAITING, attempts=row.attempts + 1)
-    is_last = row.attempts + 1 >= MAX_ATTEMPTS or answer.status == GONE
-    told = {"status": answer.status, "answer": answer.text}
-    if answer.is_taken:
-        own.update(state=State.DELIVERED, delivered_at=timezone.now(), **told)
-    elif is_last:
-        own.update(state=State.FAILED, **told)
-    else:
-        own.update(**told)
-    if answer.status == GONE:  # the standard's way of saying "never again"
-        Webhook.objects.filter(pk=webhook_id).update(is_enabled=False)
-    return answer.is_taken
+    """As outbox.send_next, to this webhook."""
+    return outbox.send_next(_sendable().filter(webhook=webhook_id).select_related("webhook"), _send)
+
+
+def mail_next() -> bool:
+    """As outbox.send_next, to the mail server."""
+    rows = AlertMail.objects.select_related("alert__case__site__team", "alert__case__assignee")
+    return outbox.send_next(rows, alert_mail.send)
 
 
 def tidy() -> None:
     """Forget what was told long ago: it quotes what visitors wrote."""
-    Delivery.objects.exclude(state=State.WAITING).filter(created_at__lt=timezone.now() - KEPT).delete()
+    outbox.forget_old(Delivery.objects.all())
+    outbox.forget_old(AlertMail.objects.all())
+
+
+def _sendable() -> QuerySet[Delivery]:
+    return Delivery.objects.filter(webhook__is_enabled=True)
 
 
 def _send(row: Delivery) -> outward.Answer:
@@ -140,7 +123,10 @@ def _send(row: Delivery) -> outward.Answer:
         secrets = secrets_of(row.webhook)
     except AssistantError as problem:
         return outward.Answer(None, problem.message)
-    return outward.post(row.webhook.url, body, headers_for(f"msg_{row.pk.hex}", int(time.time()), body, secrets))
+    answer = outward.post(row.webhook.url, body, headers_for(f"msg_{row.pk.hex}", int(time.time()), body, secrets))
+    if answer.status == outbox.GONE:  # the standard's way of saying "never again"
+        Webhook.objects.filter(pk=row.webhook_id).update(is_enabled=False)
+    return answer
 
 
 def secrets_of(hook: Webhook) -> list[str]:
@@ -148,8 +134,3 @@ def secrets_of(hook: Webhook) -> list[str]:
     until = hook.previous_secret_until
     previous = [hook.previous_secret] if until and until > timezone.now() else []
     return [unseal(each) for each in [hook.secret, *previous]]
-
-
-def _wait_after(attempts: int) -> float:
-    """Seconds."""
-    return FIRST_WAIT_S * GROWTH ** (attempts - 1) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # nosec B311  # no secret

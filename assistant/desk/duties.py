@@ -1,4 +1,5 @@
-"""What a worker does for the desk: alert again where nobody came, and erase what a site keeps no longer."""
+"""What a worker does for the desk: alert again where nobody came, tell of what was snoozed and is back, and erase what
+is kept no longer."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from assistant.accounts.models import Person
 from assistant.chat import erasure, organizing
 from assistant.chat.models import Conversation
 from assistant.chat.runner import ReplyRunner
-from assistant.desk import alerts
+from assistant.desk import alerts, attachments
 from assistant.desk.models import Alert, Case, Site, Visitor
 
 LOOK_S = 5.0
@@ -35,9 +36,11 @@ class DeskKeeper:
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             alert_those_who_still_wait()
+            end_snoozes()
         if now >= self._erase_at:
             self._erase_at = now + ERASE_S
             erase_outdated()
+            attachments.erase_unsent()
 
 
 def alert_those_who_still_wait() -> int:
@@ -59,6 +62,28 @@ def _alert_again(case_id: UUID) -> bool:
     if conversation is None or conversation.mode != Conversation.Mode.WAITING:
         return False
     alerts.alert_again(Case.objects.select_related("site__team", "conversation").get(pk=case_id))
+    return True
+
+
+def end_snoozes() -> int:
+    """What was put aside until now is open again, and whoever has it is told; returns how many that were."""
+    over = Case.objects.filter(snoozed_until__lte=timezone.now(), conversation__deleted_at=None)
+    over = over.exclude(mode=Conversation.Mode.RESOLVED)
+    ids = list(over.order_by("snoozed_until").values_list("pk", flat=True)[:AT_ONCE])
+    return sum(_end_snooze(id_) for id_ in ids)
+
+
+@transaction.atomic
+def _end_snooze(case_id: UUID) -> bool:
+    """Under the lock under which cases are snoozed: one of several workers tells, and of no snooze made longer."""
+    Conversation.objects.select_for_update(no_key=True).filter(pk=case_id).first()
+    over = Case.objects.filter(pk=case_id, snoozed_until__lte=timezone.now())
+    case = over.select_related("site__team", "conversation", "assignee").first()
+    if case is None:
+        return False
+    case.snoozed_until = None
+    case.save(update_fields=["snoozed_until"])
+    alerts.tell_of_return(case)
     return True
 
 

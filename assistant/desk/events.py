@@ -22,6 +22,7 @@ Name = Literal[
     "handoff.returned",
     "satisfaction.given",
     "contact.identified",
+    "snooze.ended",
     "sentiment.surge",
 ]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, Value
+from django.db.models import BooleanField, Case, Count, Exists, Max, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -17,7 +18,7 @@ from assistant.chat.models import Conversation, SearchText
 from assistant.chat.queries import Page
 from assistant.chat.search_query import Says, parsed
 from assistant.desk.access import cases_of
-from assistant.desk.models import CaseRead
+from assistant.desk.models import Alert, CaseRead
 from assistant.errors import AssistantError
 
 Whose = Literal["mine", "unassigned", "mentioned", "all"]
@@ -54,6 +55,15 @@ class CaseView:
     is_unread: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`counts`: how many cases stand how, as "mine.open" or "all.waiting". `newest_waiting`: since when the visitor
+    waits who asked for a person last; pages tell of the next one."""
+
+    counts: Counter[str]
+    newest_waiting: datetime | None
+
+
 def cases(
     agent: Person,
     *,
@@ -81,38 +91,60 @@ def cases(
     rows = rows.annotate(key=key)
     if cursor:
         rows = rows.filter(_after(cursor, is_later))
-    read = CaseRead.objects.filter(case=OuterRef("pk"), agent=agent, read_at__gte=OuterRef("last_message_at"))
-    rows = rows.annotate(is_read=Exists(read)).select_related("site", "visitor", "assignee").prefetch_related("labels")
-    found: list[Any] = list(rows.order_by(*name)[: limit + 1])
-    last = found[limit - 1] if len(found) > limit else None
-    return Page([_view(row) for row in found[:limit]], f"{last.key.isoformat()}_{last.pk}" if last else None)
+    # First which ones: thousands are sorted, and what else is shown is looked up for a page of them.
+    found = list(rows.order_by(*name).values_list("pk", "key")[: limit + 1])
+    shown = {row.pk: row for row in _with_all(cases_of(agent).filter(pk__in=[pk for pk, _ in found[:limit]]), agent)}
+    last, last_key = found[limit - 1] if len(found) > limit else (None, _NEVER)
+    cursor = f"{last_key.isoformat()}_{last}" if last else None
+    return Page([_view(shown[pk]) for pk, _ in found[:limit] if pk in shown], cursor)
 
 
-def counts(agent: Person) -> dict[str, int]:
-    """How many cases stand how, as "mine.open" or "all.waiting"; what the inbox shows beside its filters."""
-    now = timezone.now()
-    counted = {
-        f"{whose}.{status}": Count("pk", filter=_belongs(whose, agent) & _stands(status, now))
-        for whose in ("mine", "unassigned", "all")
-        for status in ("open", "waiting", "snoozed")
-    }
-    return cases_of(agent).filter(~Q(mode=Mode.RESOLVED)).aggregate(**counted)
+def overview(agent: Person) -> Overview:
+    """What the inbox shows beside its filters."""
+    is_awake = Case(When(_is_awake(timezone.now()), then=True), default=False, output_field=BooleanField())
+    groups = (
+        cases_of(agent)
+        .filter(~Q(mode=Mode.RESOLVED))
+        .annotate(is_awake=is_awake)
+        .values_list("mode", "assignee_id", "is_awake")
+        .annotate(all=Count("pk"), waiting=Count("waiting_since"), newest=Max("waiting_since"))
+    )
+    counted: Counter[str] = Counter()
+    newest: list[datetime] = []
+    for mode, assignee_id, awake, all_, waiting, newest_of_group in groups:
+        owners = ["all", *(["unassigned"] if assignee_id is None else ["mine"] if assignee_id == agent.pk else [])]
+        if mode == Mode.WAITING and newest_of_group:
+            newest.append(newest_of_group)
+        for whose in owners:
+            if not awake:
+                counted[f"{whose}.snoozed"] += all_
+            elif mode in (Mode.WAITING, Mode.PERSON):
+                counted[f"{whose}.open"] += all_
+                counted[f"{whose}.waiting"] += waiting
+    return Overview(counted, max(newest, default=None))
 
 
-def newest_waiting(agent: Person) -> datetime | None:
-    """Since when the visitor waits who asked for a person last: pages tell of the next one."""
-    waiting = cases_of(agent).filter(mode=Mode.WAITING).order_by("-waiting_since")
-    return waiting.values_list("waiting_since", flat=True).first()
+def newest_return(agent: Person) -> datetime | None:
+    """When a snooze ended last of which this agent was told and that is still open: pages tell of the next one."""
+    theirs = Q(case__assignee=agent) | Q(case__assignee=None)
+    is_open = Q(case__snoozed_until=None) & ~Q(case__mode=Mode.RESOLVED)
+    told = Alert.objects.filter(theirs, is_open, case__in=cases_of(agent), reason=Alert.Reason.RETURNED)
+    return told.order_by("-at").values_list("at", flat=True).first()
 
 
 def case_view(agent: Person, conversation_id: UUID) -> CaseView:
     """One line by itself. Raises desk.not_found."""
-    rows = cases_of(agent).select_related("site", "visitor", "assignee").prefetch_related("labels")
-    read = CaseRead.objects.filter(case=OuterRef("pk"), agent=agent, read_at__gte=OuterRef("last_message_at"))
-    row = rows.annotate(is_read=Exists(read)).filter(pk=conversation_id).first()
+    row = _with_all(cases_of(agent), agent).filter(pk=conversation_id).first()
     if row is None:
         raise AssistantError("desk.not_found")
     return _view(row)
+
+
+def _with_all(rows: Any, agent: Person) -> Any:
+    """What a line shows beyond the case itself."""
+    read = CaseRead.objects.filter(case=OuterRef("pk"), agent=agent, read_at__gte=OuterRef("last_message_at"))
+    rows = rows.annotate(is_read=Exists(read))
+    return rows.select_related("site", "visitor", "assignee").prefetch_related("labels")
 
 
 def _belongs(whose: str, agent: Person) -> Q:
@@ -128,7 +160,7 @@ def _belongs(whose: str, agent: Person) -> Q:
 
 
 def _stands(status: str | None, now: datetime) -> Q:
-    is_awake = Q(snoozed_until=None) | Q(snoozed_until__lte=now)
+    is_awake = _is_awake(now)
     has_person = Q(mode__in=(Mode.WAITING, Mode.PERSON))
     match status:
         case "open":
@@ -143,6 +175,10 @@ def _stands(status: str | None, now: datetime) -> Q:
             return Q(mode=Mode.RESOLVED)
         case _:
             return Q()
+
+
+def _is_awake(now: datetime) -> Q:
+    return Q(snoozed_until=None) | Q(snoozed_until__lte=now)
 
 
 def _says(text: str, agent: Person) -> Q:

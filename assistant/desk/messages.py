@@ -112,7 +112,8 @@ def reply(
     answers = {"waiting_since": None, "first_reply_at": Coalesce("first_reply_at", Value(now))}
     announce(conversation, message.pk, Message.Role.AGENT, text, **answers)
     CaseRead.objects.update_or_create(case=case, agent_id=agent_id, defaults={"read_at": timezone.now()})
-    proposals.propose(agent_id, case, answered, message, draft_id)
+    if not attachment_ids:  # what says "see the picture" is no answer for a model that sends none
+        proposals.propose(agent_id, case, answered, message, draft_id)
     return message
 
 

@@ -204,7 +204,8 @@ class HandoffEvent(AppendOnly):
 
 
 class Alert(models.Model):
-    """That somebody was told of a visitor who waits, or that the visitor was given the form for e-mail instead."""
+    """That somebody was told of a visitor who waits or of a snooze that is over, or that the visitor was given the form
+    for an e-mail instead."""
 
     class Channel(models.TextChoices):
         DESK = "desk"
@@ -212,10 +213,44 @@ class Alert(models.Model):
         WEBHOOK = "webhook"
         FORM = "form"
 
+    class Reason(models.TextChoices):
+        WAITS = "waits"
+        RETURNED = "returned"  # what was snoozed is open again
+
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="alerts")
     mode_version = models.PositiveIntegerField()
     channel = models.CharField(max_length=7, choices=Channel.choices)
+    reason = models.CharField(max_length=8, choices=Reason.choices, default=Reason.WAITS, db_default=Reason.WAITS)
     at = models.DateTimeField(auto_now_add=True)
+
+
+class Outgoing(models.Model):
+    """What is on its way to a server that may be away: the outbox, and afterwards the log (desk/outbox.py)."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        DELIVERED = "delivered"
+        FAILED = "failed"  # given up; may be sent again by hand
+
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class AlertMail(Outgoing):
+    """The e-mail of an alert. To whom it goes is asked when it goes."""
+
+    alert = models.OneToOneField(Alert, on_delete=models.CASCADE, related_name="mail")
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "due_at"], name="alert_mail_by_due")]
 
 
 class Note(models.Model):
@@ -254,12 +289,17 @@ class Attachment(models.Model):
     conversation = models.ForeignKey("assistant.Conversation", on_delete=models.CASCADE, related_name="attachments")
     # Null until the message is sent that it belongs to.
     message = models.ForeignKey("assistant.Message", on_delete=models.CASCADE, null=True, related_name="attachments")
-    uploader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # Null: an agent who was erased since, and left what was sent.
+    uploader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
     name = models.CharField(max_length=200)
     media_type = models.CharField(max_length=50)
     size = models.PositiveIntegerField()
     sha256 = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    @property
+    def is_image(self) -> bool:
+        return self.media_type.startswith("image/")
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -283,13 +323,8 @@ class Webhook(models.Model):
         return str(self.pk)
 
 
-class Delivery(models.Model):
-    """One event on its way to one webhook: the outbox, and afterwards the log."""
-
-    class State(models.TextChoices):
-        WAITING = "waiting"
-        DELIVERED = "delivered"
-        FAILED = "failed"  # given up; may be sent again by hand
+class Delivery(Outgoing):
+    """One event for one webhook."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
@@ -298,13 +333,6 @@ class Delivery(models.Model):
     # Whom and what the payload quotes: it is erased with them.
     visitor = models.ForeignKey(Visitor, on_delete=models.CASCADE, null=True, related_name="+")
     case = models.ForeignKey(Case, on_delete=models.CASCADE, null=True, related_name="+")
-    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField()
-    status = models.PositiveSmallIntegerField(null=True)
-    answer = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    delivered_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [

@@ -11,7 +11,7 @@ from assistant.chat import queries
 from assistant.chat.models import Conversation, Generation, Message
 from assistant.chat.signals import answered, erasing, settled
 from assistant.desk import events, handoff, messages, rules
-from assistant.desk.models import Case, HandoffEvent
+from assistant.desk.models import Attachment, Case, HandoffEvent
 
 UNSURE = HandoffEvent.Reason.UNSURE
 
@@ -49,6 +49,8 @@ def let_go_of_visitors(sender: object, *, person_id: UUID | None = None, **_: An
         return
     said = Message.including_drafts.filter(author=person_id, role=Message.Role.AGENT)
     said.update(author=None, client_message_id=None)
+    files = Attachment.objects.filter(uploader=person_id, message__isnull=False)
+    files.exclude(conversation__owner=person_id).update(uploader=None)
     with_them = Case.objects.filter(assignee=person_id, mode=Conversation.Mode.PERSON)
     for conversation_id in with_them.order_by("pk").values_list("pk", flat=True):
         handoff.put_back(queries.locked(conversation_id), None)

@@ -21,7 +21,7 @@ from assistant.errors import AssistantError
 EVENTS = (
     *("conversation.created", "conversation.resolved", "message.created"),
     *("handoff.requested", "handoff.taken", "handoff.returned", "satisfaction.given", "contact.identified"),
-    "sentiment.surge",
+    *("snooze.ended", "sentiment.surge"),
 )
 MAX_WEBHOOKS = 20
 # So long what was signed with the secret before is signed with it too: servers are changed one by one.

@@ -23,6 +23,9 @@ Scope = ErasureReceipt.Scope
 
 # In the same transaction, with the `receipt`: whatever was trained on the snapshots named there is tainted.
 snapshots_erased = Signal()
+# Before anything is erased, with `theirs`, the condition for what hangs on a conversation that is, and `person_id`,
+# None for a conversation alone. What is answered, {what: how many}, stands in the receipt.
+counting = Signal()
 
 
 @receiver(erasing)
@@ -46,10 +49,12 @@ def remove_erased_files() -> None:
 def _receipt(scope: ErasureReceipt.Scope, subject_id: UUID, theirs: Q, by_them: Q) -> None:
     examples = Example.objects.filter(theirs | by_them if by_them else theirs)
     hashes = sorted(examples.values_list("content_sha256", flat=True))
+    answers: list[Any] = counting.send(sender=None, theirs=theirs, person_id=subject_id if by_them else None)
     receipt = ErasureReceipt.objects.create(
         scope=scope,
         subject_pseudonym=pseudonym_of(subject_id),
         counts={
+            **{what: count for _, told in answers for what, count in told.items()},
             "events": FeedbackEvent.objects.filter(theirs).count(),
             "reviews": Review.objects.filter(theirs).count(),
             "examples": len(hashes),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +15,8 @@ from assistant.accounts.models import Person
 from assistant.chat.branches import path_to
 from assistant.chat.models import Conversation
 from assistant.chat.queries import kept_conversation_of
-from assistant.portability import documents, markdown
+from assistant.portability import attached, documents, markdown
+from assistant.portability.names import safe
 
 
 class _Outlet:
@@ -63,12 +62,7 @@ def conversation_markdown(person_id: UUID, conversation_id: UUID) -> tuple[str, 
 def file_name(conversation: Conversation) -> str:
     """A name that every file system takes, whatever the title is: letters, digits and the day, which also keeps it
     from being empty, hidden or one of Windows' reserved words."""
-    letters = (
-        c if unicodedata.category(c)[0] in "LNM" else " " for c in unicodedata.normalize("NFC", conversation.title)
-    )
-    words = re.sub(r"\s+", " ", "".join(letters)).strip()
-    short = words.encode()[:120].decode(errors="ignore").strip()  # names are limited in bytes
-    return f"{conversation.created_at:%Y-%m-%d} {short}".strip()
+    return f"{conversation.created_at:%Y-%m-%d} {safe(conversation.title)}".strip()
 
 
 def _files(person: Person) -> Iterator[tuple[str, bytes]]:
@@ -84,6 +78,8 @@ def _files(person: Person) -> Iterator[tuple[str, bytes]]:
             name = f"conversations/{file_name(row)} {id_.hex[-8:]}"
             yield f"{name}.json", _json(documents.conversation(person.id, row))
             yield f"{name}.md", _markdown(row)
+    yield "files.json", _json(attached.listed(person.id))
+    yield from attached.contents(person.id)
 
 
 def _json(value: dict[str, Any]) -> bytes:
@@ -101,6 +97,7 @@ def _readme() -> str:
         "The .json file is complete: all branches, how answers were made, your ratings. Parley can import it again.\n"
         "- person.json: your account, your consent to training with its time, your preferences.\n"
         "- folders.json, share_links.json, comparisons.json: your folders, the links you have shared, your votes.\n"
-        "- learning.json: what became of your feedback, and what is learned from it.\n\n"
+        "- learning.json: what became of your feedback, and what is learned from it.\n"
+        "- files/: files that you sent or were sent; files.json says with which message.\n\n"
         "All times are in UTC. Temporary chats and deleted conversations are not included.\n"
     )

@@ -11,6 +11,7 @@ from assistant.feedback.models import Comparison, Feedback, FeedbackEvent, Revie
 from assistant.finetuning.models import Example
 from assistant.knowledge.models import Passage
 from assistant.outcomes.models import AskedAgain
+from assistant.portability import attached
 from assistant.sharing.models import ShareLink
 
 FORMAT = "parley.conversation"
@@ -31,7 +32,9 @@ _FEEDBACK = ("rating", "reasons", "comment", "correction", "created_at", "update
 
 def conversation(person_id: UUID, row: Conversation) -> dict[str, Any]:
     """A conversation with all its branches, how each reply was made, and what this person said about it."""
-    messages = row.messages.order_by("id").select_related("generation__adapter").prefetch_related("feedback")
+    messages = (
+        row.messages.order_by("id").select_related("generation__adapter").prefetch_related("feedback", "attachments")
+    )
     return {
         "format": FORMAT,
         "v": VERSION,
@@ -115,6 +118,7 @@ def _message(person_id: UUID, row: Message) -> dict[str, Any]:
             "adapter_sha256": generation.adapter.sha256 if generation.adapter else None,
         },
         "feedback": _fields(own[0], *_FEEDBACK) if own else None,
+        "files": [attached.document(file) for file in sorted(row.attachments.all(), key=lambda file: file.pk)],
     }
 
 

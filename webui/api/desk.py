@@ -7,13 +7,15 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Schema, Status
+from ninja import File, Form, Router, Schema, Status
+from ninja.files import UploadedFile
 from pydantic import AwareDatetime, Field
 
 from assistant.desk import access, attachments, casework, drafts, handoff, messages
+from assistant.desk.models import Attachment
 from webui.api.core import person_of
+from webui.desk.attached import AttachmentOut, download_of
 from webui.desk.case import mentioned_in
-from webui.widget.downloads import download_of
 
 router = Router()
 
@@ -22,6 +24,7 @@ class ReplyIn(Schema):
     client_message_id: UUID
     text: str
     draft_id: UUID | None = None
+    attachment_ids: Annotated[list[UUID], Field(max_length=attachments.MAX_UNSENT)] = []
 
 
 class SentOut(Schema):
@@ -71,6 +74,7 @@ def reply(request: HttpRequest, conversation_id: UUID, body: ReplyIn) -> Status[
         conversation_id=conversation_id,
         text=body.text,
         draft_id=body.draft_id,
+        attachment_ids=body.attachment_ids,
     )
     return Status(201, SentOut(id=sent.pk))
 
@@ -125,6 +129,14 @@ def change(request: HttpRequest, conversation_id: UUID, body: ChangeIn) -> Statu
         if "label_ids" in changes:
             casework.set_labels(person_id, conversation_id, changes["label_ids"])
     return Status(204, None)
+
+
+@router.post("/desk/attachments", response=AttachmentOut)
+def upload(request: HttpRequest, conversation_id: Form[UUID], file: File[UploadedFile]) -> Attachment:
+    """Checked and kept until the reply is sent that it belongs to."""
+    agent = person_of(request)
+    case = access.case_of(agent.pk, conversation_id)
+    return attachments.store(agent.pk, case.conversation, file.name or "", file.read())
 
 
 @router.get("/desk/attachments/{uuid:attachment_id}")

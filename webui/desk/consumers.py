@@ -49,7 +49,7 @@ class DeskConsumer(ChatConsumer):
         sees = self.looks_at is None or access.cases_of(agent).filter(pk=self.looks_at).exists()
         return sees and access.is_agent(agent)
 
-    async def _do(self, frame: protocol.Frame | protocol.DeskFrame) -> None:
+    async def _do(self, frame: protocol.AnyFrame) -> None:
         match frame:
             case protocol.LookAtCase():
                 await self._look_at(frame.conversation_id, frame.is_typing)

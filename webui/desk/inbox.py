@@ -23,7 +23,7 @@ from assistant.desk.open_case import open_case
 from assistant.desk.wording import labels_of
 from webui.assets import assets
 from webui.desk.case import context_of, nameless
-from webui.desk.filters import Filters, filters_of, uuid_of
+from webui.desk.filters import filters_of, uuid_of
 from webui.desk.texts import MODES, ORDERS, PAGE_TEXTS, QUEUES, STATES
 from webui.preferences import preferences_of
 from webui.workbench import agent_of, show
@@ -93,7 +93,7 @@ def _list(request: HttpRequest, agent: Person, open_id: UUID | None) -> dict[str
         order=filters.order,
         cursor=request.GET.get("cursor"),
     )
-    counts = inbox.counts(agent)
+    overview = inbox.overview(agent)
     sites = list(sites_of(agent).order_by("name")[:MOST_CHOICES])
     labels = list(labels_of(agent)[:MOST_CHOICES])
     return {
@@ -106,11 +106,17 @@ def _list(request: HttpRequest, agent: Person, open_id: UUID | None) -> dict[str
         "orders": ORDERS.items(),
         "kept": [(name, value) for name, value in filters.fields.items() if name not in ("q", "order")],
         "queues": [
-            Choice(value, label, filters.but(whose=value), value == filters.whose, counts.get(f"{value}.open", 0))
+            Choice(value, label, filters.but(whose=value), value == filters.whose, overview.counts[f"{value}.open"])
             for value, label in QUEUES.items()
         ],
         "states": [
-            Choice(value, label, filters.but(status=value), value == filters.status, _count(counts, filters, value))
+            Choice(
+                value,
+                label,
+                filters.but(status=value),
+                value == filters.status,
+                overview.counts[f"{filters.whose}.{value}"],
+            )
             for value, label in STATES.items()
         ],
         # One more press on what is chosen lets it go.
@@ -124,13 +130,10 @@ def _list(request: HttpRequest, agent: Person, open_id: UUID | None) -> dict[str
             for label in labels
             for is_chosen in [label.pk == filters.label]
         ],
-        "waiting_count": counts["all.waiting"],
-        "newest_waiting": inbox.newest_waiting(agent),
+        "waiting_count": overview.counts["all.waiting"],
+        "newest_waiting": overview.newest_waiting,
+        "newest_return": inbox.newest_return(agent),
     }
-
-
-def _count(counts: dict[str, int], filters: Filters, status: str) -> int:
-    return counts.get(f"{filters.whose}.{status}", 0)
 
 
 def _row(case: CaseView) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from assistant.chat.models import Conversation, Message
 from assistant.desk.models import HandoffEvent
@@ -47,7 +48,7 @@ QUEUES: dict[str, str | Promise] = {
 }
 STATES: dict[str, str | Promise] = {
     "open": _("Open"),
-    "waiting": _("Waiting"),
+    "waiting": pgettext_lazy("in a queue", "Waiting"),
     "snoozed": _("Snoozed"),
     "resolved": _("Resolved"),
     "assistant": _("With the assistant"),
@@ -72,6 +73,9 @@ PAGE_TEXTS: dict[str, str | Promise] = {
     "desk_chosen": _("Chosen: {count}"),
     "desk_new_message": _("There is something new in the conversation."),
     "desk_visitor_waits": _("A visitor waits for a person"),
+    "desk_returned": _("A snoozed conversation is back"),
+    "uploading_file": _("Uploading {name}…"),
+    "remove_file": _("Remove {name}"),
     "desk_writes": _("{name} is writing here too."),
     "desk_looks": _("{name} is looking at this too."),
     "desk_visitor_writes": _("The visitor is writing…"),

@@ -9,7 +9,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -148,6 +148,5 @@ def _of_training(run: TrainingRun) -> dict[str, Any]:
 
 def _label_of(snapshot: DatasetSnapshot) -> str:
     at = snapshot.created_at
-    return _("{hash}, {rows} rows, {day}").format(
-        hash=snapshot.sha256[:12], rows=snapshot.rows, day=f"{at:%Y-%m-%d %H:%M} UTC"
-    )
+    named = ngettext("{hash}, {rows} row, {day}", "{hash}, {rows} rows, {day}", snapshot.rows)
+    return named.format(hash=snapshot.sha256[:12], rows=snapshot.rows, day=f"{at:%Y-%m-%d %H:%M} UTC")

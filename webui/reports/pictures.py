@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from assistant.desk.reports import Numbers
 from webui.learning.charts import LineChart, Tick, line_chart
@@ -17,7 +18,7 @@ Value = Callable[[Numbers], float | None]
 def pictures(numbers: Mapping[date, Numbers], by_week: bool) -> list[LineChart]:
     x_name = _("Week") if by_week else _("Day")
     charts = [
-        _chart(_("Conversations"), x_name, numbers, 0.0, {
+        _chart(pgettext("how many", "Conversations"), x_name, numbers, 0.0, {
             _("all"): lambda n: n.counts["all"],
             _("handed to a person"): lambda n: n.counts["handed"],
             _("resolved without a person"): lambda n: n.counts["alone"],

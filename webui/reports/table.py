@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from assistant.desk.reports import Numbers, Scope
 from webui.reports.asked import query_of
@@ -24,7 +25,7 @@ class Column:
 
 
 COLUMNS = (
-    Column(_("Conversations"), "all", "count", lambda n: n.counts["all"]),
+    Column(pgettext_lazy("how many", "Conversations"), "all", "count", lambda n: n.counts["all"]),
     Column(_("Handed to a person"), "handed", "count", lambda n: n.counts["handed"]),
     Column(_("Share handed over"), "handed", "share", lambda n: n.handed_share),
     Column(_("Resolved"), "resolved", "count", lambda n: n.counts["resolved"]),

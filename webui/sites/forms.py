@@ -137,7 +137,7 @@ SWITCHES = {
     "has_offline_form": _("Ask for an e-mail address when nobody is there"),
     "is_identity_required": _("Only visitors whom your server has signed"),
     "when_unsure": _("A person takes over when no approved answer is near or the answer failed"),
-    "when_negative": _("A person takes over when the visitor is unhappy"),
+    "when_negative": _("A person takes over when the visitor sounds unhappy; English and Chinese are read"),
 }
 
 

@@ -25,9 +25,9 @@ from webui.api.conversations import Limit
 from webui.api.feedback import FeedbackIn, FeedbackOut
 from webui.api.messages import ConversationHead, MessageOut, MessagesPage
 from webui.api.outcomes import LifeOut
+from webui.desk.attached import AttachmentOut, download_of
 from webui.outcomes import sentence_of
 from webui.widget.core import address_of, api, refuse_foreign, shown_token, token_of, visitor_of
-from webui.widget.downloads import download_of
 
 __all__ = ["api"]
 
@@ -61,13 +61,6 @@ class VisitHead(ConversationHead):
     # Nobody of the desk is there, and the visitor waits: they are to be asked where to write to.
     wants_form: bool
     read_at: datetime | None
-
-
-class AttachmentOut(Schema):
-    id: UUID
-    name: str
-    media_type: str
-    size: int
 
 
 class VisitMessage(MessageOut):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 
 from assistant import limits
-from assistant.desk import messages, visitors
+from assistant.desk import messages, presence, visitors, visits
 from assistant.errors import AssistantError
 from webui import protocol
 from webui.consumers import ChatConsumer
@@ -19,6 +20,7 @@ SUBPROTOCOL = "parley.widget"
 
 class VisitorConsumer(ChatConsumer):
     subprotocol = SUBPROTOCOL
+    frames = protocol.OF_VISITOR
 
     async def admitted(self) -> UUID | None:
         """A ticket stands beside the subprotocol's name, because a browser can send no other header, and an address
@@ -41,9 +43,9 @@ class VisitorConsumer(ChatConsumer):
             return False
         return True
 
-    async def _do(self, frame: protocol.Frame | protocol.DeskFrame) -> None:
+    async def _do(self, frame: protocol.AnyFrame) -> None:
         # A token may be taken back, and a site may begin to demand identities, while a socket is open.
-        await database_sync_to_async(visitors.known_token)(self.token_sha256)
+        token = await database_sync_to_async(visitors.known_token)(self.token_sha256)
         match frame:
             case protocol.SendMessage():
                 await database_sync_to_async(self._admit)(frame.client_message_id)
@@ -59,8 +61,10 @@ class VisitorConsumer(ChatConsumer):
                 if accepted.generation_id:
                     self._follow(accepted.generation_id, 0)
                     await self._drop_drafts()  # somebody may have taken it over between the two
-            case protocol.Regenerate():
-                raise AssistantError("frame.unknown", type=frame.type)
+            case protocol.VisitorTypes():
+                await database_sync_to_async(visits.case_of_visitor)(token.visitor, frame.conversation_id)
+                # Redis may hang.
+                await asyncio.to_thread(presence.look, frame.conversation_id, self.person_id, is_typing=frame.is_typing)
             case _:
                 await super()._do(frame)
 

@@ -27,7 +27,8 @@ def request_evaluation(
     the run that trained it. Raises request.not_allowed, adapter.not_trained_here."""
     if person is not None and person.role != Person.Role.ADMIN:
         raise AssistantError("request.not_allowed")
-    training_run = TrainingRun.objects.filter(adapter=adapter).order_by("-finished_at").first()
+    # The run that asks has not ended yet, and the same rows and settings may have made the same adapter before.
+    training_run = TrainingRun.objects.filter(adapter=adapter).order_by("-created_at").first()
     if training_run is None:
         raise AssistantError("adapter.not_trained_here")
     run = EvaluationRun.objects.create(

@@ -1,12 +1,25 @@
-"""Hands out a file that somebody sent: never to be shown as a page of ours, whatever stands in it."""
+"""Files that go with messages of visitors and agents, as both are told of them and get them: never as a page of ours,
+whatever stands in one."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
+from ninja import Schema
 
 from assistant.desk import attachments
 from assistant.desk.models import Attachment
+
+
+class AttachmentOut(Schema):
+    """`size` in bytes, as it is kept."""
+
+    id: UUID
+    name: str
+    media_type: str
+    size: int
 
 
 def download_of(row: Attachment) -> HttpResponse:
