@@ -31,6 +31,10 @@ export class ConversationView extends EventTarget {
   #headId = pageState.conversation?.head_id ?? null;
   /** The server knows of a running reply that this page has not seen yet. */
   #isBehind = false;
+  /** Requests for the path are numbered, since their answers may come in another order than they were asked for. */
+  #asked = 0;
+  /** An answer to this one or an earlier one is out of date. */
+  #outdated = 0;
   /** @type {Set<string>} ids of messages that follow whatever is the last reply, so that they may wait for the next */
   #following = new Set();
 
@@ -164,14 +168,16 @@ export class ConversationView extends EventTarget {
 
   /** Take the path from the server; what is being streamed goes on undisturbed. */
   async refresh() {
+    const number = this.#asked + 1;
     const page = await this.#ask(this.#window.where);
-    if (page) this.#take(page, () => this.#window.refresh(page));
+    if (page && number > this.#outdated) this.#take(page, () => this.#window.refresh(page), number);
   }
 
   /** @param {{around?: string}} [where] what is shown instead; the newest, if not said */
   async #show(where = {}) {
+    const number = this.#asked + 1;
     const page = await this.#ask(where);
-    if (page) this.#take(page, () => this.#window.replace(page));
+    if (page) this.#take(page, () => this.#window.replace(page), number);
   }
 
   async #showLatest() {
@@ -200,13 +206,22 @@ export class ConversationView extends EventTarget {
   async #ask(where) {
     const asked = this.id;
     if (!asked) return null;
+    this.#asked++;
     const page = await api.messages(asked, where);
     return asked === this.id ? page : null;
   }
 
-  /** @param {any} page @param {() => void} show */
-  #take(page, show) {
+  /** What is being asked for may lack what the server has just said. */
+  #askAgain() {
+    if (this.#asked === this.#outdated) return;
+    this.#outdated = this.#asked;
+    this.#try(this.refresh());
+  }
+
+  /** @param {any} page @param {() => void} show @param {number} number of its request */
+  #take(page, show, number) {
     show();
+    this.#outdated = Math.max(this.#outdated, number);
     this.about = page.conversation;
     this.modelChoice = page.conversation.model_choice;
     this.#transcript.dataset.trainingUse = page.conversation.training_use;
@@ -286,6 +301,7 @@ export class ConversationView extends EventTarget {
     }
     this.#following.delete(accepted.client_message_id);
     if (accepted.conversation_id !== this.id) return;
+    this.#askAgain();
     if (!this.#window.isAtEnd) {
       this.#try(this.#showLatest());
       return;

@@ -3,6 +3,8 @@
  * Where an agent writes: a reply to the visitor, or a private note to colleagues, each with a draft of its own that a
  * reload does not lose. It tells "send" and "typing". Stands in the open case and is bound anew with it.
  */
+import { ChosenFiles } from "chosen_files";
+import { deskApi } from "desk_api";
 import { Completion } from "desk_completion";
 import { Kept } from "kept";
 import { pageState, texts } from "texts";
@@ -20,6 +22,10 @@ export class DeskComposer extends EventTarget {
   /** The suggestion that the reply was made of. @type {string | null} */
   #draftId = null;
   #typingTimer = 0;
+  /** @type {ChosenFiles | null} */
+  #files = null;
+  /** Those chosen for a case, by its id: they wait while another case is open. @type {Map<string, import("chosen_files").Uploaded[]>} */
+  #chosen = new Map();
   isTyping = false;
 
   /** @param {string} personId */
@@ -34,6 +40,7 @@ export class DeskComposer extends EventTarget {
     this.#draftId = null;
     this.#form = /** @type {HTMLFormElement | null} */ (document.getElementById("desk-composer"));
     if (!this.#form) return;
+    this.#files = this.#filesOf(this.#caseId);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -52,6 +59,17 @@ export class DeskComposer extends EventTarget {
       });
     }
     this.choose("reply", false);
+  }
+
+  /** @param {string} caseId */
+  #filesOf(caseId) {
+    const chosen = this.#chosen.get(caseId) ?? [];
+    this.#chosen.set(caseId, chosen);
+    const form = /** @type {HTMLFormElement} */ (this.#form);
+    const warn = (/** @type {string} */ problem) => this.#form === form && this.warn(problem);
+    const files = new ChosenFiles(form, { upload: deskApi.upload, conversationId: () => caseId, warn, changed: () => this.#form === form && this.#fit() }, chosen);
+    form.querySelector("[data-action=attach]")?.addEventListener("click", () => files.choose());
+    return files;
   }
 
   get kind() {
@@ -105,17 +123,20 @@ export class DeskComposer extends EventTarget {
   }
 
   #send() {
-    const text = this.#box.value;
-    if (!text.trim()) return;
+    const isReply = this.kind === "reply";
+    const ids = isReply ? (this.#files?.ids ?? []) : [];
+    const text = this.#box.value.trim() ? this.#box.value : ids.length ? (this.#files?.names ?? "") : "";
+    if (!this.#canSend) return;
     const limit = /** @type {any} */ (pageState).max_message_chars;
     if (text.length > limit) return this.warn(texts.too_long.replace("{length}", String(text.length)).replace("{limit}", limit));
     this.warn("");
-    const draftId = this.kind === "reply" ? this.#draftId : null;
+    const draftId = isReply ? this.#draftId : null;
     this.#draftId = null;
+    if (isReply) this.#files?.clear();
     this.#box.value = "";
     this.#onInput();
     this.#type(false);
-    this.dispatchEvent(new CustomEvent("send", { detail: { text, kind: this.kind, draftId } }));
+    this.dispatchEvent(new CustomEvent("send", { detail: { text, kind: this.kind, draftId, attachmentIds: ids } }));
     if (!hasTouchKeyboard) this.#box.focus();
   }
 
@@ -147,6 +168,12 @@ export class DeskComposer extends EventTarget {
   #fit() {
     this.#box.style.height = "auto";
     this.#box.style.height = `${this.#box.scrollHeight}px`;
-    /** @type {HTMLButtonElement} */ (this.#form?.querySelector(".composer__send")).disabled = !this.#box.value.trim();
+    /** @type {HTMLButtonElement} */ (this.#form?.querySelector(".composer__send")).disabled = !this.#canSend;
+  }
+
+  get #canSend() {
+    const hasText = this.#box.value.trim() !== "";
+    if (this.kind === "note") return hasText;
+    return !this.#files?.isUploading && (hasText || (this.#files?.ids.length ?? 0) > 0);
   }
 }

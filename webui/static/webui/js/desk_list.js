@@ -4,6 +4,9 @@
 import { arrange, become, readPart, tellTimes } from "desk_parts";
 
 const EVERY_MS = 30_000; // how long ago changes by itself
+const HINTS_MS = 40; // what happens at once is read at once
+// While much happens, a pause as long as the reading before it: many pages leave a busy server room.
+const LONGEST_PAUSE_MS = 400;
 
 export class CaseList extends EventTarget {
   #list = /** @type {HTMLElement} */ (document.getElementById("list"));
@@ -11,6 +14,8 @@ export class CaseList extends EventTarget {
   #rows = /** @type {HTMLElement} */ (document.getElementById("cases"));
   #isReading = false;
   #isStale = false;
+  #mayReadAt = 0;
+  #soon = 0;
   /** @type {Set<string>} ids of the chosen ones */
   chosen = new Set();
 
@@ -34,9 +39,9 @@ export class CaseList extends EventTarget {
     return /** @type {HTMLElement[]} */ ([...this.#rows.children]);
   }
 
-  /** The newest moment since when somebody waits, and how many do. */
+  /** The newest moment since when somebody waits, and how many do; and when a snooze ended last. */
   get waiting() {
-    return { count: Number(this.#list.dataset.waiting), newest: this.#list.dataset.newestWaiting ?? "" };
+    return { count: Number(this.#list.dataset.waiting), newest: this.#list.dataset.newestWaiting ?? "", returned: this.#list.dataset.newestReturn ?? "" };
   }
 
   clearChosen() {
@@ -62,23 +67,35 @@ export class CaseList extends EventTarget {
     return row?.dataset.caseId ?? null;
   }
 
+  /** Something has changed, which nobody here waits for. */
+  refreshSoon() {
+    const pause = Math.max(HINTS_MS, this.#mayReadAt - performance.now());
+    this.#soon ||= setTimeout(() => {
+      this.#soon = 0;
+      if (this.#isReading || performance.now() < this.#mayReadAt) this.refreshSoon();
+      else this.refresh();
+    }, pause);
+  }
+
   /** Read it again. What changes while it is being read is read once more afterwards. */
   async refresh() {
     this.#isStale = true;
     if (this.#isReading) return;
     this.#isReading = true;
-    try {
-      while (this.#isStale) {
-        this.#isStale = false;
-        const asked = this.query.toString();
+    while (this.#isStale) {
+      this.#isStale = false;
+      const began = performance.now();
+      const asked = this.query.toString();
+      try {
         const page = await readPart(`/desk/?${this.query}&part=list&open=${this.openId ?? ""}`);
         if (asked === this.query.toString()) this.#show(page);
+      } catch {
+        // The socket tells when the server is back; then this is asked again, perhaps while it still waits to fail.
       }
-    } catch {
-      // The socket tells when the server is back; then everything is read again.
-    } finally {
-      this.#isReading = false;
+      const ended = performance.now();
+      this.#mayReadAt = ended + Math.min(ended - began, LONGEST_PAUSE_MS);
     }
+    this.#isReading = false;
   }
 
   /** @param {Document} page */
@@ -94,7 +111,8 @@ export class CaseList extends EventTarget {
     });
     arrange(this.#rows, rows);
     become(this.#filters, filters);
-    Object.assign(this.#list.dataset, { waiting: list.dataset.waiting, newestWaiting: list.dataset.newestWaiting });
+    const { waiting, newestWaiting, newestReturn } = list.dataset;
+    Object.assign(this.#list.dataset, { waiting, newestWaiting, newestReturn });
     for (const name of ["desk__empty", "desk__more"]) {
       this.#list.querySelector(`.${name}`)?.remove();
       const wanted = list.querySelector(`.${name}`);

@@ -1,18 +1,24 @@
 // @ts-check
-/** Says outside of the page that a visitor waits: in the tab's title, and, where the agent asked for it by the button, by
- * the browser. The notices of several tabs carry the same tag, so that only one is shown. */
+/** Says outside of the page that a visitor waits, or that something snoozed is back: in the tab's title, and, where the
+ * agent asked for it by the button, by the browser. The notices of several tabs carry the same tag, so that only one is
+ * shown. */
 import { texts } from "texts";
+import { toast } from "toast";
+
+/** @typedef {{count: number, newest: string, returned: string}} Waiting */
 
 const KEY = "parley.desk.notices";
 const title = document.title;
 
 export class Notices {
   #button = /** @type {HTMLButtonElement} */ (document.getElementById("notify"));
-  #newest = "";
+  #newest;
+  #returned;
 
-  /** @param {string} newest the newest moment since when somebody has been waiting, as the page was made */
-  constructor(newest) {
+  /** @param {Waiting} waiting as the page was made */
+  constructor({ newest, returned }) {
     this.#newest = newest;
+    this.#returned = returned;
     document.getElementById("list")?.append(this.#button);
     this.#button.addEventListener("click", async () => {
       if ((await Notification.requestPermission()) === "granted") localStorage.setItem(KEY, "on");
@@ -29,16 +35,26 @@ export class Notices {
     this.#button.hidden = !("Notification" in window) || Notification.permission === "denied" || this.#isOn;
   }
 
-  /** @param {{count: number, newest: string}} waiting */
-  show({ count, newest }) {
+  /** @param {Waiting} waiting */
+  show({ count, newest, returned }) {
     document.title = count ? `(${count}) ${title}` : title;
-    if (newest > this.#newest && this.#isOn && !document.hasFocus()) {
-      const notice = new Notification(texts.desk_visitor_waits, { tag: `parley-desk-${newest}` });
-      notice.addEventListener("click", () => {
-        window.focus();
-        notice.close();
-      });
+    if (newest > this.#newest && !document.hasFocus()) this.#notify(texts.desk_visitor_waits, newest);
+    if (returned > this.#returned) {
+      // The list may be long: who looks at it would not see where it came back.
+      if (document.hasFocus()) toast(texts.desk_returned);
+      else this.#notify(texts.desk_returned, returned);
     }
     if (newest > this.#newest) this.#newest = newest;
+    if (returned > this.#returned) this.#returned = returned;
+  }
+
+  /** @param {string} text @param {string} moment */
+  #notify(text, moment) {
+    if (!this.#isOn) return;
+    const notice = new Notification(text, { tag: `parley-desk-${moment}` });
+    notice.addEventListener("click", () => {
+      window.focus();
+      notice.close();
+    });
   }
 }

@@ -63,18 +63,17 @@ export class CaseThread extends EventTarget {
     this.#isStale = true;
     if (this.#isReading) return;
     this.#isReading = true;
-    try {
-      while (this.#isStale && this.id) {
-        this.#isStale = false;
-        const id = this.id;
+    while (this.#isStale && this.id) {
+      this.#isStale = false;
+      const id = this.id;
+      try {
         const page = await readPart(`/desk/cases/${id}/?${query}&part=case`);
         if (id === this.id) this.#show(page);
+      } catch {
+        // The socket tells when the server is back; then this is asked again, perhaps while it still waits to fail.
       }
-    } catch {
-      // The socket tells when the server is back; then everything is read again.
-    } finally {
-      this.#isReading = false;
     }
+    this.#isReading = false;
   }
 
   /** @param {Sending} sending show it as on its way */
@@ -180,7 +179,13 @@ export class CaseThread extends EventTarget {
     this.#growth.disconnect();
     const scroll = document.getElementById("case-scroll");
     if (!scroll || !items) return;
-    scroll.addEventListener("scroll", () => (this.#isPinned = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX));
+    let top = 0;
+    scroll.addEventListener("scroll", () => {
+      // Only who scrolls up lets go of the end: a picture may have grown between our own scrolling and this.
+      if (scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END_PX) this.#isPinned = true;
+      else if (scroll.scrollTop < top) this.#isPinned = false;
+      top = scroll.scrollTop;
+    });
     // The end stays in view when something is said, a reply grows, or a suggestion takes room.
     for (const element of [scroll, items]) this.#growth.observe(element);
     this.#toEnd();

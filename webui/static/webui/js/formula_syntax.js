@@ -3,8 +3,6 @@
  * Where formulas stand in Markdown: $…$, $$…$$, \( \) and \[ \]. It finds them; formula.js sets them.
  * Until that has happened, and when it cannot, they are shown as they were written.
  */
-import { escaped } from "texts";
-
 const BLOCK = /^ {0,3}(?:\$\$(?!\$)(?:(?!\$\$|\n[ \t]*\n)[^])+\$\$|\\\[(?:(?!\\\]|\n[ \t]*\n)[^])+\\\])[ \t]*(?:\n|$)/;
 // Its end has not been written yet. What looks like a list or a heading in it shall not become one for a moment.
 const OPEN_BLOCK = /^ {0,3}(?:\$\$(?!\$)(?:(?!\$\$|\n[ \t]*\n)[^])*|\\\[(?:(?!\\\]|\n[ \t]*\n)[^])*)$/;
@@ -31,10 +29,7 @@ const inlineFormula = (source) => {
   return found && !PRICES.test(found) ? found : undefined;
 };
 
-/** @param {string} kind @param {string} source @param {string} element */
-const shown = (kind, source, element) => `<${element} data-formula="${kind}">${escaped(source)}</${element}>`;
-
-/** Extensions for marked. */
+/** Extensions for marked; how the tokens are shown stands in markdown.js. */
 export const formulaSyntax = [
   {
     name: "formula-block",
@@ -48,8 +43,6 @@ export const formulaSyntax = [
       const open = OPEN_BLOCK.exec(source)?.[0];
       return open && { type: "formula-block", kind: "open", raw: open };
     },
-    /** @param {{kind: string, raw: string}} token */
-    renderer: (token) => shown(token.kind, token.raw.trim(), "div"),
   },
   {
     name: "formula",
@@ -63,7 +56,5 @@ export const formulaSyntax = [
       const inline = inlineFormula(source);
       return inline && { type: "formula", kind: "inline", raw: inline };
     },
-    /** @param {{kind: string, raw: string}} token */
-    renderer: (token) => shown(token.kind, token.raw, "span"),
   },
 ];

@@ -15,6 +15,8 @@ export class Sitting extends EventTarget {
   #items = [];
   /** @type {string[]} what was given back: it is not offered again */
   #passed = [];
+  /** @type {Set<string>} what is decided here, and not yet for the server, which would offer it again */
+  #deciding = new Set();
   /** @type {string[]} what was decided, to be undone */
   #decided = [];
   // One request after the other, so that what is taken next is asked for when the decision before has arrived.
@@ -47,6 +49,7 @@ export class Sitting extends EventTarget {
   decide(decision) {
     const item = this.#advance();
     if (!item) return;
+    this.#deciding.add(item.id);
     this.#then(async () => {
       try {
         const { state } = await this.#holding(item, () => reviewApi.decide(item.id, decision));
@@ -58,6 +61,8 @@ export class Sitting extends EventTarget {
         this.#tell("refused", { item, decision });
         this.#fail(error, () => this.current === item && this.decide(decision));
         return;
+      } finally {
+        this.#deciding.delete(item.id);
       }
       await this.#preload();
     }, () => this.#then(() => this.#preload(), () => this.begin()));
@@ -125,7 +130,7 @@ export class Sitting extends EventTarget {
   }
 
   async #fetch() {
-    const without = [...this.#passed, ...this.#items.map((item) => item.id)].slice(-200);
+    const without = [...this.#passed, ...this.#deciding, ...this.#items.map((item) => item.id)].slice(-200);
     const { item, waiting } = await reviewApi.next(this.#cause, without);
     this.#tell("waiting", Object.values(waiting).reduce((sum, count) => sum + count, 0));
     if (item) this.#items.push(item);

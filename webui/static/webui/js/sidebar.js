@@ -113,10 +113,16 @@ export class Sidebar extends EventTarget {
 
   #render() {
     if (this.#list.querySelector("form")) return; // somebody is writing a title
+    if (this.#list.matches(":active")) return this.#renderLater(); // else what is pressed would be gone before its click
     const folders = this.#isArchive ? [] : this.#folders.map((folder) => folderEntry(folder, this.#openId));
     exchange(this.#list, [...folders, ...byDay(this.#conversations, this.#openId)]);
     this.#more.hidden = !this.#cursor;
     this.#archive.textContent = this.#isArchive ? texts.show_current : texts.show_archived;
+  }
+
+  #renderLater() {
+    const then = () => setTimeout(() => this.#render());
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, then, { once: true });
   }
 
   /** @param {Element} target */

@@ -59,10 +59,10 @@ export class StreamClient extends EventTarget {
     this.#personId = personId;
     // Whether the socket is still good shows only when another is opened (a server on this machine stays in reach).
     addEventListener("offline", () => !this.#isOver && this.#renew());
-    addEventListener("online", () => this.#connectNow());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#connectNow());
+    addEventListener("online", () => this.connectNow());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.connectNow());
     // A page that comes back from the browser's cache has a dead socket.
-    addEventListener("pageshow", (event) => event.persisted && this.#connectNow());
+    addEventListener("pageshow", (event) => event.persisted && this.connectNow());
   }
 
   get isOpen() {
@@ -89,8 +89,7 @@ export class StreamClient extends EventTarget {
   /** @param {WebSocket} socket */
   #listen(socket) {
     this.#socket = socket;
-    socket.addEventListener("open", () => this.#onOpen());
-    socket.addEventListener("message", (event) => this.#onFrame(JSON.parse(event.data)));
+    socket.addEventListener("message", (event) => socket === this.#socket && this.#onFrame(JSON.parse(event.data)));
     socket.addEventListener("close", (event) => socket === this.#socket && this.#onClose(event.code));
   }
 
@@ -143,6 +142,11 @@ export class StreamClient extends EventTarget {
     this.#send({ type: "case.look", v: 1, conversation_id: caseId, is_typing: isTyping });
   }
 
+  /** Say whether a visitor writes. @param {string} conversationId @param {boolean} isTyping */
+  tellTyping(conversationId, isTyping) {
+    this.#send({ type: "visitor.typing", v: 1, conversation_id: conversationId, is_typing: isTyping });
+  }
+
   /** @param {object} frame */
   #send(frame) {
     if (this.isOpen) this.#socket?.send(JSON.stringify(frame));
@@ -154,9 +158,11 @@ export class StreamClient extends EventTarget {
     if (reply) this.#send({ type: "generation.follow", v: 1, generation_id: generationId, after_seq: reply.seq });
   }
 
-  async #onOpen() {
+  /** Not when the socket opens: where the session has ended, what is asked over HTTP would only be refused as well. */
+  async #onWelcome() {
     const socket = this.#socket;
     this.#pauseMs = FIRST_PAUSE_MS;
+    this.#wasRefused = false;
     for (const frame of this.#unanswered.values()) this.#send(frame);
     for (const id of this.#followed.keys()) this.#ask(id);
     await Promise.race([this.catchUp(), new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS))]);
@@ -199,7 +205,8 @@ export class StreamClient extends EventTarget {
     this.connect();
   }
 
-  #connectNow() {
+  /** The server may well be in reach: wait no longer. */
+  connectNow() {
     if (this.#isOver || (this.#socket && this.#socket.readyState <= WebSocket.OPEN)) return;
     clearTimeout(this.#timer);
     this.connect();
@@ -208,6 +215,9 @@ export class StreamClient extends EventTarget {
   /** @param {any} frame */
   #onFrame(frame) {
     switch (frame.type) {
+      case "welcome":
+        this.#onWelcome();
+        break;
       case "message.accepted":
         this.#unanswered.delete(frame.client_message_id);
         this.#tell("accepted", frame);

@@ -52,9 +52,3 @@ export function fromTemplate(id) {
   const template = /** @type {HTMLTemplateElement} */ (document.getElementById(id));
   return /** @type {HTMLElement} */ (document.importNode(template.content, true).firstElementChild);
 }
-
-/** @type {Record<string, string>} */
-const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-
-/** Text as HTML that says just this. @param {string} text */
-export const escaped = (text) => text.replace(/[&<>"]/g, (sign) => ENTITIES[sign]);

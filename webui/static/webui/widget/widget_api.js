@@ -6,20 +6,25 @@
 import { texts } from "texts";
 import { host } from "widget_host";
 import { frameState } from "widget_look";
-import { currentToken, settled } from "widget_token";
+import { currentToken, left, settled } from "widget_token";
 
 /** @param {string} method @param {string} path @param {object | FormData} [body] @returns {Promise<Response>} */
 async function ask(method, path, body) {
-  if (path !== "/identity") await settled();
+  const isOfIdentity = path === "/identity";
+  if (!isOfIdentity) await settled();
   /** @type {Record<string, string>} */
   const headers = { "Accept-Language": frameState.language };
   if (currentToken()) headers.Authorization = `Bearer ${currentToken()}`;
   if (!(body instanceof FormData)) headers["Content-Type"] = "application/json";
   const sent = body instanceof FormData ? body : body && JSON.stringify(body);
+  // What has no more to say than its address arrives even if the visitor follows a link at once: that they have read it.
+  const keepalive = method !== "GET" && !body;
   let answer;
   try {
-    answer = await fetch(`/api/widget${path}`, { method, headers, body: sent, credentials: "omit" });
+    const signal = isOfIdentity ? null : left;
+    answer = await fetch(`/api/widget${path}`, { method, headers, body: sent, credentials: "omit", keepalive, signal });
   } catch {
+    if (left.aborted) await settled();
     throw Object.assign(new Error(texts.request_failed), { code: "", status: 0 });
   }
   if (answer.ok) return answer;

@@ -12,17 +12,19 @@ import { storage } from "storage";
 import { pageState, texts } from "texts";
 import { visitorApi } from "widget_api";
 import { WidgetClient } from "widget_client";
-import { Files, showAttachments } from "widget_files";
-import * as forms from "widget_forms";
 import { host } from "widget_host";
-import { frameState, part } from "widget_look";
+import { listenForKeys } from "widget_keys";
+import { frameState } from "widget_look";
+import { Mode } from "widget_mode";
 import { currentToken, forgetVisitor, isOutdated, keepToken } from "widget_token";
+import { Typing } from "widget_typing";
+import { showSound, toggleSound, Unread } from "widget_unread";
 /** @typedef {import("chat_message").ChatMessage} ChatMessage */
 /** @typedef {import("chat_transcript").ChatTranscript} ChatTranscript */
 
 // A shorter outage is not worth a word.
 const OUTAGE_MS = 500;
-const SOUND_KEY = `parley.sound.${frameState.site_id}`;
+const INTRODUCED_KEY = `parley.introduced.${frameState.site_id}`;
 const NOBODY = { name: "", email: "", missing: frameState.pre_chat.map(({ name }) => name), page: null };
 
 /** @param {string} selector */
@@ -38,15 +40,15 @@ export class WidgetChat {
   #client = new WidgetClient(frameState.site_id);
   #scroll;
   #view;
-  #files;
+  /** @type {import("chosen_files").ChosenFiles | null} */
+  #files = null;
   #isShown = false;
   #isConnected = false;
   #wantsPerson = false;
   #outage = 0;
-  #mode = "";
-  /** Ids of what others wrote and the visitor has seen. @type {Set<string>} */
-  #seen = new Set();
-  #told = "";
+  #mode = new Mode();
+  #unread;
+  #typing;
 
   /** @param {string} page where the visitor is */
   static async begin(page) {
@@ -73,7 +75,11 @@ export class WidgetChat {
     this.#scroll = new ScrollManager(find("#scroll"), find("#jump"));
     const queue = new MessageQueue(frameState.site_id);
     this.#view = new ConversationView(this.#transcript, this.#client, new Outbox(frameState.site_id), queue, this.#scroll);
-    this.#files = new Files(find("#composer"), () => this.#view.id, (problem) => this.#composer.warn(problem));
+    // That it was read is told again with the next, where it does not get through.
+    const markRead = () => this.#view.id && visitorApi.markRead(this.#view.id).catch(() => {});
+    this.#unread = new Unread(pageState.messages, this.#about?.read_at, markRead);
+    const box = /** @type {HTMLTextAreaElement} */ (find("#composer textarea"));
+    this.#typing = new Typing(box, (isTyping) => this.#view.id && this.#client.tellTyping(this.#view.id, isTyping));
     on(this.#composer, "send", (text) => this.#send(text));
     on(this.#composer, "stop", () => this.#view.stop());
     on(this.#view, "updated", () => this.#update());
@@ -86,11 +92,9 @@ export class WidgetChat {
       if (chip) this.#send(chip.textContent ?? "");
     });
     document.addEventListener("click", (event) => this.#onClick(event));
-    document.addEventListener("keydown", (event) => this.#onKey(event));
+    listenForKeys();
+    showSound();
     this.#view.open();
-    for (const { id, role, created_at } of /** @type {any[]} */ (pageState.messages)) {
-      if (role !== "user" && Date.parse(created_at) <= Date.parse(this.#about?.read_at ?? "")) this.#seen.add(id);
-    }
     if (this.#view.id || this.#transcript.isPending) this.#connect();
     this.#update();
     if (!this.#view.id && this.#needsIntroduction) this.#introduce();
@@ -127,7 +131,7 @@ export class WidgetChat {
 
   get #needsIntroduction() {
     const isAsked = frameState.pre_chat.length > 0 || frameState.asks_training_consent;
-    const isDone = this.#view.id || storage.getItem(`parley.introduced.${frameState.site_id}`);
+    const isDone = this.#view.id || storage.getItem(INTRODUCED_KEY);
     return isAsked && !isDone && (this.#who.missing.length > 0 || frameState.asks_training_consent);
   }
 
@@ -142,13 +146,29 @@ export class WidgetChat {
     this.#client.connect();
   }
 
-  #introduce() {
+  async #attach() {
+    const { ChosenFiles } = await import("chosen_files");
+    this.#files ??= new ChosenFiles(find("#composer"), {
+      upload: visitorApi.upload,
+      conversationId: () => this.#view.id,
+      warn: (problem) => this.#composer.warn(problem),
+    });
+    this.#files.choose();
+  }
+
+  async #showTranscriptForm() {
+    const { showTranscriptForm } = await import("widget_forms");
+    if (this.#view.id) showTranscriptForm(this.#view.id, this.#who.email);
+  }
+
+  async #introduce() {
     find(".widget__foot").hidden = true;
     find("#suggestions").hidden = true;
-    forms.showIntroduction(this.#who.missing, async (said) => {
+    const { showIntroduction } = await import("widget_forms");
+    showIntroduction(this.#who.missing, async (said) => {
       await this.#become();
       await visitorApi.introduce({ ...said, page: this.#page });
-      storage.setItem(`parley.introduced.${frameState.site_id}`, "1");
+      storage.setItem(INTRODUCED_KEY, "1");
       find(".widget__foot").hidden = false;
       this.#update();
       this.#composer.focus();
@@ -157,6 +177,7 @@ export class WidgetChat {
 
   /** @param {string} text */
   async #send(text) {
+    if (this.#files?.isUploading) return this.#composer.takeBack(text); // the file would miss the message
     try {
       await this.#become();
     } catch (error) {
@@ -164,8 +185,9 @@ export class WidgetChat {
       this.#composer.warn(/** @type {Error} */ (error).message);
       return;
     }
-    this.#view.send(text, { attachment_ids: this.#files.ids, page: this.#page });
-    this.#files.clear();
+    this.#view.send(text, { attachment_ids: this.#files?.ids ?? [], page: this.#page });
+    this.#files?.clear();
+    this.#typing.end();
     this.#connect();
     host.emit("message", { role: "user" });
   }
@@ -211,8 +233,8 @@ export class WidgetChat {
     for (const each of document.querySelectorAll("[data-needs=conversation]")) /** @type {HTMLElement} */ (each).hidden = !this.#view.id;
     find(".widget__attach").hidden = !this.#view.id;
     for (const element of this.#transcript.elements) this.#dress(element);
-    this.#showMode();
-    this.#tellUnread();
+    this.#mode.show(this.#view.id && this.#about, Boolean(this.#who.email));
+    this.#unread.tell(this.#transcript.elements, { isShown: this.#isShown, isConnected: this.#isConnected });
     const status = find(".answer-status");
     const said = this.#view.isAnswering ? this.#transcript.answering?.place || texts.answering : status.textContent ? texts.answer_ready : "";
     if (status.textContent !== said) status.textContent = said;
@@ -223,47 +245,7 @@ export class WidgetChat {
     const message = /** @type {any} */ (element.message);
     if (!message) return;
     if (message.role === "agent") /** @type {HTMLElement} */ (element.querySelector("[data-part=author]")).textContent = message.author_name || texts.person;
-    showAttachments(element, message.attachments ?? []);
-  }
-
-  #showMode() {
-    const about = this.#about;
-    const mode = about?.mode ?? "assistant";
-    const withPerson = about?.agent ? texts.with_person.replace("{name}", about.agent) : texts.with_somebody;
-    const said = { assistant: texts.with_assistant, waiting: texts.with_waiting, person: withPerson, resolved: texts.with_resolved };
-    part("with").textContent = said[/** @type {keyof typeof said} */ (mode)];
-    find("#app").dataset.mode = mode;
-    find("[data-action=person]").hidden = mode === "waiting" || mode === "person";
-    if (this.#mode && mode !== this.#mode) host.emit("handoff", { mode });
-    this.#mode = about ? mode : "";
-    if (!this.#view.id) return;
-    const wantsForm = about?.wants_form && frameState.has_offline_form && !this.#who.email;
-    if (wantsForm && !forms.isShown("email")) {
-      forms.showOfflineForm();
-      this.#who = { ...this.#who, email: "asked" }; // once, and again only on another page
-    }
-    if (mode !== "waiting" && forms.isShown("email") && this.#who.email === "asked") forms.closeForm(); // somebody came
-    const isUnrated = mode === "resolved" && about.satisfaction === null;
-    if (isUnrated && !forms.isShown("rating")) forms.showRating(this.#view.id);
-    else if (!isUnrated && forms.isShown("rating")) forms.closeForm();
-  }
-
-  /** How much the visitor has not seen while the chat was closed, for the page's button. */
-  #tellUnread() {
-    const told = this.#transcript.elements.filter(({ dataset, isAnswering }) => dataset.role !== "user" && dataset.messageId && !isAnswering);
-    const unseen = told.filter(({ dataset }) => !this.#seen.has(dataset.messageId ?? ""));
-    const last = told.at(-1);
-    const isNews = this.#isConnected && last !== undefined && last.dataset.messageId !== this.#told && unseen.includes(last);
-    if (last) this.#told = last.dataset.messageId ?? "";
-    if (isNews) host.emit("message", { role: last.dataset.role });
-    if (isNews && !this.#isShown && storage.getItem(SOUND_KEY)) ring();
-    if (this.#isShown && unseen.length) {
-      for (const { dataset } of unseen) this.#seen.add(dataset.messageId ?? "");
-      if (this.#view.id) visitorApi.markRead(this.#view.id).catch(() => {}); // it is told again with the next
-    }
-    const count = this.#isShown ? 0 : unseen.length;
-    const preview = count ? (last?.text ?? "").replace(/[*_`#>]/g, "").slice(0, 160) : "";
-    host.tell("unread", { count, preview, label: texts.new_messages.replace("{count}", String(count)) });
+    if (message.attachments?.length) import("widget_files").then(({ showAttachments }) => showAttachments(element, message.attachments));
   }
 
   /** @param {MouseEvent} event */
@@ -279,42 +261,10 @@ export class WidgetChat {
     const actions = {
       person: () => this.#askForPerson(),
       end: () => this.#end(),
-      transcript: () => this.#view.id && forms.showTranscriptForm(this.#view.id, this.#who.email.includes("@") ? this.#who.email : ""),
-      sound: () => this.#toggleSound(),
+      transcript: () => this.#showTranscriptForm(),
+      attach: () => this.#attach(),
+      sound: toggleSound,
     };
     if (actions[action]) Promise.resolve(actions[action]()).catch((error) => this.#composer.warn(error.message));
   }
-
-  #toggleSound() {
-    const isOn = !storage.getItem(SOUND_KEY);
-    if (isOn) storage.setItem(SOUND_KEY, "1");
-    else storage.removeItem(SOUND_KEY);
-    find("[data-action=sound] span").textContent = isOn ? texts.sound_off : texts.sound_on;
-    if (isOn) ring();
-  }
-
-  /** Esc closes; Tab goes round within the chat, which is a dialog over the page. @param {KeyboardEvent} event */
-  #onKey(event) {
-    if (event.key === "Escape" && !event.defaultPrevented && !find("#widget-menu").matches(":popover-open")) host.tell("close");
-    if (event.key !== "Tab") return;
-    const all = [...document.querySelectorAll("button, input, textarea, a[href], [tabindex='0'], summary")];
-    const reachable = /** @type {HTMLElement[]} */ (all.filter((each) => each.checkVisibility({ visibilityProperty: true }) && !(/** @type {any} */ (each).disabled)));
-    const end = event.shiftKey ? reachable[0] : reachable.at(-1);
-    if (document.activeElement !== end) return;
-    event.preventDefault();
-    (event.shiftKey ? reachable.at(-1) : reachable[0])?.focus();
-  }
-}
-
-/** Two short tones, made here: nothing is loaded for them. */
-function ring() {
-  const context = new AudioContext();
-  [660, 880].forEach((frequency, index) => {
-    const tone = new OscillatorNode(context, { frequency });
-    const volume = new GainNode(context, { gain: 0.06 });
-    tone.connect(volume).connect(context.destination);
-    tone.start(context.currentTime + index * 0.12);
-    tone.stop(context.currentTime + index * 0.12 + 0.1);
-  });
-  setTimeout(() => context.close(), 1000);
 }

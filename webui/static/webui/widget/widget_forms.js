@@ -1,13 +1,11 @@
 // @ts-check
-/** What a visitor is asked below the conversation, one form at a time. A form stays until what it says has been taken. */
+/** What a visitor is asked below the conversation, one form at a time. A form stays until what it says has been taken.
+ * Loaded with the first of them. */
 import { fromTemplate, texts } from "texts";
 import { visitorApi } from "widget_api";
 import { frameState } from "widget_look";
 
 const panel = () => /** @type {HTMLElement} */ (document.getElementById("panel"));
-
-/** @param {string} name @returns {boolean} */
-export const isShown = (name) => panel().dataset.form === name;
 
 export function closeForm() {
   delete panel().dataset.form;

@@ -5,16 +5,26 @@ import { texts } from "texts";
 import { visitorApi } from "widget_api";
 import { host } from "widget_host";
 import { applyScheme, applyTheme, frameState, launcher, preview, showSuggestions } from "widget_look";
-import { changeToken, currentToken, forgetVisitor, onOtherToken } from "widget_token";
+import { askNoMore, changeToken, currentToken, forgetVisitor, onOtherToken } from "widget_token";
 
 /** @type {Promise<import("widget_chat").WidgetChat> | null} */
 let chat = null;
 let page = "";
+let hasBegun = false;
+/** What was pressed while the chat was on its way: it is pressed again when it is there. @type {HTMLElement | null} */
+let pressed = null;
 
 function startChat() {
-  chat ??= import("widget_chat").then(({ WidgetChat }) => WidgetChat.begin(page));
-  chat.catch(() => (chat = null)); // the server was away: the next opening tries again
+  chat ??= import("widget_chat").then(({ WidgetChat }) => WidgetChat.begin(page)).then(begun);
+  chat.catch(() => (chat = pressed = null)); // the server was away: the next opening tries again
   return chat;
+}
+
+/** @param {import("widget_chat").WidgetChat} there */
+function begun(there) {
+  hasBegun = true;
+  pressed?.click();
+  return there;
 }
 
 /** @param {string} identity @returns {Promise<boolean>} whether the visitor is another than before */
@@ -72,6 +82,7 @@ host.on("identify", async ({ identity }) => {
   if (await identify(String(identity))) location.reload();
 });
 host.on("reset", async () => {
+  askNoMore();
   await visitorApi.forget().catch(() => {}); // it ends by itself when nobody uses it
   forgetVisitor();
   location.reload();
@@ -79,8 +90,9 @@ host.on("reset", async () => {
 onOtherToken(() => location.reload());
 
 document.addEventListener("click", (event) => {
-  const button = /** @type {Element} */ (event.target).closest("[data-action=close]");
-  if (button?.closest(".widget__head")) host.tell("close");
+  const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest("button"));
+  if (button?.matches(".widget__head [data-action=close]")) host.tell("close");
+  else if (!hasBegun && button?.matches("[data-action=person], #suggestions button")) pressed = button;
 });
 
 if (frameState.is_preview) {

@@ -25,6 +25,15 @@ let changing = Promise.resolve();
 /** Nothing is asked with a token that is being replaced: the old one may have ended before the new one is here. */
 export const settled = () => changing;
 
+const leaving = new AbortController();
+export const left = leaving.signal;
+
+/** The document is about to begin anew: what is asked until then, or was asked, waits for ever, and is not refused. */
+export function askNoMore() {
+  changing = new Promise(() => {});
+  leaving.abort();
+}
+
 /** @param {Promise<string>} fresh the token that takes its place */
 export function changeToken(fresh) {
   const kept = fresh.then(keepToken);
