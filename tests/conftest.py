@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.db import connection, connections
 from django.utils import translation
 from uuid_utils.compat import uuid7
 
@@ -14,6 +16,24 @@ from assistant.chat import actions, stream
 from assistant.chat.actions import Accepted
 from assistant.models import Person
 from assistant.runtime.valkey import EmbeddedValkey
+from tests.postgresql import template_of_this_run
+from tests.prepared import DATABASE, prepared_folder
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The tables are there already (see below), and go with the run's folder or server."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The test database begins as a copy of one whose tables were made once for the whole run."""
+    database = connections.databases["default"]["TEST"]
+    if connection.vendor == "postgresql":
+        database["TEMPLATE"] = template_of_this_run()
+    else:
+        shutil.copy(prepared_folder() / DATABASE, database["NAME"])
 
 
 @pytest.fixture(scope="session")

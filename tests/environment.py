@@ -11,13 +11,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.postgresql import server_of_this_run
+from tests.postgresql import address_of_this_run
+from tests.prepared import folder_of_this_run
 
 FOLDER = Path(tempfile.mkdtemp(prefix="parley-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 for name in ("DATABASE_URL", "REDIS_URL", "HOST", "PORT", "DEBUG", "SECRET_KEY"):
     os.environ.pop(name, None)
+folder_of_this_run()  # before those who test beside begin, who take it over
 os.environ.update(
     DATA_DIR=str(FOLDER / "data"),
     INFERENCE_ENGINE="inference.serving.scripted.ScriptedEngine",
@@ -36,4 +38,4 @@ if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")):
 (FOLDER / "data" / "static").mkdir(parents=True)
 
 if os.environ.get("TEST_DATABASE") == "postgresql":
-    os.environ["DATABASE_URL"] = server_of_this_run().url
+    os.environ["DATABASE_URL"] = address_of_this_run()

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,13 +16,42 @@ from uuid import uuid4
 
 import psycopg
 
+from tests.prepared import one_at_a_time, prepare
 
-@cache
-def server_of_this_run() -> PostgreSQL:
-    """One server for all tests of the process, ended with it."""
-    server = PostgreSQL()
-    atexit.register(server.stop)
-    return server
+_ADDRESS = "PARLEY_TEST_POSTGRESQL"
+# Every database begins as a copy of it, with all tables.
+TEMPLATE = "parley_prepared"
+
+
+def address_of_this_run() -> str:
+    """Of one server for all processes that test side by side, ended with the one that began the others."""
+    if _ADDRESS not in os.environ:
+        server = PostgreSQL()
+        atexit.register(server.stop)
+        os.environ[_ADDRESS] = server.url
+    return os.environ[_ADDRESS]
+
+
+def template_of_this_run() -> str:
+    """The name of a database in which the tables have been made."""
+    with one_at_a_time("postgresql"), psycopg.connect(address_of_this_run(), autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+            connection.execute(f'CREATE DATABASE "{TEMPLATE}_in_the_making"')
+            prepare(DATABASE_URL=_address_of(f"{TEMPLATE}_in_the_making"))
+            connection.execute(f'ALTER DATABASE "{TEMPLATE}_in_the_making" RENAME TO "{TEMPLATE}"')
+    return TEMPLATE
+
+
+def new_database() -> str:
+    """The address of a database of its own, with tables and without rows."""
+    name, template = f"parley_{uuid4().hex}", template_of_this_run()
+    with psycopg.connect(address_of_this_run(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return _address_of(name)
+
+
+def _address_of(name: str) -> str:
+    return urlsplit(address_of_this_run())._replace(path=f"/{name}").geturl()
 
 
 class PostgreSQL:
@@ -51,13 +79,6 @@ class PostgreSQL:
     def stop(self) -> None:
         self._server.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def new_database(self) -> str:
-        """The address of an empty database of its own."""
-        name = f"parley_{uuid4().hex}"
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def restart_immediately(self) -> None:
         """What a crash does: every connection is cut, and the server recovers from its log."""

@@ -22,13 +22,14 @@ import httpx2
 import psutil
 import psycopg
 
-from tests.postgresql import server_of_this_run
+from tests.postgresql import new_database
+from tests.prepared import lay_out
 
 ROOT = Path(__file__).parents[1]
 SCRIPTED = "inference.serving.scripted.ScriptedEngine"
 START_PATIENCE_S = 120.0
 # What a start with the scripted engine takes at most where nothing else runs on two cores.
-QUIET_START_S = 4.0
+QUIET_START_S = 1.8
 
 # What tells a child of the supervisor from its siblings: a word of its command line.
 _WORD_OF_ROLE = {
@@ -45,7 +46,8 @@ ALL_ARE_KNOWN = (
 
 
 class Product:
-    """A running installation of its own. `script` is the scripted engine's, None runs the real model."""
+    """A running installation of its own, whose tables are made (prepared.py). `script` is the scripted engine's; None
+    runs the real model."""
 
     def __init__(self, script: str | None = "tokens_per_second=20&tokens=200", **environment: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="parley-product-")
@@ -60,14 +62,19 @@ class Product:
         if script is not None:
             self.environment |= {"INFERENCE_ENGINE": SCRIPTED, "MODEL": f"scripted:{script}", "EMBEDDER": "scripted:"}
         if os.environ.get("TEST_DATABASE") == "postgresql" and "DATABASE_URL" not in environment:
-            self.environment["DATABASE_URL"] = server_of_this_run().new_database()
+            self.environment["DATABASE_URL"] = new_database()
         self.environment |= environment
+        lay_out(self.folder / "data")
         self._process: subprocess.Popen[bytes] | None = None
         # How many times longer than on a quiet machine the start took: bounds on time are stretched by it.
         self.slowness = 1.0
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except AssertionError:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

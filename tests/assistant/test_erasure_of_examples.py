@@ -73,7 +73,7 @@ def test_a_person_goes_with_all_that_was_learned_from_them(
     assert not folder_of(snapshot.sha256).exists()
     receipt = ErasureReceipt.objects.get()
     assert (receipt.scope, receipt.subject_pseudonym) == ("person", chain.pseudonym_of(alice.id))
-    assert receipt.counts == {"events": 2, "reviews": 1, "examples": 2, "passages": 1}
+    assert receipt.counts == {"files": 0, "events": 2, "reviews": 1, "examples": 2, "passages": 1}
     assert receipt.snapshots == [{"sha256": snapshot.sha256, "rows": 2, "weight_share": 0.5}]
     assert receipt.content_sha256s == hashes
     assert SnapshotItem.objects.filter(snapshot=snapshot, example=None).count() == 2
@@ -97,7 +97,7 @@ def test_a_conversation_goes_with_all_that_was_learned_from_it(
     assert [trace for trace in TRACES if trace in everything(tmp_path)] == []
     receipt = ErasureReceipt.objects.get()
     assert (receipt.scope, receipt.subject_pseudonym) == ("conversation", chain.pseudonym_of(learned.conversation_id))
-    assert receipt.counts == {"events": 2, "reviews": 1, "examples": 2, "passages": 1}
+    assert receipt.counts == {"files": 0, "events": 2, "reviews": 1, "examples": 2, "passages": 1}
     assert FeedbackEvent.objects.filter(rater=alice).count() == 1
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from typing import Any
 from urllib.parse import urlsplit
 
+from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, TimeoutError, expect
 
 PATIENCE_MS = 20_000
@@ -113,3 +115,10 @@ def ask(page: Page, text: str) -> Locator:
     expect(replies(page)).to_have_count(before + 1)
     until_state(replies(page).last, "completed")
     return replies(page).last
+
+
+def png() -> bytes:
+    """A small picture."""
+    kept = io.BytesIO()
+    Image.new("RGB", (120, 80), "#2a6f97").save(kept, "PNG")
+    return kept.getvalue()

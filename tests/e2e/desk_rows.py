@@ -8,6 +8,7 @@ import subprocess
 import sys
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 from tests.product import ROOT, Product
 
@@ -47,6 +48,10 @@ class Desk:
     def asks_for_a_person(self, conversation_id: str) -> None:
         self._do("asks", conversation_id=conversation_id)
 
+    def snooze_ends(self, conversation_id: str) -> None:
+        """Its time is over; that a worker sees."""
+        self._do("snoozed", conversation_id=conversation_id)
+
     def labels(self, *names: str) -> None:
         self._do("labels", names=names)
 
@@ -85,6 +90,15 @@ def _agent(email: str, role: str, team: str) -> str:
     return str(person.pk)
 
 
+def _snoozed(conversation_id: str) -> None:
+
+    from django.utils import timezone
+
+    from assistant.models import Case
+
+    Case.objects.filter(pk=UUID(conversation_id)).update(snoozed_until=timezone.now())
+
+
 def _site(name: str) -> Any:
     from assistant.models import Site, Team
 
@@ -104,7 +118,7 @@ def _visitor(name: str, site: str, consents: bool, fields: dict[str, Any]) -> st
 
 
 def _says(visitor: str, text: str, conversation_id: str | None, page: str) -> str:
-    from uuid import UUID, uuid4
+    from uuid import uuid4
 
     from assistant.desk import messages
 
@@ -114,7 +128,6 @@ def _says(visitor: str, text: str, conversation_id: str | None, page: str) -> st
 
 
 def _asks(conversation_id: str) -> None:
-    from uuid import UUID
 
     from assistant.desk import handoff
 
@@ -135,7 +148,6 @@ def _canned(name: str, text: str) -> None:
 
 
 def _sees(conversation_id: str) -> list[tuple[str, str]]:
-    from uuid import UUID
 
     from tests.assistant.desk.rows import said
 

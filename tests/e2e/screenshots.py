@@ -2,8 +2,8 @@
 
 Answers are the real model's, as it gives them. What a small model would not write by itself (tables, code, formulas)
 comes from a conversation that is imported, and is called an import on the page's own account. Pages of staff come from
-an installation of their own (staff_screens.py). `--all` takes every page in light, dark, high contrast, Chinese and at
-phone width, to be looked at by whoever changed one.
+an installation of their own (staff_screens.py); the widget stands on a shop's page (widget_screens.py). `--all` takes
+every page in light, dark, high contrast, Chinese and at phone width, to be looked at by whoever changed one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from inference.serving.prepare import prepare
 from tests.e2e.browsing import PHONE, Visitor, launch, questions, replies, until_state
+from tests.e2e.desk_screens import DESK_PAGES, counter
+from tests.e2e.hosts.server import Host
 from tests.e2e.staff_screens import STAFF_PAGES, scene
+from tests.e2e.widget_screens import WIDGET_PAGES, shop_of
+from tests.e2e.widget_visitors import ShopVisitor
 from tests.inference.conftest import make_tiny_model
 from tests.product import ROOT, Product
 
@@ -49,6 +53,15 @@ SHOWN = {
     "review": ("review", "light"),
     "evidence": ("evidence", "light"),
     "your-feedback": ("outcomes", "phone"),
+    "widget-closed": ("widget-closed", "light"),
+    "widget-open": ("widget-open", "light"),
+    "widget-phone": ("widget-open", "phone"),
+    "widget-dark": ("widget-open", "dark"),
+    "widget-chinese": ("widget-open", "chinese"),
+    "inbox": ("inbox", "light"),
+    "inbox-phone": ("inbox", "chinese-phone-dark"),
+    "site": ("site", "light"),
+    "reports": ("reports", "light"),
 }
 PASSPHRASE = "a long pass phrase of four words"
 IMPORTED = Path(__file__).with_name("imported.json")
@@ -242,6 +255,19 @@ def take_all(pictures: dict[Path, tuple[str, str]]) -> None:
             take(Visitor(browser, product.url, **LOOKS[look]), PAGES[name], file)
 
 
+def take_all_of_widget(pictures: dict[Path, tuple[str, str]]) -> None:
+    """On a shop's pages; the assistant's answers are the bundled model's."""
+    model = prepare("bundled", ROOT / "data" / "models")
+    with Product(script=None, MODEL=model, LIMITS="0") as product, Host(product.url) as host:
+        shop = shop_of(product, host)
+        with browser_of(product) as browser:
+            for file, (name, look) in pictures.items():
+                print(file.name, flush=True)
+                options = LOOKS[look] if "phone" in look else {**LOOKS[look], "viewport": {"width": 640, "height": 800}}
+                visitor = ShopVisitor(browser, host.url, product.url, **options)
+                take(visitor, partial(WIDGET_PAGES[name], shop=shop), file)
+
+
 def take_all_of_staff(pictures: dict[Path, tuple[str, str]]) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -257,17 +283,33 @@ def take_all_of_staff(pictures: dict[Path, tuple[str, str]]) -> None:
                 take(visitor, partial(STAFF_PAGES[name], scene=shown), file)
 
 
+def take_all_of_desk(pictures: dict[Path, tuple[str, str]]) -> None:
+    with Product() as product, browser_of(product) as browser:
+        shown = counter(product, browser)
+        for file, (name, look) in pictures.items():
+            print(file.name, flush=True)
+            visitor = Visitor(browser, product.url, **LOOKS[look])
+            visitor.context.add_cookies(shown.cookies)
+            take(visitor, partial(DESK_PAGES[name], of=shown), file)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", type=Path, metavar="FOLDER", help="every page in every look, into this folder")
-    names = [*PAGES, *STAFF_PAGES]
+    names = [*PAGES, *STAFF_PAGES, *WIDGET_PAGES, *DESK_PAGES]
     parser.add_argument("--page", action="append", choices=names, help="these pages alone")
     options = parser.parse_args()
     wanted = options.page or names
     pictures = {f"{name}.{look}": (name, look) for name in wanted for look in LOOKS} if options.all else SHOWN
     folder = options.all or DOCS
     folder.mkdir(parents=True, exist_ok=True)
-    for pages, take_some in ((PAGES, take_all), (STAFF_PAGES, take_all_of_staff)):
+    kinds = (
+        (PAGES, take_all),
+        (STAFF_PAGES, take_all_of_staff),
+        (WIDGET_PAGES, take_all_of_widget),
+        (DESK_PAGES, take_all_of_desk),
+    )
+    for pages, take_some in kinds:
         chosen = {f"{file}.png": shown for file, shown in pictures.items() if shown[0] in pages and shown[0] in wanted}
         if chosen:
             take_some({folder / file: shown for file, shown in chosen.items()})

@@ -27,9 +27,9 @@ def change_site(product: Product, site: ShopSite, **changes: Any) -> None:
     _ask(product, "change", {"site_id": site.id, **changes})
 
 
-def agent_says(product: Product, site: ShopSite, text: str) -> None:
-    """An agent takes the newest conversation of the site and answers it."""
-    _ask(product, "say", {"site_id": site.id, "agent_id": site.agent_id, "text": text})
+def agent_says(product: Product, site: ShopSite, text: str, *, picture: str = "") -> None:
+    """An agent takes the newest conversation of the site and answers it, with a picture of this name if it has one."""
+    _ask(product, "say", {"site_id": site.id, "agent_id": site.agent_id, "text": text, "picture": picture})
 
 
 def agent_resolves(product: Product, site: ShopSite) -> None:
@@ -48,9 +48,10 @@ def _do(what: str, fields: dict[str, Any]) -> dict[str, Any]:
 
     from uuid_utils.compat import uuid7
 
-    from assistant.desk import handoff, messages, sites
+    from assistant.desk import attachments, handoff, messages, sites
     from assistant.desk.sealing import unseal
     from assistant.models import Case, Person, Team
+    from tests.e2e.browsing import png
 
     if what == "site":
         team, _ = Team.objects.get_or_create(name="Shop")
@@ -68,7 +69,15 @@ def _do(what: str, fields: dict[str, Any]) -> dict[str, Any]:
     agent_id = UUID(fields["agent_id"])
     case = Case.objects.filter(site_id=site_id).latest("created_at")
     if what == "say":
-        messages.reply(agent_id, client_message_id=uuid7(), conversation_id=case.pk, text=fields["text"])
+        name = fields["picture"]
+        files = [attachments.store(agent_id, case.conversation, name, png()).pk] if name else []
+        messages.reply(
+            agent_id,
+            client_message_id=uuid7(),
+            conversation_id=case.pk,
+            text=fields["text"],
+            attachment_ids=files,
+        )
     else:
         handoff.resolve(agent_id, case.pk)
     return {}

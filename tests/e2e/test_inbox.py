@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.browsing import PHONE, Visitor
+from tests.e2e.browsing import PATIENCE_MS, PHONE, Visitor, png
 from tests.e2e.desk_rows import PASSWORD, Desk
 from tests.e2e.test_accessibility import BROWSERS, serious
 from tests.e2e.test_chinese import ENGLISH, NAMES, SAID
@@ -19,8 +19,8 @@ from tests.product import Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-# What visitors, agents and sites are called here.
-THEIRS = re.compile(r"Ada|Bulk \d|First|Second|Dora|Eve|Shop|refund|urgent")
+# What agents, sites and visitors are called here, these also where they have no name.
+THEIRS = re.compile(r"Ada|Bulk \d|First|Second|Dora|Eve|Shop|refund|urgent|访客 [0-9a-f]{4}")
 DORA, EVE = "dora@example.org", "eve@example.org"
 
 
@@ -139,6 +139,51 @@ def test_a_note_is_for_colleagues_alone(arrive: Callable[..., Visitor], desk: De
     eve.get_by_role("link", name="You are mentioned").click()
     open_case(eve, conversation)
     expect(eve.locator("article.note")).to_contain_text("it is the lost parcel")
+
+
+def test_files_go_with_a_reply(arrive: Callable[..., Visitor], desk: Desk, waiting: tuple[str, str]) -> None:
+    _, conversation = waiting
+    agent = arrive()
+    page = at_desk(agent, DORA, f"/desk/cases/{conversation}/")
+    chosen = page.get_by_role("list", name="Files to be sent")
+    chooser = page.locator("#desk-composer input[type=file]")
+    for name, content in (("map.png", png()), ("plan.txt", b"To the harbour"), ("x.txt", b"x")):
+        chooser.set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": content})
+        expect(page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
+    page.get_by_role("button", name="Remove x.txt").click()
+    page.keyboard.press("Alt+p")
+    expect(chosen).to_be_hidden()  # a note takes none
+    page.keyboard.press("Alt+l")
+    box(page).press("Enter")  # the names are text enough
+
+    message = said(page, "map.png, plan.txt")
+    expect(message).to_have_count(1)
+    expect(chosen).to_be_hidden()
+    expect(message.get_by_role("img", name="map.png")).to_be_visible()
+    assert message.get_by_role("img").evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 120
+    with page.expect_download() as download:
+        message.get_by_role("link", name="plan.txt").click()
+    assert download.value.path().read_bytes() == b"To the harbour"
+    chooser.set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"%PDF-1.7\xff"})
+    expect(page.get_by_role("alert")).to_contain_text("Only images")
+    agent.problems.clear()  # the browser itself tells of what was refused
+
+
+def test_what_was_snoozed_and_is_back_is_told(
+    arrive: Callable[..., Visitor], desk: Desk, product: Product, waiting: tuple[str, str]
+) -> None:
+    _, conversation = waiting
+    page = at_desk(arrive(), DORA)
+    row = page.locator(f"[data-case-id='{conversation}'].case")
+    open_case(page, conversation)
+    page.keyboard.press("Alt+m")
+    page.get_by_role("button", name="For an hour").click()
+    expect(row).to_have_count(0)
+
+    desk.snooze_ends(conversation)
+
+    expect(row).to_have_count(1, timeout=PATIENCE_MS)  # workers look every five seconds
+    expect(page.locator(".toast")).to_contain_text("A snoozed conversation is back", timeout=PATIENCE_MS)
 
 
 def test_a_ready_reply_is_found_by_a_stroke(

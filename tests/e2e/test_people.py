@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.e2e.browsing import Visitor, ask, expect_text, questions, replies, text_of
+from tests.e2e.browsing import PATIENCE_MS, Visitor, ask, expect_text, questions, replies, text_of
 
 pytestmark = pytest.mark.e2e
 
@@ -70,6 +72,56 @@ def test_signing_out_leaves_nothing_on_the_screen(page: Page) -> None:
 
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
     expect(page.get_by_text("A private matter")).to_have_count(0)
+
+
+def end_session_elsewhere(visitor: Visitor, page: Page) -> None:
+    """As the form does it, but nobody comes back as a new guest."""
+    page.wait_for_load_state("networkidle")  # what is under way then would be refused
+    token = next(cookie["value"] for cookie in visitor.context.cookies() if cookie["name"] == "csrftoken")
+    signing_out = (
+        "(token) => fetch('/accounts/logout/', {method: 'POST', headers: {'X-CSRFToken': token}, redirect: 'manual'})"
+    )
+    page.evaluate(signing_out, token)
+
+
+def test_a_tab_whose_session_ended_elsewhere_says_so_and_asks_for_nothing_more(alice: Visitor, page: Page) -> None:
+    ask(page, "A private matter")
+
+    end_session_elsewhere(alice, page)
+
+    expect(page.locator("#banner")).to_contain_text("Your session has ended")
+    assert alice.problems == []  # no request that was refused
+
+
+def until_told(page: Page, told: list[Any]) -> None:
+    give_up_at = time.monotonic() + PATIENCE_MS / 1000
+    while not told:
+        assert time.monotonic() < give_up_at
+        page.wait_for_timeout(50)
+
+
+def test_a_page_asks_for_nothing_before_it_knows_that_it_is_let_in(alice: Visitor) -> None:
+    page = alice.context.new_page()
+    closings: list[Callable[[], None]] = []
+
+    def hold_back(route: WebSocketRoute) -> None:
+        """What the server ends stays open for the page until it is told."""
+        server = route.connect_to_server()
+        server.on_close(lambda code, reason: closings.append(lambda: route.close(code=code, reason=reason)))
+
+    page.route_web_socket("**/ws/chat/**", hold_back)
+    page.goto("/")
+    ask(page, "A private matter")
+    end_session_elsewhere(alice, page)
+    until_told(page, closings)
+    closings.pop()()
+
+    until_told(page, closings)  # it has tried once more
+    page.wait_for_timeout(1000)
+    assert alice.problems == []
+    closings.pop()()
+
+    expect(page.locator("#banner")).to_contain_text("Your session has ended")
 
 
 def test_charlie_does_not_find_a_conversation_of_alice(page: Page, arrive: Callable[..., Visitor]) -> None:

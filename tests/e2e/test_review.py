@@ -168,6 +168,39 @@ def test_the_next_one_is_there_without_waiting(page: Page, seed: Seed) -> None:
     page.unroute_all(behavior="wait")
 
 
+def test_what_is_decided_while_the_next_is_on_its_way_is_not_offered_again(page: Page, seed: Seed) -> None:
+    rivers, roads = seed(RIVERS, ROADS)
+    come_in(page)
+    held: list[Route] = []
+
+    def hold_the_second(route: Route) -> None:
+        if without(route) and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/reviews/next", hold_the_second)
+    begin(page)
+    expect_item(page, rivers)
+    while not held:
+        page.wait_for_timeout(20)
+
+    page.keyboard.press("s")
+    with page.expect_response("**/decision"):
+        held[0].continue_()
+    expect_item(page, roads)
+    expect(page.get_by_role("status")).to_contain_text("Skipped")
+    page.keyboard.press("s")
+
+    expect(page.get_by_role("heading", name="Nothing else waits")).to_be_focused()
+
+
+def without(route: Route) -> list[str]:
+    """What the page has already, and wants no more."""
+    asked: dict[str, list[str]] = route.request.post_data_json
+    return asked["without"]
+
+
 def test_what_was_typed_outlives_an_outage_and_a_reload(
     page: Page, alice: Visitor, product: Product, seed: Seed
 ) -> None:

@@ -116,6 +116,27 @@ def test_an_image_is_a_link_that_names_its_host(say: Callable[[str], Locator]) -
     expect(reply).to_contain_text("![x](data:image/png,1)")
 
 
+def test_an_image_within_a_link_is_the_links_text(say: Callable[[str], Locator]) -> None:
+    link = say("[![Build](https://img.example/b.svg)](https://example.org/builds)").get_by_role("link")
+
+    expect(link).to_have_text(["Build (Image from img.example)"])
+    expect(link).to_have_attribute("href", "https://example.org/builds")
+
+
+def test_names_of_characters_are_characters_but_in_code(say: Callable[[str], Locator]) -> None:
+    reply = say("&copy; 2026 &lt;b&gt;x&lt;/b&gt; &#x1F600; &notit; &nowhere; \\&copy; `&copy;`")
+
+    expect(reply).to_have_text("© 2026 <b>x</b> 😀 ¬it; &nowhere; &copy; &copy;")
+    expect(reply.locator("b")).to_have_count(0)
+
+
+def test_what_nests_deeper_than_anybody_reads_is_shown_as_it_was_written(say: Callable[[str], Locator]) -> None:
+    reply = say("> " * 150 + "the end")
+
+    expect(reply).to_contain_text("> > the end")
+    assert 50 < reply.locator("blockquote").count() < 150
+
+
 def test_links_lead_out_of_the_page_only_where_that_is_safe(say: Callable[[str], Locator]) -> None:
     reply = say(
         "[a](https://example.org) [m](mailto:a@example.org) [j](javascript:alert(1)) [J](JaVaScRiPt:alert(1)) "

@@ -26,6 +26,22 @@ def test_conversations_stand_under_their_day(page: Page) -> None:
     expect(page.locator(".sidebar__label")).to_have_text(["Today"])
 
 
+def test_what_is_pressed_stays_until_it_is_let_go(alice: Visitor, page: Page) -> None:
+    ask(page, "What is a tide?")
+    other = alice.open(page.url)
+    entry(page, "What is a tide?").hover()
+    page.get_by_role("button", name="Options for “What is a tide?”").hover()
+
+    page.mouse.down()
+    choose(other, "What is a tide?", "Pin")
+    expect(other.locator(".sidebar__label")).to_have_text(["Pinned"])
+    page.wait_for_timeout(500)  # it has heard of it, too
+    page.mouse.up()
+
+    expect(page.locator("#conversation-menu").get_by_role("button", name="Unpin")).to_be_visible()
+    expect(page.locator(".sidebar__label")).to_have_text(["Pinned"])
+
+
 def test_a_new_title_is_seen_in_both_tabs(alice: Visitor, page: Page) -> None:
     ask(page, "What is a tide?")
     other = alice.open(page.url)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.shop_site import ShopSite, agent_resolves, agent_says
 from tests.e2e.widget import ask, box, buy, chat, open_chat, press_launcher, say, told, until_ready
@@ -44,6 +44,21 @@ def test_it_is_stopped_where_it_was_sent(come: Come) -> None:  # noqa: F811
     frame.get_by_role("button", name="Stop", exact=True).click()
 
     expect(told(frame)).to_have_attribute("data-state", "cancelled")
+
+
+def test_what_is_pressed_before_the_chat_has_come_is_not_lost(come: Come) -> None:  # noqa: F811
+    visitor = come()
+    page = visitor.context.new_page()
+    held: list[Route] = []
+    page.route("**/widget_chat.*.js", lambda route: held.append(route))
+    page.goto("/")
+    frame = open_chat(page)
+
+    frame.get_by_role("button", name="Talk to a person").click()
+    expect(told(frame, "user")).to_have_count(0)
+    held[0].continue_()
+
+    expect(told(frame, "user")).to_contain_text("I would like to talk to a person.")
 
 
 def test_the_launcher_opens_and_closes_and_gives_the_page_back(come: Come) -> None:  # noqa: F811
@@ -128,8 +143,9 @@ def test_a_person_is_asked_for_answers_and_ends_it(come: Come, product: Product,
     expect(frame.get_by_text("You are talking to Dora")).to_be_visible()
     say(frame, "It broke at the handle")
     expect(told(frame, "user")).to_have_count(2)
-    agent_says(product, site, "We send another.")
+    agent_says(product, site, "We send another.", picture="spade.png")
     expect(told(frame, "agent")).to_have_count(2)
+    expect(told(frame, "agent").last.get_by_role("img", name="spade.png")).to_be_visible()
     expect(told(frame)).to_have_count(1)  # the assistant has not said a word since
     agent_resolves(product, site)
     frame.get_by_role("radio", name="4 of 5").check(force=True)
@@ -200,3 +216,24 @@ def test_nothing_is_left_for_the_next_at_the_same_browser(come: Come) -> None:  
     frame = open_chat(page)
     expect(frame.get_by_text("How can we help?")).to_be_visible()
     expect(told(frame, "user")).to_have_count(0)
+
+
+def test_whoever_leaves_waits_for_no_answer_any_more(come: Come) -> None:  # noqa: F811
+    page = come().open()
+    frame = open_chat(page)
+    held: list[Route] = []
+    page.route("**/api/widget/conversations/*/messages*", lambda route: held.append(route))
+    say(frame, "A secret")
+    while not held:
+        page.wait_for_timeout(20)
+
+    def forget_before_those_are_answered(route: Route) -> None:
+        forgotten = route.fetch()
+        for late in held:
+            late.continue_()
+        page.wait_for_timeout(300)
+        route.fulfill(response=forgotten)
+
+    page.route("**/api/widget/identity", forget_before_those_are_answered)
+    with page.expect_event("framenavigated"):  # what the browser complains about meanwhile is looked at in the end
+        page.evaluate("Parley.reset()")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jwt
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from uuid_utils.compat import uuid7
 
 from tests.e2e.hosts.server import Host
@@ -144,11 +144,15 @@ def test_a_picture_goes_along_and_is_shown(come: Come, picture: bytes) -> None: 
     page = visitor.open()
     frame = open_chat(page)
     ask(frame, "My spade broke")
-    files = frame.locator("input[type=file]")
-    files.set_input_files({"name": "broken.exe", "mimeType": "image/png", "buffer": b"MZ\x90\x00"})
+    attach = frame.get_by_role("button", name="Attach an image or a text file")
+    with page.expect_file_chooser() as choosing:
+        attach.click()
+    choosing.value.set_files({"name": "broken.exe", "mimeType": "image/png", "buffer": b"MZ\x90\x00"})
     expect(frame.get_by_role("alert").filter(has_text="Only images")).to_be_visible()
 
-    files.set_input_files({"name": "spade.png", "mimeType": "image/png", "buffer": picture})
+    with page.expect_file_chooser() as choosing:
+        attach.click()
+    choosing.value.set_files({"name": "spade.png", "mimeType": "image/png", "buffer": picture})
     expect(frame.get_by_role("button", name="Remove spade.png")).to_be_visible()
     ask(frame, "See")
 
@@ -156,3 +160,27 @@ def test_a_picture_goes_along_and_is_shown(come: Come, picture: bytes) -> None: 
     expect(image).to_be_visible()
     assert image.evaluate("image => image.naturalWidth") == 320
     forgive_outages(visitor)  # the browser notes the refusal
+
+
+def test_a_message_waits_for_its_picture(come: Come, picture: bytes) -> None:  # noqa: F811
+    page = come().open()
+    frame = open_chat(page)
+    ask(frame, "My spade broke")
+    held: list[Route] = []
+    page.route("**/api/widget/attachments", lambda route: held.append(route))
+    with page.expect_file_chooser() as choosing:
+        frame.get_by_role("button", name="Attach an image or a text file").click()
+    choosing.value.set_files({"name": "spade.png", "mimeType": "image/png", "buffer": picture})
+    expect(frame.get_by_text("Uploading spade.png")).to_be_visible()
+
+    box = frame.get_by_role("textbox", name="Message", exact=True)
+    box.fill("See")
+    box.press("Enter")
+
+    expect(box).to_have_value("See")
+    expect(told(frame, "user")).to_have_count(1)
+    for route in held:
+        route.continue_()
+    expect(frame.get_by_role("button", name="Remove spade.png")).to_be_visible()
+    box.press("Enter")
+    expect(told(frame, "user").last.get_by_role("img", name="spade.png")).to_be_visible()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,7 @@ def test_schedules(tiny_folder: Path, ledger: list[LedgerBackend]) -> None:
         def pages_belong_to_those_that_have_them(self) -> None:
             pool = self.driven.engine._batch.pool
             users = Counter(page for row in self.driven.engine._batch.rows for page in row.pages)
-            assert pool._users == [users[page] for page in range(PAGES)]
+            assert pool._users == users
             assert pool.in_use == len(users)
 
         def teardown(self) -> None:
@@ -239,6 +239,24 @@ def test_a_beginning_that_was_read_is_not_read_again(tiny_folder: Path, ledger: 
     assert metrics.tokens_reused >= read - 16
     assert metrics.tokens_read >= 2 * read  # the adapter's own beginning is another one
     assert metrics.tokens_read <= 2 * read + 16
+
+
+def test_the_backend_is_told_of_pages_when_there_are_more(
+    tiny_folder: Path, ledger: list[LedgerBackend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driven = drive(tiny_folder, ask("Hi", max_tokens=100))
+    told: list[int] = []
+    set_pages = ledger[-1].set_pages
+
+    def listen(slot: int, pages: Sequence[int]) -> None:
+        told.append(len(pages))
+        set_pages(slot, pages)
+
+    monkeypatch.setattr(ledger[-1], "set_pages", listen)
+    driven.finish()
+
+    assert told == sorted(set(told))
+    assert len(told) >= 100 // 16
 
 
 def test_those_who_have_nothing_running_come_first(tiny_folder: Path, ledger: list[LedgerBackend]) -> None:

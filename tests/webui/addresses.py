@@ -293,7 +293,7 @@ ADDRESSES: dict[str, Foreign | Own | Staff] = {
     **{
         f"{call}": Own()
         for call in (
-            *("PATCH /api/desk/cases/{conversation_id}", "POST /api/desk/bulk"),
+            *("PATCH /api/desk/cases/{conversation_id}", "POST /api/desk/bulk", "POST /api/desk/attachments"),
             *(f"POST /api/desk/cases/{{conversation_id}}/{what}" for what in ("replies", "notes", "suggestion")),
             *(f"PUT /api/desk/cases/{{conversation_id}}/{what}" for what in ("mode", "read")),
         )

@@ -27,12 +27,15 @@ class Socket(ApplicationCommunicator):
         super().__init__(websocket_application, {**scope, "subprotocols": list(subprotocols)})
 
     async def open(self) -> int | None:
-        """Connect; returns the code with which the server closed at once, None when it did not."""
+        """Connect; returns the code with which the server closed at once, None when it bade welcome."""
         await self.send_input({"type": "websocket.connect"})
         answer = await self.receive_output(timeout=5)
-        if answer["type"] == "websocket.accept" and not await self.receive_nothing(timeout=0.05):
+        if answer["type"] == "websocket.accept":
             answer = await self.receive_output(timeout=5)
-        return answer["code"] if answer["type"] == "websocket.close" else None
+        if answer["type"] == "websocket.close":
+            return int(answer["code"])
+        assert json.loads(answer["text"])["type"] == "welcome"
+        return None
 
     async def send_text(self, frame: str) -> None:
         await self.send_input({"type": "websocket.receive", "text": frame})

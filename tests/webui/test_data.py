@@ -204,7 +204,7 @@ def test_equal_titles_do_not_overwrite_each_other(alice: Person) -> None:
 
     names = zip_of(alice).namelist()
 
-    assert len(names) == len(set(names)) == 6 + 2 * 3
+    assert len(names) == len(set(names)) == 7 + 2 * 3
     assert not [name for name in names if ".." in name or name.startswith("/")]
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import secrets
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
 from channels.db import database_sync_to_async
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
+from PIL import Image
 
-from assistant.desk import attachments, handoff
+from assistant.desk import attachments, handoff, visitors
 from assistant.models import (
+    Attachment,
     Case,
     CaseRead,
     Conversation,
@@ -23,9 +28,11 @@ from assistant.models import (
     Site,
     Team,
     Visitor,
+    VisitorToken,
 )
 from tests.assistant.desk.conftest import dora, eve, mallory, shop, visitor
 from tests.assistant.desk.rows import agent, say
+from tests.webui.addresses import ADDRESSES
 from tests.webui.sockets import cookie_of, socket_of
 
 __all__ = ["dora", "eve", "mallory", "shop", "visitor"]  # fixtures
@@ -47,9 +54,12 @@ CALLS: dict[str, Ask] = {
     "suggest": lambda c, id_: c.post(f"/api/desk/cases/{id_}/suggestion"),
     "change": lambda c, id_: c.patch(f"/api/desk/cases/{id_}", {"assignee_id": None}, JSON),
     "change nothing": lambda c, id_: c.patch(f"/api/desk/cases/{id_}", {}, JSON),
+    "upload": lambda c, id_: c.post(
+        "/api/desk/attachments", {"conversation_id": id_, "file": SimpleUploadedFile("a.txt", b"Text")}
+    ),
     "many": lambda c, id_: c.post("/api/desk/bulk", {"ids": [str(id_)], "action": "resolve"}, JSON),
 }
-OTHERS = ["mallory", "the visitor", "bob", "charlie", "nobody"]
+OTHERS = ["mallory", "the visitor", "the visitor's token", "bob", "charlie", "nobody"]
 
 
 @pytest.fixture
@@ -62,6 +72,10 @@ def enter(dora: Person, mallory: Person, visitor: Visitor, bob: Person, charlie:
     people = {"dora": dora, "mallory": mallory, "the visitor": visitor.person, "bob": bob, "charlie": charlie}
 
     def client_of(name: str) -> Client:
+        if name == "the visitor's token":
+            token = secrets.token_urlsafe(32)
+            VisitorToken.objects.create(sha256=visitors.sha256_of(token), visitor=visitor)
+            return Client(headers={"Authorization": f"Bearer {token}"})
         client = Client()
         if name != "nobody":
             client.force_login(people[name], "django.contrib.auth.backends.ModelBackend")
@@ -71,7 +85,7 @@ def enter(dora: Person, mallory: Person, visitor: Visitor, bob: Person, charlie:
 
 
 def everything() -> list[list[dict[str, object]]]:
-    kept = (Case, CaseRead, HandoffEvent, Label, Message, Note, Team)
+    kept = (Attachment, Case, CaseRead, HandoffEvent, Label, Message, Note, Team)
     return [list(model._default_manager.order_by("pk").values()) for model in kept]
 
 
@@ -106,6 +120,16 @@ def test_what_is_not_there_looks_like_what_is_anothers(
         assert absent.content == theirs.content
 
 
+def test_every_address_that_names_a_case_is_among_the_calls(enter: Callable[[str], Client], case_id: UUID) -> None:
+    asked: set[str] = set()
+    for call in CALLS.values():
+        request = call(enter("dora"), case_id).request
+        asked.add(f"{request['REQUEST_METHOD']} {request['PATH_INFO'].replace(str(case_id), '{conversation_id}')}")
+
+    named = {address for address in ADDRESSES if "/desk/cases/" in address}
+    assert named | {"POST /api/desk/attachments", "POST /api/desk/bulk"} == asked
+
+
 def test_many_are_changed_or_none(enter: Callable[[str], Client], case_id: UUID, shop: Site) -> None:
     answer = enter("dora").post("/api/desk/bulk", {"ids": [str(case_id), str(uuid4())], "action": "resolve"}, JSON)
 
@@ -132,6 +156,33 @@ def test_a_visitors_file_is_for_agents_of_the_team(
     }
     assert answers["dora"].content == b"Number 4711"
     assert answers["dora"]["Content-Disposition"].startswith("attachment")
+
+
+def test_an_agent_sends_a_file_that_the_page_then_shows(enter: Callable[[str], Client], case_id: UUID) -> None:
+    client, picture = enter("dora"), io.BytesIO()
+    Image.new("RGB", (20, 10)).save(picture, "PNG")
+
+    form = {"conversation_id": case_id, "file": SimpleUploadedFile("map.gif", picture.getvalue())}
+    file = client.post("/api/desk/attachments", form).json()
+    body = {"client_message_id": uuid4(), "text": "Here it is", "attachment_ids": [file["id"]]}
+    answer = client.post(f"/api/desk/cases/{case_id}/replies", body, JSON)
+
+    assert answer.status_code == 201
+    assert (file["name"], file["media_type"]) == ("map.png", "image/png")
+    assert Attachment.objects.get().message_id == UUID(answer.json()["id"])
+    page = client.get(f"/desk/cases/{case_id}/").content.decode()
+    assert f'<img src="/api/desk/attachments/{file["id"]}" alt="map.png"' in page
+
+
+def test_what_is_neither_picture_nor_text_an_agent_does_not_send_either(
+    enter: Callable[[str], Client], case_id: UUID
+) -> None:
+    form = {"conversation_id": case_id, "file": SimpleUploadedFile("a.png", b"%PDF-1.7\n\xff\xfe")}
+
+    answer = enter("dora").post("/api/desk/attachments", form)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "attachment.not_taken")
+    assert not Attachment.objects.exists()
 
 
 @pytest.mark.parametrize("action", ["add_member", "remove_member"])

@@ -38,7 +38,7 @@ STRICT = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
     "require-trusted-types-for": "'script'",
-    "trusted-types": "dompurify",
+    "trusted-types": "dompurify character-references",
 }
 
 ANSWERS = {

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from channels.db import database_sync_to_async
 from django.test import override_settings
+from redis.asyncio import Redis
 
-from assistant.chat import actions, stream
+from assistant.chat import actions, live_logs, stream
 from assistant.chat.stream import LogEntry
 from assistant.models import Message, Person
 from tests.assistant.rows import finish
 from tests.conftest import ask
 from tests.webui.sockets import Socket, connect, cookie_of, socket_of
 from webui import consumers, protocol
+from webui.consumers import ChatConsumer
 from webui.routing import websocket_application
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -196,7 +198,7 @@ async def test_a_peer_that_takes_nothing_is_let_go(alice: Person, cookie: str, m
         from_peer.put_nowait({"type": "websocket.disconnect", "code": protocol.CLOSE_TOO_SLOW})
         await socket
     assert told[-1] == {"type": "websocket.close", "code": protocol.CLOSE_TOO_SLOW}
-    assert 1 <= [message["type"] for message in told].count("websocket.send") <= 2  # the hint and the answer
+    assert 1 <= [message["type"] for message in told].count("websocket.send") <= 2  # the welcome and the answer
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,7 @@ async def test_a_second_message_waits_for_the_end_of_the_first_answer(alice: Per
 
 
 async def _assert_works(socket: Socket) -> None:
-    id_ = str(uuid.uuid4())
+    id_ = str(uuid4())
     await socket.send("message.send", client_message_id=id_, conversation_id=None, parent_id=None, text="Still there?")
     answer = await _answer(socket)
     assert (answer["type"], answer["client_message_id"]) == ("message.accepted", id_)
@@ -293,3 +295,46 @@ async def test_an_error_is_told_in_the_language_of_the_page(cookie: str) -> None
     assert said == ["消息是空的。请输入内容后再发送。", "The message is empty. Write something and send it again."]
     for socket in (chinese, english):
         await socket.close()
+
+
+@pytest.mark.parametrize("slow", ["who it is", "where the hints are"])
+async def test_from_the_moment_a_page_is_welcome_it_is_told_of_every_change(
+    slow: str, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads then what it missed: what happens after that read, however slow the server begins, must not get lost."""
+    of, name = {"who it is": (ChatConsumer, "admitted"), "where the hints are": (Redis, "xrevrange")}[slow]
+    at_once = getattr(of, name)
+
+    async def slowly(*args: object, **more: object) -> object:
+        await asyncio.sleep(0.3)
+        return await at_once(*args, **more)
+
+    cookie = await database_sync_to_async(cookie_of)(alice)
+    monkeypatch.setattr(of, name, slowly)
+    socket = await connect(cookie)
+    changed = uuid4()
+
+    await asyncio.to_thread(stream.hint, alice.id, changed)
+
+    assert (await socket.receive())["conversation_id"] == str(changed)
+    await socket.close()
+
+
+async def test_redis_that_does_not_answer_keeps_no_socket_waiting(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_logs, "BEGIN_S", 0.1)
+    away = asyncio.Event()
+    at_once = Redis.xrevrange
+
+    async def hang(*args: object, **more: object) -> object:
+        await away.wait()
+        return await at_once(*args, **more)
+
+    monkeypatch.setattr(Redis, "xrevrange", hang)
+    socket = await connect(await database_sync_to_async(cookie_of)(alice))
+    await asyncio.to_thread(stream.hint, alice.id, uuid4())
+    away.set()
+
+    assert (await socket.receive())["conversation_id"] is None  # whatever it was: the page looks again
+    await socket.close()

@@ -43,6 +43,8 @@ async def test_a_reader_hears_no_word_after_the_takeover(alice: Person, dora: Pe
     asked = await database_sync_to_async(begun)(alice, played)
     await socket.send("generation.follow", generation_id=asked.generation_id, after_seq=0)
     await until(socket, "delta")
+    while not await socket.receive_nothing(timeout=0.2):
+        assert (await socket.receive())["type"] == "hint"  # of the question and of the reply's beginning
 
     await database_sync_to_async(handoff.take)(dora.id, asked.conversation_id)
     await until(socket, "hint")

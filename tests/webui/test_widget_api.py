@@ -4,6 +4,7 @@ signed in find nothing of it."""
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,12 +20,16 @@ from assistant.desk.attachments import path_of, store
 from assistant.models import Attachment, Case, Conversation, Feedback, Message, Person, Site, Visitor
 from tests.assistant.desk import rows
 from tests.assistant.desk.test_visitors import signed
+from tests.webui.addresses import ADDRESSES
 from tests.webui.visitors import ORIGIN, Frame, shop
 
 pytestmark = pytest.mark.django_db
 
+UUID_FORM = r"[0-9a-f]{8}-[0-9a-f-]{27}"
 CALLS: dict[str, Callable[[Frame, Accepted], Any]] = {
     "messages": lambda f, of: f.ask("GET", f"/conversations/{of.conversation_id}/messages"),
+    "up from": lambda f, of: f.ask("GET", f"/conversations/{of.conversation_id}/messages?leaf_id={of.message_id}"),
+    "after": lambda f, of: f.ask("GET", f"/conversations/{of.conversation_id}/messages?after={of.message_id}"),
     "around": lambda f, of: f.ask("GET", f"/conversations/{of.conversation_id}/messages?around={of.message_id}"),
     "read": lambda f, of: f.ask("PUT", f"/conversations/{of.conversation_id}/read"),
     "person": lambda f, of: f.ask("POST", f"/conversations/{of.conversation_id}/person"),
@@ -34,7 +39,10 @@ CALLS: dict[str, Callable[[Frame, Accepted], Any]] = {
     "thumb": lambda f, of: f.ask("PUT", f"/messages/{of.reply_id}/feedback", {"rating": "down"}),
     "thumb back": lambda f, of: f.ask("DELETE", f"/messages/{of.reply_id}/feedback"),
     "life": lambda f, of: f.ask("GET", f"/messages/{of.reply_id}/feedback/life"),
-    "file": lambda f, of: f.ask("GET", f"/attachments/{Attachment.objects.get(conversation=of.conversation_id).pk}"),
+    "upload": lambda f, of: upload(f, of, b"Mine"),
+    "file": lambda f, of: f.ask(
+        "GET", f"/attachments/{Attachment.objects.filter(conversation=of.conversation_id).first().pk}"
+    ),
 }
 
 
@@ -61,12 +69,47 @@ def said(frame: Frame) -> Accepted:
 
 def upload(frame: Frame, of: Accepted, data: bytes, name: str = "log.txt") -> Any:
     body = {"conversation_id": str(of.conversation_id), "file": SimpleUploadedFile(name, data)}
-    return Client().post("/api/widget/attachments", body, headers={"Authorization": f"Bearer {frame.token}"})
+    headers = {"Authorization": f"Bearer {frame.token}"} if frame.token else {}
+    return frame.client.post("/api/widget/attachments", body, headers=headers)
+
+
+def signed_in(site: Site, person: Person, role: str = "user") -> Frame:
+    Person.objects.filter(pk=person.pk).update(role=role)
+    frame = Frame(site, "")
+    frame.client.force_login(person, "django.contrib.auth.backends.ModelBackend")
+    return frame
 
 
 def kept() -> list[Any]:
     models = (Conversation, Message, Case, Feedback, Attachment)
     return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_every_address_that_names_something_is_among_the_calls(frame: Frame, said: Accepted) -> None:
+    asked: set[str] = set()
+    for call in CALLS.values():
+        request = call(frame, said).request
+        asked.add(f"{request['REQUEST_METHOD']} {re.sub(UUID_FORM, '{}', request['PATH_INFO'])}")
+    named = {re.sub(r"{\w+}", "{}", address) for address in ADDRESSES if " /api/widget/" in address}
+
+    assert {address for address in named if "{" in address} <= asked
+    assert "POST /api/widget/attachments" in asked  # it names a conversation in its form
+
+
+def test_a_file_of_an_agent_is_for_the_visitor_of_the_conversation_alone(
+    frame: Frame, said: Accepted, site: Site
+) -> None:
+    dora, conversation = rows.agent("dora", site.team), Conversation.objects.get(pk=said.conversation_id)
+    file = store(dora.id, conversation, "plan.txt", b"hidden plan")
+    visitors_all = {"hers": frame, "another": Frame(site), "of another site": Frame(shop("Other"))}
+    not_sent = {name: each.ask("GET", f"/attachments/{file.pk}").status_code for name, each in visitors_all.items()}
+    rows.reply(dora, said.conversation_id, attachment_ids=[file.pk])
+    sent = {name: each.ask("GET", f"/attachments/{file.pk}").status_code for name, each in visitors_all.items()}
+
+    assert set(not_sent.values()) == {404}
+    assert sent == {"hers": 200, "another": 404, "of another site": 404}
+    told = frame.ask("GET", "/visit").json()["page"]["items"][-1]
+    assert [file["name"] for file in told["attachments"]] == ["plan.txt"]
 
 
 def test_a_visitor_finds_their_conversation_again(frame: Frame, said: Accepted) -> None:
@@ -77,7 +120,10 @@ def test_a_visitor_finds_their_conversation_again(frame: Frame, said: Accepted) 
     assert "hidden" in visit["page"]["items"][0]["text"]
 
 
-@pytest.mark.parametrize("who", ["another visitor", "visitor of another site", "nobody", "a made-up token"])
+OTHERS = ["another visitor", "visitor of another site", "nobody", "a made-up token", "an agent", "an administrator"]
+
+
+@pytest.mark.parametrize("who", OTHERS)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_others_find_nothing_and_change_nothing(
     call: Callable[[Frame, Accepted], Any], who: str, site: Site, said: Accepted
@@ -87,12 +133,15 @@ def test_others_find_nothing_and_change_nothing(
         "visitor of another site": lambda: Frame(shop("Other")),
         "nobody": lambda: Frame(site, ""),
         "a made-up token": lambda: Frame(site, "made-up"),
+        # A session opens nothing here, whose ever it is.
+        "an agent": lambda: signed_in(site, rows.agent("dora", site.team)),
+        "an administrator": lambda: signed_in(site, rows.agent("ada"), role="admin"),
     }[who]()
     before = kept()
 
     answer = call(other, said)
 
-    assert answer.status_code == (401 if who in ("nobody", "a made-up token") else 404)
+    assert answer.status_code == (404 if "visitor" in who else 401)
     assert b"hidden" not in answer.content
     assert kept() == before
     assert mail.outbox == []

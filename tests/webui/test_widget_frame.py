@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+import re
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.contrib.staticfiles.finders import find
+from django.templatetags.static import static
 from django.test import Client
 from django.utils import timezone
 
 from assistant.desk import sites
 from assistant.models import Site
 from tests.webui.visitors import ORIGIN, shop
-from webui.assets import MARKDOWN
-from webui.storage import joined, without_comments
-from webui.widget.assets import OWN, SHARED
+from webui.widget.assets import widget_assets
 
 pytestmark = pytest.mark.django_db
-FOLDERS = ("js", "vendor", "widget")
 
 
 @pytest.fixture
@@ -92,31 +89,54 @@ def test_a_site_that_is_off_or_unknown_has_no_document(site: Site) -> None:
     assert Client().get(f"/widget/{uuid4()}/").status_code == 404
 
 
-# What reads Markdown comes with the first message, colours and formulas with the first of theirs.
-RARE = {"highlight", "highlighting", "temml", "formula"}
+# Colours, formulas and what sanitizes them come with the first of theirs, as do forms and files; the panel with the
+# first thumb down.
+RARE = {
+    "highlight",
+    "highlighting",
+    "temml",
+    "formula",
+    "dompurify",
+    "feedback_panel",
+    "widget_forms",
+    "widget_files",
+    "chosen_files",
+}
+AIM = 60_000  # bytes
+ACCEPTED = {"gzip": "gzip, deflate", "br": "gzip, deflate, br"}  # over HTTP, and over HTTPS
 
 
-def weight_of(names: Iterable[str]) -> int:
-    """Bytes of these modules as browsers get them: ours without comments, all compressed."""
-    files = [Path(found) for name in names for folder in FOLDERS if (found := find(f"webui/{folder}/{name}.js"))]
-    assert len(files) == len(list(names))
-    texts = [file.read_text(encoding="utf-8") for file in files]
-    ours = [
-        text if file.parent.name == "vendor" else without_comments(text)
-        for file, text in zip(files, texts, strict=True)
-    ]
-    return sum(len(gzip.compress(text.encode())) for text in ours)
+def weight(path: str, accepted: str) -> int:
+    """Bytes of the answer as it is sent."""
+    answer = Client().get(path, headers={"Accept-Encoding": accepted})
+    assert answer.status_code == 200
+    assert answer["Content-Encoding"] in accepted, path
+    return len(b"".join(answer))
 
 
-def test_what_a_visitor_loads_is_light(site: Site) -> None:
-    modules = set(SHARED + OWN) - RARE
-    page = Client().get(f"/widget/{site.id}/").content
-    around = sum(
-        len(gzip.compress(part))
-        for part in (page, joined("webui/css/widget.css").encode(), Client().get("/widget.js").content)
-    )
+@pytest.mark.parametrize("encoding", ACCEPTED)
+def test_all_that_a_visitor_loads_until_an_answer_is_shown_is_light(site: Site, encoding: str) -> None:
+    modules = {name: url for name, url in widget_assets()["modules"].items() if name not in RARE}
+    addresses = ["/widget.js", f"/widget/{site.id}/", static("webui/css/widget.css"), *set(modules.values())]
 
-    opened = around + weight_of(modules - set(MARKDOWN))
-    print(f"opened: {opened} bytes; with what reads Markdown: {opened + weight_of(MARKDOWN)}")
-    assert opened <= 48 * 1024, opened
-    assert opened + weight_of(MARKDOWN) <= 78 * 1024
+    weights = {address: weight(address, ACCEPTED[encoding]) for address in addresses}
+
+    assert weights["/widget.js"] <= 8_000
+    heaviest = sorted(weights.items(), key=lambda each: -each[1])
+    print(f"{encoding}: {sum(weights.values())} bytes in {len(weights)} answers, {heaviest}")
+    assert sum(weights.values()) <= AIM, heaviest
+
+
+def test_a_script_is_handed_out_as_well_packed_as_the_browser_can_unpack() -> None:
+    script = widget_assets()["modules"]["marked"]
+
+    assert weight(script, ACCEPTED["br"]) < weight(script, ACCEPTED["gzip"])
+
+
+def test_it_has_every_text_that_its_scripts_say() -> None:
+    assets = widget_assets()
+    folders = [Path("webui/static/webui", folder) for folder in ("js", "widget")]
+    scripts = [file for name in assets["modules"] for folder in folders if (file := folder / f"{name}.js").is_file()]
+    said = {name for script in scripts for name in re.findall(r"\btexts\.(\w+)", script.read_text(encoding="utf-8"))}
+
+    assert said <= assets["page_texts"].keys()

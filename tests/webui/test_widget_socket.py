@@ -8,11 +8,11 @@ import pytest
 from channels.db import database_sync_to_async
 from uuid_utils.compat import uuid7
 
-from assistant.desk import sites, visitors
-from assistant.models import Generation, Message, Site
+from assistant.desk import attachments, drafts, presence, sites, visitors
+from assistant.models import Attachment, Conversation, Generation, Message, Person, Site
 from tests.assistant.desk import rows
 from tests.webui.sockets import ORIGIN as OWN
-from tests.webui.sockets import Socket, cookie_of
+from tests.webui.sockets import Socket, cookie_of, socket_of
 from tests.webui.visitors import ORIGIN, shop
 from webui import protocol
 from webui.widget.consumers import SUBPROTOCOL
@@ -108,10 +108,12 @@ async def test_with_a_person_there_a_message_has_no_reply(site: Site) -> None:
     await socket.close()
 
 
-async def test_nothing_of_another_visitor_is_followed_stopped_or_answered(site: Site) -> None:
+@pytest.mark.parametrize("where", ["the same site", "another site"])
+async def test_nothing_of_another_visitor_is_followed_stopped_or_answered(site: Site, where: str) -> None:
     theirs, _, _ = await arrives(site)
     said = await database_sync_to_async(rows.say)(theirs, "hidden")
-    _, _, ticket = await arrives(site)
+    own_site = site if where == "the same site" else await database_sync_to_async(shop)("Other")
+    _, _, ticket = await arrives(own_site)
     socket = socket_with(ticket)
     await socket.open()
 
@@ -120,11 +122,53 @@ async def test_nothing_of_another_visitor_is_followed_stopped_or_answered(site: 
         ("generation.stop", {"generation_id": said.generation_id}),
         ("message.send", {"client_message_id": uuid7(), "conversation_id": said.conversation_id, "text": "Mine"}),
         ("generation.regenerate", {"message_id": said.reply_id}),
+        ("case.look", {"conversation_id": said.conversation_id}),
+        ("visitor.typing", {"conversation_id": said.conversation_id, "is_typing": True}),
     ):
         await socket.send(type_, **fields)
-        await until(socket, "error")
+        assert "hidden" not in str(await until(socket, "error"))
     assert await Message.objects.filter(conversation=said.conversation_id).acount() == 2
     assert not await Generation.objects.filter(cancel_requested_at__isnull=False).aexists()
+    assert presence.looking(said.conversation_id) == []
+    await socket.close()
+
+
+async def test_a_file_of_another_visitor_is_sent_with_no_message(site: Site) -> None:
+    theirs, _, _ = await arrives(site)
+    said = await database_sync_to_async(rows.say)(theirs, "hidden")
+    file = await database_sync_to_async(attach)(theirs.pk, said.conversation_id)
+    _, _, ticket = await arrives(site)
+    socket = socket_with(ticket)
+    await socket.open()
+
+    await socket.send("message.send", client_message_id=uuid7(), text="Mine", attachment_ids=[file.pk])
+
+    assert (await until(socket, "error"))["code"] == "attachment.not_found"
+    assert await Message.objects.filter(text="Mine").acount() == 0
+    await socket.close()
+
+
+def attach(person_id: Any, conversation_id: Any) -> Attachment:
+    return attachments.store(person_id, Conversation.objects.get(pk=conversation_id), "a.txt", b"hidden")
+
+
+async def test_what_the_assistant_suggests_to_an_agent_is_not_followed_by_the_visitor(site: Site) -> None:
+    visitor, _, ticket = await arrives(site)
+    said = await database_sync_to_async(rows.say)(visitor)
+    await taken_by_dora(site, said.conversation_id)
+    dora = await Person.objects.aget(username="dora")
+    await database_sync_to_async(rows.say)(visitor, "And now?", said.conversation_id)
+    draft = await database_sync_to_async(drafts.suggest)(dora.pk, said.conversation_id)
+    socket = socket_with(ticket)
+    await socket.open()
+
+    for type_, fields in (
+        ("generation.follow", {"generation_id": draft.pk, "after_seq": 0}),
+        ("generation.stop", {"generation_id": draft.pk}),
+    ):
+        await socket.send(type_, **fields)
+        assert (await until(socket, "error"))["code"] == "generation.not_found"
+    assert not await Generation.objects.filter(pk=draft.pk, cancel_requested_at__isnull=False).aexists()
     await socket.close()
 
 
@@ -139,6 +183,28 @@ async def test_a_socket_that_is_open_says_nothing_more_once_identity_is_demanded
     assert (await socket.receive())["code"] == "visitor.identity_required"
     assert not await Message.objects.aexists()
     await socket.close()
+
+
+async def test_agents_who_look_are_told_that_the_visitor_writes_and_no_longer(site: Site) -> None:
+    visitor, _, ticket = await arrives(site)
+    said = await database_sync_to_async(rows.say)(visitor)
+    dora = await database_sync_to_async(lambda: rows.agent("dora", site.team))()
+    desk = socket_of(await database_sync_to_async(cookie_of)(dora), path="/ws/desk/")
+    await desk.open()
+    await desk.send("case.look", conversation_id=said.conversation_id)
+    assert not (await until(desk, "case.presence"))["visitor_is_typing"]
+    socket = socket_with(ticket)
+    await socket.open()
+
+    await socket.send("visitor.typing", conversation_id=said.conversation_id, is_typing=True)
+    begun = await until(desk, "case.presence")
+    await socket.send("visitor.typing", conversation_id=said.conversation_id, is_typing=False)
+    ended = await until(desk, "case.presence")
+
+    assert (begun["visitor_is_typing"], ended["visitor_is_typing"]) == (True, False)
+    assert begun["agents"] == []
+    await socket.close()
+    await desk.close()
 
 
 async def test_a_reply_that_a_person_took_over_is_not_read_on(site: Site) -> None:

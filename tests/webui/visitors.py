@@ -29,11 +29,11 @@ class Frame:
         if token is None:
             self.visitor, token = visitors.open_visitor(site, ORIGIN)
         self.token = token
-        self._client = Client()
+        self.client = Client()
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> HttpResponse:
         authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        call = getattr(self._client, method.lower())
+        call = getattr(self.client, method.lower())
         extra = {} if body is None and method == "GET" else {"data": body or {}, "content_type": "application/json"}
         answer: HttpResponse = call(f"/api/widget{path}", headers={**authorization, **headers}, **extra)
         return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from assistant.desk import handoff
@@ -37,7 +38,9 @@ def _passage(question: str) -> Passage:
     return row
 
 
+@transaction.atomic
 def _case(shop: Site, dora: Person, passages: list[Passage], chance: random.Random, at: object) -> None:
+    """At once, before a worker of a started product reads what was asked."""
     visitor = rows.visitor(shop)
     topic = chance.choice([*passages, None])
     asked = rows.say(visitor, topic.question if topic else "Why is the sky blue?")

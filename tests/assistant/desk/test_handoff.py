@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.chat import actions, queries
+from assistant.chat import actions, branches, queries
 from assistant.chat.erasure import erase_person
 from assistant.desk import drafts, handoff
 from assistant.errors import AssistantError
@@ -63,6 +63,29 @@ def test_the_reply_under_way_becomes_a_draft_that_the_visitor_never_sees(visitor
         queries.generation_of(visitor.pk, asked.generation_id)
     [draft] = drafts.drafts(dora.id, asked.conversation_id)
     assert (draft.text, draft.is_current, draft.state) == ("A draft about seahorses.", True, "completed")
+
+
+def test_who_reads_while_a_reply_becomes_a_draft_reads_what_is_left(visitor: Visitor, dora: Person) -> None:
+    asked = say(visitor)
+    read_before = Conversation.objects.get(pk=asked.conversation_id)
+
+    handoff.take(dora.id, asked.conversation_id)
+
+    window = branches.visible_path(visitor.pk, read_before)
+    assert [message.text for message in window.items] == ["Where is my order?"]
+
+
+def test_a_reply_that_becomes_a_draft_between_two_looks_is_left_out(
+    visitor: Visitor, dora: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = say(visitor)
+    before = branches.tree_of(Conversation.objects.get(pk=asked.conversation_id))
+    handoff.take(dora.id, asked.conversation_id)
+    monkeypatch.setattr(branches, "tree_of", lambda conversation: before)
+
+    window = branches.visible_path(visitor.pk, Conversation.objects.get(pk=asked.conversation_id))
+
+    assert [message.text for message in window.items] == ["Where is my order?"]
 
 
 def test_a_reply_that_was_there_first_stays(visitor: Visitor, dora: Person) -> None:

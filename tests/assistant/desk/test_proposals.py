@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from assistant.accounts.actions import set_training_consent
-from assistant.desk import drafts, handoff
+from assistant.desk import attachments, drafts, handoff
 from assistant.feedback import actions as feedback
 from assistant.feedback import reviews
 from assistant.finetuning import examples
@@ -131,3 +131,13 @@ def test_a_canary_counts_what_visitors_say_and_not_what_agents_make_of_it(shop: 
     assert looks.raters_of(rollout) == []
     feedback.give(somebody.pk, asked.reply_id, Feedback.Rating.DOWN)
     assert len(looks.raters_of(rollout)) == 1
+
+
+def test_a_reply_with_a_file_is_no_example(visitor: Visitor, dora: Person) -> None:
+    asked = say(visitor)
+    answered(asked.generation_id, "It comes tomorrow.")
+    handoff.take(dora.id, asked.conversation_id)
+    file = attachments.store(dora.id, Conversation.objects.get(), "plan.txt", b"To the harbour")
+    reply(dora, asked.conversation_id, "See the plan.", attachment_ids=[file.pk])
+
+    assert not Feedback.objects.exists()

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook as Receiver
 
 from assistant.chat import erasure, organizing
-from assistant.desk import delivering, outward, webhooks
+from assistant.desk import delivering, outbox, outward, webhooks
 from assistant.desk.delivering import deliver_next
 from assistant.desk.signing import signature_of
 from assistant.errors import AssistantError
@@ -104,7 +104,7 @@ def test_what_is_not_taken_is_sent_again_later_and_later_and_then_given_up(
     endpoint.status, endpoint.text = 503, "x" * 2000
     say(visitor)
 
-    for attempt in range(1, delivering.MAX_ATTEMPTS + 1):
+    for attempt in range(1, outbox.MAX_ATTEMPTS + 1):
         assert not deliver_next(hook[0].pk)
         row = Delivery.objects.get()
         assert (row.attempts, row.status, row.answer) == (attempt, 503, "x" * 500)
@@ -112,13 +112,13 @@ def test_what_is_not_taken_is_sent_again_later_and_later_and_then_given_up(
         later(row)
 
     assert Delivery.objects.get().state == "failed"
-    assert len(endpoint.got) == delivering.MAX_ATTEMPTS
+    assert len(endpoint.got) == outbox.MAX_ATTEMPTS
     assert len({headers["webhook-id"] for headers, _ in endpoint.got}) == 1
 
 
 def test_between_attempts_it_waits_four_times_as_long_each_time_but_for_a_fifth() -> None:
-    for attempt in range(1, delivering.MAX_ATTEMPTS):
-        waits = {delivering._wait_after(attempt) for _ in range(20)}
+    for attempt in range(1, outbox.MAX_ATTEMPTS):
+        waits = {outbox._wait_after(attempt) for _ in range(20)}
         assert all(0.8 <= wait / (5 * 4 ** (attempt - 1)) <= 1.2 for wait in waits)
         assert len(waits) > 1
 
@@ -160,7 +160,7 @@ def test_what_a_process_held_that_died_is_sent_by_another_and_two_never_hold_the
 
 def test_one_whose_last_attempt_was_not_survived_is_given_up(hook: tuple[Webhook, str], visitor: Visitor) -> None:
     say(visitor)
-    Delivery.objects.update(attempts=delivering.MAX_ATTEMPTS)
+    Delivery.objects.update(attempts=outbox.MAX_ATTEMPTS)
 
     deliver_next(hook[0].pk)
 
