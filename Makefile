@@ -1,9 +1,11 @@
 # `make` or `make help` lists what there is. Only Python 3.11 or newer and make are needed beforehand.
 
 PYTHON := .venv/bin/python
-# Tests mostly wait, for tokens and for the browser. Faults are injected alone: they measure times.
+# Tests mostly wait, for tokens and for the browser. Where faults are injected times are measured, against how long the
+# start took, so there are two at a time.
 # In the order of files, those with a browser first: sorted by their number of tests the longest would begin last.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
+TWO_AT_A_TIME := -n 2 --dist load --maxschedchunk 1
 .DEFAULT_GOAL := help
 .PHONY: help run test lint e2e-all faults bench-stream bench-page bench-train bench-gate loop-demo screenshots vendor icons texts install install-tests browser compiler clean bench-retrieval bench-engine bench-quality bench-desk sanitize bench-engine-cuda bench-peers
 
@@ -13,13 +15,15 @@ help: ## this list
 run: install ## start everything; Ctrl-C stops it. Settings come from the environment (README)
 	@exec $(PYTHON) manage.py up
 
-# Who may do what, and in which language, does not depend on the database: those tables of tests run once.
+# What the database has no part in runs once: tables of who may do what, languages, processes, trained models.
+ONCE := $(addprefix --ignore tests/,$(addprefix webui/,test_access.py test_desk_access.py test_learning_access.py \
+    test_chinese.py test_evidence.py test_scripts.py test_stylesheets.py) \
+    $(addprefix runtime/,test_process_tree.py test_product_on_product.py test_programs_and_a_model.py))
+
 test: install-tests browser compiler ## all tests but the slow ones, on SQLite and on PostgreSQL, with a real browser and injected faults
 	$(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) --ignore tests/faults
-	TEST_DATABASE=postgresql $(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) tests/assistant tests/webui tests/runtime \
-	    --ignore tests/webui/test_access.py --ignore tests/webui/test_desk_access.py \
-	    --ignore tests/webui/test_learning_access.py --ignore tests/webui/test_chinese.py
-	$(PYTHON) -m pytest -m "not slow" tests/faults
+	TEST_DATABASE=postgresql $(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) tests/assistant tests/webui tests/runtime $(ONCE)
+	$(PYTHON) -m pytest -m "not slow" $(TWO_AT_A_TIME) tests/faults
 
 lint: install-tests ## style, types, layers, known weaknesses
 	$(PYTHON) -m ruff check .
@@ -43,7 +47,7 @@ bench-stream: install-tests ## many streams at once: loss, latency, CPU, memory
 bench-gate: install-tests ## promotions by luck, and effects found, of simulated candidates
 	@exec $(PYTHON) -m bench.gate
 
-loop-demo: install-tests ## the whole learning loop on real questions with simulated people, about 45 minutes
+loop-demo: install-tests ## the whole learning loop on real questions with simulated people, about 35 minutes
 	@exec $(PYTHON) manage.py loop demo
 
 bench-retrieval: install-tests ## which approved answers are found for questions in other words, how surely, and how fast
