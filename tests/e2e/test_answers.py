@@ -238,8 +238,9 @@ def test_settings_of_a_conversation_are_kept_and_used(page: Page) -> None:
     expect(dialog).to_have_count(0)
 
     press(replies(page).last, "Regenerate")
+    expect(replies(page).last.locator("branch-picker")).to_contain_text("2/2")
     until_state(replies(page).last, "completed")
-    expect(replies(page).last).to_contain_text("This answer reached its length limit.")
+    expect(replies(page).last.get_by_text("This answer reached its length limit.")).to_be_visible()
     expect(about(page)).to_contain_text("0.7")
     page.keyboard.press("Escape")
     page.reload()

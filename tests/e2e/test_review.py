@@ -292,8 +292,7 @@ def test_single_keys_are_off_while_somebody_writes_and_for_who_wants_none(page: 
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys")
-    with page.expect_response("**/api/me/preferences"):
-        dialog.get_by_role("switch", name="Use keyboard shortcuts").uncheck()
+    dialog.get_by_role("switch", name="Use keyboard shortcuts").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("s")
     expect_item(page, rivers)
@@ -301,6 +300,32 @@ def test_single_keys_are_off_while_somebody_writes_and_for_who_wants_none(page: 
     page.get_by_role("button", name="Skip").click()
 
     expect(page.get_by_role("heading", name="Nothing else waits")).to_be_visible()
+
+
+def test_keys_are_off_before_that_is_kept_and_on_again_where_it_could_not_be(
+    alice: Visitor, page: Page, seed: Seed
+) -> None:
+    rivers, roads = seed(RIVERS, ROADS)
+    come_in(page)
+    begin(page)
+    expect_item(page, rivers)
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    held: list[Route] = []
+    page.route("**/api/me/preferences", lambda route: held.append(route))
+    dialog.get_by_role("switch", name="Use keyboard shortcuts").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    expect_item(page, rivers)
+
+    with page.expect_event("requestfailed"):
+        held[0].abort()
+    page.keyboard.press("?")
+    expect(dialog.get_by_role("switch", name="Use keyboard shortcuts")).to_be_checked()
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    expect_item(page, roads)
+    alice.problems.clear()  # the browser's own note of the failure
 
 
 def test_nothing_comes_of_hostile_text_in_transcript_comment_and_correction(

@@ -1,7 +1,6 @@
 // @ts-check
 /** The sidebar's coming and going: on narrow screens a drawer over the page, on wide ones a column that can be hidden. */
 import { api } from "api";
-import { pageState } from "texts";
 
 const isNarrow = matchMedia("(max-width: 48rem)");
 const SWIPE_PX = 60;
@@ -37,7 +36,6 @@ export class Drawer {
       this.#scrim.hidden = !isOpen;
     } else {
       this.#app.classList.toggle("is-wide", !isOpen);
-      pageState.preferences.shows_sidebar = isOpen;
       api.prefer({ shows_sidebar: isOpen }).catch(() => {}); // it is hidden here all the same
     }
     this.#opener.setAttribute("aria-expanded", String(isOpen));

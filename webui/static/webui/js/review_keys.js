@@ -1,7 +1,7 @@
 // @ts-check
 /** Single keys of the review page. They are off while somebody writes, and where the person wants no shortcuts. */
-import { api } from "api";
 import { openDialog } from "dialog";
+import { prefer } from "preferences";
 import { pageState } from "texts";
 
 /** @type {Record<string, string>} */
@@ -31,7 +31,7 @@ export function openKeysSheet() {
   isOn.checked = pageState.preferences.has_shortcuts;
   isOn.addEventListener("change", async () => {
     try {
-      Object.assign(pageState.preferences, await api.prefer({ has_shortcuts: isOn.checked }));
+      await prefer({ has_shortcuts: isOn.checked });
       problem.hidden = true;
     } catch (error) {
       problem.textContent = /** @type {Error} */ (error).message;

@@ -1,7 +1,7 @@
 // @ts-check
 /** The sheet of shortcuts: shows them, takes new keys for one, switches all off. What is changed follows the person. */
-import { api } from "api";
 import { openDialog } from "dialog";
+import { prefer } from "preferences";
 import { ACTIONS, DEFAULT_KEYS, keysOf, namesOf, obstacleTo, shown } from "shortcuts";
 import { fromTemplate, pageState, texts } from "texts";
 /** @typedef {import("shortcuts").Action} Action */
@@ -64,8 +64,10 @@ export function openShortcutSheet() {
 
   /** @param {Partial<import("texts").Preferences>} change */
   async function keep(change) {
+    const kept = prefer(change);
+    render();
     try {
-      Object.assign(pageState.preferences, await api.prefer(change));
+      await kept;
       say(texts.saved);
     } catch (error) {
       say(/** @type {Error} */ (error).message);
