@@ -180,6 +180,17 @@ def test_what_another_tab_did_meanwhile_is_there_before_one_can_send(alice: Visi
     ]
 
 
+def test_what_is_pressed_without_a_connection_is_done_when_there_is_one(page: Page) -> None:
+    press_unconnected = "button => { sockets.at(-1).close(); button.click(); }"
+    page.get_by_role("button", name="Regenerate").evaluate(press_unconnected)
+    expect(replies(page).last.locator("branch-picker")).to_contain_text("2/2")
+    until_state(replies(page).last, "running")
+
+    page.get_by_role("button", name="Stop", exact=True).evaluate(press_unconnected)
+
+    until_state(replies(page).last, "cancelled")
+
+
 def test_being_offline_is_told_apart(alice: Visitor, page: Page) -> None:
     alice.context.set_offline(True)
 

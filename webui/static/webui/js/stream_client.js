@@ -39,6 +39,8 @@ export class StreamClient extends EventTarget {
   #socket = null;
   /** @type {Map<string, object>} frames of message.send that the server has not answered, by client_message_id */
   #unanswered = new Map();
+  /** @type {object[]} what was asked for without a connection, to be sent once when there is one */
+  #held = [];
   /** @type {Map<string, Followed>} */
   #followed = new Map();
   #pauseMs = FIRST_PAUSE_MS;
@@ -125,7 +127,7 @@ export class StreamClient extends EventTarget {
 
   /** @param {string} generationId */
   stop(generationId) {
-    this.#send({ type: "generation.stop", v: 1, generation_id: generationId });
+    this.#sendOrHold({ type: "generation.stop", v: 1, generation_id: generationId });
   }
 
   /**
@@ -134,7 +136,7 @@ export class StreamClient extends EventTarget {
    */
   regenerate(messageId, modelChoice, usesApprovedAnswers = true) {
     const what = { message_id: messageId, model_choice: modelChoice, uses_approved_answers: usesApprovedAnswers };
-    this.#send({ type: "generation.regenerate", v: 1, ...what });
+    this.#sendOrHold({ type: "generation.regenerate", v: 1, ...what });
   }
 
   /** Say which case an agent looks at, and whether they write. @param {string | null} caseId @param {boolean} isTyping */
@@ -152,6 +154,12 @@ export class StreamClient extends EventTarget {
     if (this.isOpen) this.#socket?.send(JSON.stringify(frame));
   }
 
+  /** @param {object} frame */
+  #sendOrHold(frame) {
+    if (this.isOpen) this.#send(frame);
+    else this.#held.push(frame);
+  }
+
   /** @param {string} generationId */
   #ask(generationId) {
     const reply = this.#followed.get(generationId);
@@ -163,7 +171,7 @@ export class StreamClient extends EventTarget {
     const socket = this.#socket;
     this.#pauseMs = FIRST_PAUSE_MS;
     this.#wasRefused = false;
-    for (const frame of this.#unanswered.values()) this.#send(frame);
+    for (const frame of [...this.#unanswered.values(), ...this.#held.splice(0)]) this.#send(frame);
     for (const id of this.#followed.keys()) this.#ask(id);
     await Promise.race([this.catchUp(), new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS))]);
     if (socket !== this.#socket || !this.isOpen) return;
