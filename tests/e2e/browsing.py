@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, TimeoutError, expect
 
 PATIENCE_MS = 20_000
+QUIET_S = 0.5
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 
@@ -34,20 +36,36 @@ class Visitor:
         self.context.on("console", self._hear)
         self.context.on("weberror", lambda error: self.problems.append(f"uncaught: {error.error}"))
         self.context.on("request", self._watch)
+        self._under_way: set[Request] = set()
+        self._quiet_since = time.monotonic()
+        for ending in ("requestfinished", "requestfailed"):
+            self.context.on(ending, self._end)
 
     def open(self, path: str = "/") -> Page:
         page = self.context.new_page()
         page.goto(path)
         return page
 
+    def until_quiet(self) -> None:
+        """Wait until no page has asked for anything for half a second; of networkidle that is true only once."""
+        give_up_at = time.monotonic() + PATIENCE_MS / 1000
+        while self._under_way or time.monotonic() - self._quiet_since < QUIET_S:
+            assert time.monotonic() < give_up_at, f"still under way: {[each.url for each in self._under_way]}"
+            self.context.pages[0].wait_for_timeout(50)
+
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.problems.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
     def _watch(self, request: Request) -> None:
+        self._under_way.add(request)
         address = urlsplit(request.url)
         if address.scheme not in ("data", "blob") and address.netloc != urlsplit(self.url).netloc:
             self.problems.append(f"left the origin: {request.url}")
+
+    def _end(self, request: Request) -> None:
+        self._under_way.discard(request)
+        self._quiet_since = time.monotonic()
 
 
 def composer(page: Page) -> Locator:

@@ -64,9 +64,10 @@ def test_signing_in_on_another_device_shows_the_same_and_adds_what_the_guest_the
         expect(other.get_by_role("navigation").get_by_role("link", name=title)).to_be_visible()
 
 
-def test_signing_out_leaves_nothing_on_the_screen(page: Page) -> None:
+def test_signing_out_leaves_nothing_on_the_screen(alice: Visitor, page: Page) -> None:
     ask(page, "A private matter")
     sign_up(page, "leaves@example.org")
+    alice.until_quiet()  # the browser notes what is refused because it came behind
 
     account_menu(page).get_by_role("button", name="Sign out").click()
 
@@ -76,7 +77,7 @@ def test_signing_out_leaves_nothing_on_the_screen(page: Page) -> None:
 
 def end_session_elsewhere(visitor: Visitor, page: Page) -> None:
     """As the form does it, but nobody comes back as a new guest."""
-    page.wait_for_load_state("networkidle")  # what is under way then would be refused
+    visitor.until_quiet()  # what is under way then would be refused
     token = next(cookie["value"] for cookie in visitor.context.cookies() if cookie["name"] == "csrftoken")
     signing_out = (
         "(token) => fetch('/accounts/logout/', {method: 'POST', headers: {'X-CSRFToken': token}, redirect: 'manual'})"

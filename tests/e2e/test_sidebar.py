@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.browsing import Visitor, ask, replies, until_new_chat
 
@@ -63,6 +63,21 @@ def test_escape_leaves_the_title_as_it_was(page: Page) -> None:
     page.keyboard.press("Escape")
 
     expect(entry(page, "What is a tide?")).to_be_visible()
+
+
+def test_a_title_is_written_though_the_list_was_drawn_anew_meanwhile(alice: Visitor, page: Page) -> None:
+    ask(page, "What is a tide?")
+    held: list[Route] = []
+    page.route("**/title_form*", lambda route: held.append(route))
+    choose(page, "What is a tide?", "Rename")
+
+    choose(alice.open(page.url), "What is a tide?", "Pin")
+    expect(page.locator(".sidebar__label")).to_have_text(["Pinned"])
+    held[0].continue_()
+
+    page.get_by_role("textbox", name="Title").fill("Tides")
+    page.keyboard.press("Enter")
+    expect(entry(page, "Tides")).to_be_visible()
 
 
 def test_a_pinned_conversation_stands_first(page: Page) -> None:

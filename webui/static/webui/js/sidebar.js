@@ -139,11 +139,13 @@ export class Sidebar extends EventTarget {
 
   /** @param {Conversation} conversation where it is written, depends on where the menu was opened */
   async #rename(conversation) {
-    const item = this.menu.opener?.closest("li");
-    const place = item ?? /** @type {Element} */ (document.querySelector(".chat__title"));
+    const isInList = Boolean(this.menu.opener?.closest("li"));
     const { editTitle } = await import("title_form");
+    // Found only now: meanwhile the list may have been drawn anew.
+    const place = document.querySelector(isInList ? `.sidebar__list [data-conversation-id="${conversation.id}"]` : ".chat__title");
+    if (!place) return;
     const title = await editTitle(place, conversation.title);
-    if (item) this.#render();
+    if (isInList) this.#render();
     else this.dispatchEvent(new CustomEvent("retitled", { detail: title }));
     if (title) this.#change(api.organize(conversation.id, { title }));
   }
