@@ -196,7 +196,7 @@ void Model::project(int linear, int which, float* y, size_t stride, bool add, co
     const auto [first, last] = panels(linear, seat);
     PartScratch& scratch = scratch_[seat.part];
     multiply(weights_.linear(linear), scratch.taken, is_fine ? &scratch.rest : nullptr, 0, crew.count(), first, last, y,
-             stride, add, next_read(linear, seat), &scratch.ahead);
+             stride, add, next_read(linear, seat), &scratch.ahead, scratch.panel.data());
     for (int row : crew.adapted)
         if (const LowRank* low = low_rank(crew.adapters[row], linear))
             low->go_up(middle(crew, row, which), first, last, y + row * stride);

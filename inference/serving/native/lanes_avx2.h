@@ -95,6 +95,11 @@ inline Bytes load_bytes(const uint8_t* from) {
     const __m256i* halves = reinterpret_cast<const __m256i*>(from);
     return {_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
 }
+inline void store_bytes(uint8_t* to, Bytes bytes) {
+    __m256i* halves = reinterpret_cast<__m256i*>(to);
+    _mm256_storeu_si256(halves, bytes.low);
+    _mm256_storeu_si256(halves + 1, bytes.high);
+}
 inline Bytes low_nibbles(Bytes a) {
     const __m256i mask = _mm256_set1_epi8(15);
     return {_mm256_and_si256(a.low, mask), _mm256_and_si256(a.high, mask)};

@@ -50,6 +50,7 @@ inline Floats times_power_of_two(Floats a, Ints n) {
 }
 
 inline Bytes load_bytes(const uint8_t* from) { return _mm512_loadu_si512(from); }
+inline void store_bytes(uint8_t* to, Bytes bytes) { _mm512_storeu_si512(to, bytes); }
 inline Bytes low_nibbles(Bytes a) { return _mm512_and_si512(a, _mm512_set1_epi8(15)); }
 inline Bytes high_nibbles(Bytes a) { return low_nibbles(_mm512_srli_epi16(a, 4)); }
 // sum[lane] += the lane's four weights times the four signed bytes of `x`.

@@ -67,6 +67,7 @@ class Model {
         QuantisedRows taken, rest;           // what linears multiply: the crew's rows, and what rounding took from them
         std::vector<float> normed, rounded;  // of a row
         std::vector<float> tops;             // the highest logit of each output among the thread's panels
+        std::vector<uint8_t, OnLines<uint8_t>> panel;  // unpacked
         AttentionScratch attention;
         Ahead ahead;
     };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 #include <utility>
 
 namespace parley {
@@ -120,6 +121,9 @@ namespace {
 // at a time, and products wait longer for these to be taken than for the second cache.
 constexpr int AHEAD = 24;
 
+// From so many rows on a panel is unpacked once, into memory, and not for every MAX_ROWS of them.
+constexpr int MANY_ROWS = 64;
+
 // How a product reads: to `end` and then on at `next`; beside it `others` are asked for, if any.
 struct Reading {
     const uint8_t *end, *next;
@@ -205,11 +209,9 @@ inline Ints dot_group(const Bytes (&weights)[8], const int8_t* q, int32_t eights
 //
 // 8 * 127 * 32 is the most that a group's sum can be, and that times D the most that it is with d' (_of_whole in
 // quantising.py); totals fit since factors are the smaller the more groups there are.
-template <int ROWS>
-void multiply_nibbles(const Matrix& matrix, int index, const QuantisedRows& x, int row, const Reading& reading,
-                    Floats (&sums)[ROWS]) {
+template <int ROWS, class Weights>
+void multiply_nibbles(const Matrix& matrix, Weights weights, const QuantisedRows& x, int row, Floats (&sums)[ROWS]) {
     constexpr int TOGETHER = QuantisedRows::TOGETHER;
-    const uint8_t *line = matrix.panel(index), *ahead = reading.ahead_of(line, AHEAD / 2 * pair_bytes(4));
     const size_t place = QuantisedRows::place(row, matrix.inputs);
     const size_t pair_place = QuantisedRows::pair_place(row, matrix.inputs);
     const int8_t* q = x.quants.data() + place * GROUP;
@@ -218,77 +220,145 @@ void multiply_nibbles(const Matrix& matrix, int index, const QuantisedRows& x, i
     const Four* x_sums = reinterpret_cast<const Four*>(x.sums.data()) + pair_place;
     Ints totals[ROWS];
     for (Ints& total : totals) total = no_ints();
-    const Ints of_d = load_bytes(line), of_m = load_bytes(line + SCALE_BYTES);
-    const Ints least_d = low_words(of_d), step_d = high_words(of_d);
-    const Ints least_m = low_words(of_m), step_m = high_words(of_m);
-    line += 2 * SCALE_BYTES;
     for (int pair = 0; pair < matrix.pairs(); pair++) {
-        Bytes weights[8];
+        Bytes group[8];
         Ints firsts[ROWS];
-        unpack(line, weights);
+        weights.group(0, group);
 #pragma GCC unroll 16
-        for (int r = 0; r < ROWS; r++) firsts[r] = dot_group(weights, q + r * GROUP, eights[r]);
+        for (int r = 0; r < ROWS; r++) firsts[r] = dot_group(group, q + r * GROUP, eights[r]);
         q += TOGETHER * GROUP;
         eights += TOGETHER;
-        unpack(line + group_bytes(4), weights);
-        const Bytes scales = load_bytes(line + 2 * group_bytes(4));
-        const Ints d = add_words(least_d, scaled(low_bytes(scales), step_d));
-        const Ints m = add_words(least_m, scaled(high_bytes(scales), step_m));
+        weights.group(1, group);
+        const auto [d, m] = weights.scales();
 #pragma GCC unroll 16
         for (int r = 0; r < ROWS; r++) {
-            const Ints both = beside(firsts[r], dot_group(weights, q + r * GROUP, eights[r]));
+            const Ints both = beside(firsts[r], dot_group(group, q + r * GROUP, eights[r]));
             totals[r] = dot_words(dot_words(totals[r], m, x_sums[r]), scaled(both, d), factors[r]);
         }
-        line += pair_bytes(4);
-        reading.ask(ahead, pair_bytes(4), 2);
+        weights.go_on();
         q += TOGETHER * GROUP;
         eights += TOGETHER;
         factors += TOGETHER;
         x_sums += TOGETHER;
     }
-    reading.ask(ahead, 3 * SCALE_BYTES, 0);
-    const Floats whole = load(reinterpret_cast<const float*>(line));
+    const Floats whole = weights.whole();
     for (int r = 0; r < ROWS; r++) sums[r] = mul(floats(totals[r]), mul(whole, all(x.units[row + r])));
 }
 
-// One panel times rows `row` to before `rows`, ROWS at a time.
-template <int BITS, int ROWS>
-void multiply_rows(const Matrix& matrix, int index, const QuantisedRows& x, int rows, int row, float* y, size_t stride,
-                   bool add, const Reading& reading) {
+// d' and m' of both groups of a pair.
+struct Scales {
+    Ints d, m;
+};
+
+// A panel in 4 bits as it lies in memory, pair by pair.
+class Panel {
+  public:
+    Panel(const Matrix& matrix, int index, const Reading& reading)
+        : line_(matrix.panel(index)), ahead_(reading.ahead_of(line_, AHEAD / 2 * pair_bytes(4))), reading_(reading) {
+        const Ints of_d = load_bytes(line_), of_m = load_bytes(line_ + SCALE_BYTES);
+        least_d_ = low_words(of_d), step_d_ = high_words(of_d);
+        least_m_ = low_words(of_m), step_m_ = high_words(of_m);
+        line_ += 2 * SCALE_BYTES;
+    }
+    void group(int which, Bytes (&weights)[8]) const { unpack(line_ + which * group_bytes(4), weights); }
+    Scales scales() const {
+        const Bytes both = load_bytes(line_ + 2 * group_bytes(4));
+        return {add_words(least_d_, scaled(low_bytes(both), step_d_)), add_words(least_m_, scaled(high_bytes(both), step_m_))};
+    }
+    void go_on() {
+        line_ += pair_bytes(4);
+        reading_.ask(ahead_, pair_bytes(4), 2);
+    }
+    // D, behind the last pair.
+    Floats whole() {
+        reading_.ask(ahead_, 3 * SCALE_BYTES, 0);
+        return load(reinterpret_cast<const float*>(line_));
+    }
+
+  private:
+    const uint8_t *line_, *ahead_;
+    const Reading& reading_;
+    Ints least_d_, step_d_, least_m_, step_m_;
+};
+
+// The same, unpacked once for many rows: each pair's bytes and words, then D.
+class UnpackedPanel {
+  public:
+    UnpackedPanel(const Matrix& matrix, Panel panel, uint8_t* room) : line_(room) {
+        for (int pair = 0; pair < matrix.pairs(); pair++, room += UNPACKED_PAIR_BYTES) {
+            for (int which = 0; which < 2; which++) {
+                Bytes weights[8];
+                panel.group(which, weights);
+                for (int j = 0; j < 8; j++) store_bytes(room + (8 * which + j) * LINE, weights[j]);
+            }
+            const auto [d, m] = panel.scales();
+            store_bytes(room + 16 * LINE, d);
+            store_bytes(room + 17 * LINE, m);
+            panel.go_on();
+        }
+        whole_ = panel.whole();
+    }
+    void group(int which, Bytes (&weights)[8]) const {
+        for (int j = 0; j < 8; j++) weights[j] = load_bytes(line_ + (8 * which + j) * LINE);
+    }
+    Scales scales() const { return {load_bytes(line_ + 16 * LINE), load_bytes(line_ + 17 * LINE)}; }
+    void go_on() { line_ += UNPACKED_PAIR_BYTES; }
+    Floats whole() const { return whole_; }
+
+  private:
+    const uint8_t* line_;
+    Floats whole_;
+};
+
+// One panel times rows `row` to before `rows`, ROWS at a time; it is read by `source`, or has been unpacked.
+template <int BITS, int ROWS, class Source>
+void multiply_rows(const Matrix& matrix, int index, const Source& source, const QuantisedRows& x, int rows, int row,
+                   float* y, size_t stride, bool add) {
     const int count = std::min(LANES, matrix.outputs - index * LANES);
     for (; row < rows; row += ROWS) {
         Floats sums[ROWS];
-        if constexpr (BITS == 4)
-            multiply_nibbles<ROWS>(matrix, index, x, row, reading, sums);
+        if constexpr (BITS == 8)
+            multiply_bytes<ROWS>(matrix, index, x, row, source, sums);
+        else if constexpr (std::is_same_v<Source, Reading>)
+            multiply_nibbles<ROWS>(matrix, Panel(matrix, index, source), x, row, sums);
         else
-            multiply_bytes<ROWS>(matrix, index, x, row, reading, sums);
+            multiply_nibbles<ROWS>(matrix, source, x, row, sums);
         for (int r = 0; r < ROWS; r++) put(y + (row + r) * stride + index * LANES, sums[r], count, add);
     }
 }
 
 // The same by how many at a time, from 1 on.
-template <int BITS, int... BEFORE>
+template <int BITS, class Source, int... BEFORE>
 constexpr auto all_multiply_rows(std::integer_sequence<int, BEFORE...>) {
-    return std::array{multiply_rows<BITS, BEFORE + 1>...};
+    return std::array{multiply_rows<BITS, BEFORE + 1, Source>...};
 }
 
 }  // namespace
 
 void multiply(const Matrix& matrix, const QuantisedRows& x, const QuantisedRows* rest, int row, int rows, int first,
-              int last, float* y, size_t stride, bool add, const uint8_t* next, Ahead* ahead) {
+              int last, float* y, size_t stride, bool add, const uint8_t* next, Ahead* ahead, uint8_t* room) {
     const Reading reading{matrix.panel(last), next, ahead};
     static constexpr std::make_integer_sequence<int, MAX_ROWS> before;
-    static constexpr auto nibbles = all_multiply_rows<4>(before), bytes = all_multiply_rows<8>(before);
-    const auto& multiply_some = matrix.bits == 4 ? nibbles : bytes;
     const int left = (rows - row) % MAX_ROWS, whole = rows - left;
-    const auto multiply_all = [&](int index, const QuantisedRows& all, bool adds) {
-        if (row < whole) multiply_some[MAX_ROWS - 1](matrix, index, all, whole, row, y, stride, adds, reading);
-        if (left > 0) multiply_some[left - 1](matrix, index, all, rows, whole, y, stride, adds, reading);
+    // With a panel all rows are multiplied, and those of `rest` while it is in the cache still.
+    const auto multiply_all = [&](const auto& multiply_some, int index, const auto& source) {
+        const auto multiply_each = [&](const QuantisedRows& all, bool adds) {
+            if (row < whole) multiply_some[MAX_ROWS - 1](matrix, index, source, all, whole, row, y, stride, adds);
+            if (left > 0) multiply_some[left - 1](matrix, index, source, all, rows, whole, y, stride, adds);
+        };
+        multiply_each(x, add);
+        if (rest) multiply_each(*rest, true);
     };
-    for (int index = first; index < last; index++) {
-        multiply_all(index, x, add);
-        if (rest) multiply_all(index, *rest, true);  // the panel is in the cache still
-    }
+    static constexpr auto bytes = all_multiply_rows<8, Reading>(before);
+    static constexpr auto nibbles = all_multiply_rows<4, Reading>(before);
+    static constexpr auto unpacked = all_multiply_rows<4, UnpackedPanel>(before);
+    const bool is_unpacked = matrix.bits == 4 && room && rows - row >= MANY_ROWS;
+    const auto& as_it_lies = matrix.bits == 4 ? nibbles : bytes;
+    for (int index = first; index < last; index++)
+        if (is_unpacked)
+            multiply_all(unpacked, index, UnpackedPanel(matrix, Panel(matrix, index, reading), room));
+        else
+            multiply_all(as_it_lies, index, reading);
 }
 
 }  // namespace parley

@@ -49,6 +49,8 @@ constexpr float WHOLE_D = 32768.0f, WHOLE_M = 256.0f;  // so many of d's and m's
 // The quants of a group of a panel; a pair of groups with its scales.
 constexpr int group_bytes(int bits) { return GROUP * LANES * bits / 8; }
 constexpr int pair_bytes(int bits) { return 2 * group_bytes(bits) + SCALE_BYTES; }
+// A pair of groups in 4 bits when it is unpacked: its quants as bytes, and d' and m' as words.
+constexpr int UNPACKED_PAIR_BYTES = 2 * group_bytes(8) + 2 * SCALE_BYTES;
 
 // Four quants of a row, or two of its scales or sums, as what one instruction multiplies all outputs' weights with.
 using Four [[gnu::may_alias]] = int32_t;
@@ -105,9 +107,11 @@ struct QuantisedRows {
 // y[row, output] = (or +=, if `add`) the matrix times x, or times x + rest if there is one, for rows `row` to before
 // `rows` (from a multiple of TOGETHER on, or a single one) and the outputs of panels `first` to before `last`. y is
 // [rows, stride]. Behind the last panel the caller will read on at `next`; meanwhile `ahead`, if any, asks once for each
-// group.
+// group. `room`, if any, has UNPACKED_PAIR_BYTES for each pair of the matrix, on whole lines: panels in 4 bits are unpacked
+// there when there are many rows.
 void multiply(const Matrix& matrix, const QuantisedRows& x, const QuantisedRows* rest, int row, int rows, int first,
-              int last, float* y, size_t stride, bool add, const uint8_t* next, Ahead* ahead = nullptr);
+              int last, float* y, size_t stride, bool add, const uint8_t* next, Ahead* ahead = nullptr,
+              uint8_t* room = nullptr);
 
 // y[0 … count - 1] = (or +=, if `add_to`) value.
 inline void put(float* y, Floats value, int count, bool add_to) {
