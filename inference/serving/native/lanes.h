@@ -10,6 +10,13 @@
 #include <cstdint>
 #include <cstring>
 
+namespace parley {
+
+// Four quants of a row, or two of its scales or sums, as what one instruction multiplies all outputs' weights with.
+using Four [[gnu::may_alias]] = int32_t;
+
+}  // namespace parley
+
 #if defined(__AVX512VNNI__)
 #include "lanes_avx512.h"
 #else

@@ -52,9 +52,6 @@ constexpr int pair_bytes(int bits) { return 2 * group_bytes(bits) + SCALE_BYTES;
 // A pair of groups in 4 bits when it is unpacked: its quants as bytes, and d' and m' as words.
 constexpr int UNPACKED_PAIR_BYTES = 2 * group_bytes(8) + 2 * SCALE_BYTES;
 
-// Four quants of a row, or two of its scales or sums, as what one instruction multiplies all outputs' weights with.
-using Four [[gnu::may_alias]] = int32_t;
-
 // A weight in 8 bits: value = scale * (quant - 128).
 inline uint8_t quant(float value, float scale) {
     return static_cast<uint8_t>(scale > 0 ? 128 + static_cast<int>(std::lround(value / scale)) : 128);
