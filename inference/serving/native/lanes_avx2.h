@@ -111,6 +111,7 @@ inline __m256i dot_nibbles(__m256i sum, __m256i weights, __m256i x) {
     const __m256i words = _mm256_maddubs_epi16(weights, x);
     return _mm256_add_epi32(sum, _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
 }
+template <bool FROM_MEMORY = false>
 inline Ints dot_nibbles(Ints sum, Bytes weights, const Four& x) {
     const __m256i four = _mm256_set1_epi32(x);
     return {dot_nibbles(sum.low, weights.low, four), dot_nibbles(sum.high, weights.high, four)};
@@ -120,6 +121,7 @@ inline __m256i dot_bytes(__m256i sum, __m256i weights, __m256i x) {
     const __m256i with_sign = _mm256_xor_si256(weights, _mm256_set1_epi8(static_cast<char>(0x80)));
     return dot_nibbles(sum, _mm256_abs_epi8(with_sign), _mm256_sign_epi8(x, with_sign));
 }
+template <bool FROM_MEMORY = false>
 inline Ints dot_bytes(Ints sum, Bytes weights, const Four& x) {
     const __m256i four = _mm256_set1_epi32(x);
     return {dot_bytes(sum.low, weights.low, four), dot_bytes(sum.high, weights.high, four)};
@@ -150,6 +152,7 @@ inline Ints high_bytes(Bytes a) {
     return {_mm256_and_si256(_mm256_srli_epi16(a.low, 1), mask), _mm256_and_si256(_mm256_srli_epi16(a.high, 1), mask)};
 }
 // sum[lane] += the lane's two words times the two of `x`.
+template <bool FROM_MEMORY>
 inline Ints dot_words(Ints sum, Ints words, const Four& x) {
     const __m256i two = _mm256_set1_epi32(x);
     return add(sum, {_mm256_madd_epi16(words.low, two), _mm256_madd_epi16(words.high, two)});

@@ -124,6 +124,9 @@ constexpr int AHEAD = 24;
 // From so many rows on a panel is unpacked once, into memory, and not for every MAX_ROWS of them.
 constexpr int MANY_ROWS = 64;
 
+// From so many rows on products take x from memory themselves (lanes_avx512.h).
+constexpr int FROM_MEMORY = 4;
+
 // How a product reads: to `end` and then on at `next`; beside it `others` are asked for, if any.
 struct Reading {
     const uint8_t *end, *next;
@@ -172,8 +175,8 @@ void multiply_bytes(const Matrix& matrix, int index, const QuantisedRows& x, int
             const Four* four = reinterpret_cast<const Four*>(x.quants.data() + (at + r) * GROUP);
             Ints low = byte_offset(x.eights[at + r]), high = no_ints();
             for (int j = 0; j < 4; j++) {
-                low = dot_bytes(low, weights[j], four[j]);
-                high = dot_bytes(high, weights[j + 4], four[j + 4]);
+                low = dot_bytes<ROWS >= FROM_MEMORY>(low, weights[j], four[j]);
+                high = dot_bytes<ROWS >= FROM_MEMORY>(high, weights[j + 4], four[j + 4]);
             }
             sums[r] = fma(floats(add(low, high)), mul(d, all(x.scales[at + r])), sums[r]);
         }
@@ -191,12 +194,13 @@ inline void unpack(const uint8_t* quants, Bytes (&weights)[8]) {
 }
 
 // The sum of a group's quants times x's, for each output.
+template <int ROWS>
 inline Ints dot_group(const Bytes (&weights)[8], const int8_t* q, int32_t eights) {
     const Four* four = reinterpret_cast<const Four*>(q);
     Ints low = all_ints(eights), high = no_ints();
     for (int j = 0; j < 4; j++) {
-        low = dot_nibbles(low, weights[j], four[j]);
-        high = dot_nibbles(high, weights[j + 4], four[j + 4]);
+        low = dot_nibbles<ROWS >= FROM_MEMORY>(low, weights[j], four[j]);
+        high = dot_nibbles<ROWS >= FROM_MEMORY>(high, weights[j + 4], four[j + 4]);
     }
     return add(low, high);
 }
@@ -212,6 +216,7 @@ inline Ints dot_group(const Bytes (&weights)[8], const int8_t* q, int32_t eights
 template <int ROWS, class Weights>
 void multiply_nibbles(const Matrix& matrix, Weights weights, const QuantisedRows& x, int row, Floats (&sums)[ROWS]) {
     constexpr int TOGETHER = QuantisedRows::TOGETHER;
+    constexpr bool is_from_memory = ROWS >= FROM_MEMORY;
     const size_t place = QuantisedRows::place(row, matrix.inputs);
     const size_t pair_place = QuantisedRows::pair_place(row, matrix.inputs);
     const int8_t* q = x.quants.data() + place * GROUP;
@@ -225,15 +230,16 @@ void multiply_nibbles(const Matrix& matrix, Weights weights, const QuantisedRows
         Ints firsts[ROWS];
         weights.group(0, group);
 #pragma GCC unroll 16
-        for (int r = 0; r < ROWS; r++) firsts[r] = dot_group(group, q + r * GROUP, eights[r]);
+        for (int r = 0; r < ROWS; r++) firsts[r] = dot_group<ROWS>(group, q + r * GROUP, eights[r]);
         q += TOGETHER * GROUP;
         eights += TOGETHER;
         weights.group(1, group);
         const auto [d, m] = weights.scales();
 #pragma GCC unroll 16
         for (int r = 0; r < ROWS; r++) {
-            const Ints both = beside(firsts[r], dot_group(group, q + r * GROUP, eights[r]));
-            totals[r] = dot_words(dot_words(totals[r], m, x_sums[r]), scaled(both, d), factors[r]);
+            const Ints both = beside(firsts[r], dot_group<ROWS>(group, q + r * GROUP, eights[r]));
+            totals[r] = dot_words<is_from_memory>(totals[r], m, x_sums[r]);
+            totals[r] = dot_words<is_from_memory>(totals[r], scaled(both, d), factors[r]);
         }
         weights.go_on();
         q += TOGETHER * GROUP;
