@@ -320,6 +320,7 @@ def test_keys_are_off_before_that_is_kept_and_on_again_where_it_could_not_be(
 
     with page.expect_event("requestfailed"):
         held[0].abort()
+    page.wait_for_timeout(300)  # the page's script hears of it a moment later, and shows nothing of it
     page.keyboard.press("?")
     expect(dialog.get_by_role("switch", name="Use keyboard shortcuts")).to_be_checked()
     page.keyboard.press("Escape")
