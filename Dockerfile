@@ -5,7 +5,7 @@ FROM python:3.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN useradd --create-home --uid 10001 parley && install -d -o parley -g parley -m 700 /data
 WORKDIR /app
-ENV PATH=/opt/venv/bin:$PATH DATA_DIR=/data HOST=0.0.0.0 PORT=8000
+ENV PATH=/opt/venv/bin:$PATH DATA_DIR=/data XDG_CACHE_HOME=/data/cache HOST=0.0.0.0 PORT=8000
 
 FROM base AS web-packages
 COPY webui/requirements.txt webui-requirements.txt
@@ -25,7 +25,7 @@ EXPOSE 8000
 CMD ["python", "manage.py", "run", "web"]
 
 FROM base AS worker
-# The kernel for CPUs is compiled for the machine that the container runs on.
+# The kernel for CPUs is compiled for the machine that the container runs on, and kept in the volume.
 RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 COPY --from=worker-packages /opt/venv /opt/venv
 COPY . .

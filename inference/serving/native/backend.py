@@ -27,8 +27,8 @@ BFLOAT16_BYTES = 2
 class NativeBackend:
     """See backend.Backend. Raises NativeUnavailable with a sentence where the kernel cannot run `model`.
 
-    `model` is its folder; `threads` compute; `level` is one of build.LEVELS, the best by default; in `folder` is kept
-    what was compiled and packed.
+    `model` is its folder; `threads` compute; `level` is one of build.LEVELS, the best by default. What was compiled is
+    kept with the user's caches, what was packed beside the weights, or both in `folder`.
     """
 
     name = "native"
@@ -37,9 +37,10 @@ class NativeBackend:
 
     def __init__(self, model: Path, threads: int, level: str | None = None, folder: Path | None = None) -> None:
         network = read_network(model)
-        folder = folder or cache_folder(model)
+        # Code is never taken from a model's folder: models come from strangers.
+        library = build.library(folder or user_cache(), level)
+        folder = folder or _folder_for_weights(model)
         sha256 = model_files.base_model_sha256(model)
-        library = build.library(folder, level)
         packed = weights.load(model, network, folder, sha256)
         self._kernel = Kernel(library, network, packed, threads)
         self.dtype = packed.form
@@ -89,11 +90,12 @@ class NativeBackend:
         self._kernel.drop_adapter(index)
 
 
-def cache_folder(model: Path) -> Path:
-    """Where what was compiled and packed is kept: beside the weights, or with the user's caches."""
-    if os.access(model, os.W_OK):
-        return model / "native"
+def user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "parley"
+
+
+def _folder_for_weights(model: Path) -> Path:
+    return model / "native" if os.access(model, os.W_OK) else user_cache()
 
 
 def _contiguous(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -69,7 +69,8 @@ def library(folder: Path, level: str | None = None) -> Path:
             if not path.exists():
                 _compile(command, path)
     except OSError as error:
-        raise NativeUnavailable(f"The kernel could not be put into {folder}: {error}.") from error
+        reason = f"The kernel could not be put into {folder} (XDG_CACHE_HOME names another place): {error}."
+        raise NativeUnavailable(reason) from error
     return path
 
 

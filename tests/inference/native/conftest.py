@@ -16,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from inference.serving.native import build
 from inference.serving.native.backend import NativeBackend
+from tests.prepared import folder_of_this_run
 
 # The vocabulary is no multiple of the 16 outputs of a panel.
 BASE = {"vocab_size": 421, "num_hidden_layers": 2, "max_position_embeddings": 256, "initializer_range": 0.1}
@@ -71,9 +72,9 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the kernel is compiled, once for all tests."""
-    return tmp_path_factory.mktemp("kept")
+def kept() -> Path:
+    """Where the kernel is compiled, once for all who test side by side."""
+    return folder_of_this_run() / "kept"
 
 
 @pytest.fixture

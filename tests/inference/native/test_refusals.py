@@ -152,6 +152,14 @@ def test_a_kernel_that_is_wrong_is_not_used(
         NativeBackend(make_model(), 1, folder=empty)
 
 
+def test_code_that_came_with_a_model_is_never_run(make_model: MakeModel, kept: Path, tmp_path: Path) -> None:
+    model = changed(make_model(), tmp_path / "model")
+    planted = model / "native" / build.library(kept).name
+    planted.parent.mkdir()
+    planted.write_bytes(b"whatever its maker wants")
+    NativeBackend(model, 1).close()
+
+
 def test_without_a_compiler_a_sentence_says_so(
     make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
