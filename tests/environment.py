@@ -6,6 +6,7 @@ TEST_DATABASE=postgresql runs the same tests on a real PostgreSQL server that th
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -16,6 +17,16 @@ from tests.prepared import folder_of_this_run
 
 FOLDER = Path(tempfile.mkdtemp(prefix="parley-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+# Garbage is not looked for among all that is imported while tests are collected, nor ever after: that was a fifth of the
+# time of whoever runs tests.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
 
 for name in ("DATABASE_URL", "REDIS_URL", "HOST", "PORT", "DEBUG", "SECRET_KEY"):
     os.environ.pop(name, None)
