@@ -9,6 +9,7 @@ import atexit
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from tests.prepared import folder_of_this_run
 
 FOLDER = Path(tempfile.mkdtemp(prefix="parley-tests-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+# Some 240 processes are started by the tests of a run; each would compile all of our code anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Garbage is not looked for among all that is imported while tests are collected, nor ever after: that was a fifth of the
 # time of whoever runs tests.
