@@ -8,6 +8,9 @@ namespace parley {
 
 namespace {
 
+// So many rows of each thread at most: a prompt of 500 took 411 ms on one thread whole, 395 by 250, 384 by 100 to 167.
+constexpr int PIECE_ROWS = 128;
+
 void require(bool condition, const char* sentence) {
     if (!condition) throw Refused(sentence);
 }
@@ -63,10 +66,27 @@ void Model::drop_adapter(int adapter) {
 
 const LowRank* Model::low_rank(int adapter, int linear) const { return adapters_[adapter]->linears[linear].get(); }
 
+// Many rows are taken in pieces: what one's steps write is in the caches still when the next step reads it. Each piece
+// reads all weights, which takes less time than it computes.
 void Model::forward(const Batch& batch, float* logits) {
     check(batch);
-    make_room(batch);
-    team_.run([&](int part) { forward_part(batch, logits, part); });
+    std::vector<int32_t> outputs(batch.output_rows, batch.output_rows + batch.outputs);
+    const int threads = static_cast<int>(scratch_.size()), whole = QuantisedRows::TOGETHER * threads;
+    const bool can_be_cut = std::is_sorted(outputs.begin(), outputs.end());
+    const int times = can_be_cut ? (batch.count - 1) / (PIECE_ROWS * threads) + 1 : 1;
+    const int most = ((batch.count - 1) / (times * whole) + 1) * whole;
+    auto output = outputs.begin();
+    for (int first = 0; first < batch.count; first += most) {
+        const int count = std::min(batch.count - first, most);
+        const auto behind = can_be_cut ? std::lower_bound(output, outputs.end(), first + count) : outputs.end();
+        std::for_each(output, behind, [&](int32_t& row) { row -= first; });
+        const Batch piece{count, batch.token_ids + first, batch.slots + first, batch.positions + first,
+                          batch.adapters + first, static_cast<int>(behind - output), outputs.data() + (output - outputs.begin())};
+        make_room(piece);
+        team_.run([&](int part) { forward_part(piece, logits, part); });
+        logits += static_cast<size_t>(piece.outputs) * shape_.vocabulary;
+        output = behind;
+    }
 }
 
 void Model::check(const Batch& batch) const {

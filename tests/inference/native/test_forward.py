@@ -64,6 +64,20 @@ def test_rows_read_together_say_what_they_say_alone(make_model: MakeModel, open_
     assert torch.equal(together, torch.stack(alone[:3]))
 
 
+@pytest.mark.parametrize("outputs", [[0, 127, 128, 199, 289], [289, 128, 0], []], ids=["in order", "not", "none"])
+def test_more_rows_than_are_taken_at_once_say_the_same(
+    make_model: MakeModel, open_backend: Open, outputs: list[int]
+) -> None:
+    """Bit by bit, whichever of them are asked for."""
+    backend = open_backend(make_model("grouped", "Q4_1"))
+    backend.set_pages(0, range(13))
+    backend.set_pages(1, range(13, 19))
+    rows = [(token, 0, position) for position, token in enumerate(tokens(200))]
+    rows += [(token, 1, position) for position, token in enumerate(tokens(90, 1))]
+    few = torch.cat([read(backend, rows[at : at + 29], list(range(29))) for at in range(0, 290, 29)])
+    assert torch.equal(read(backend, rows, outputs), few[outputs])
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_nothing(make_model: MakeModel, open_backend: Open, threads: int) -> None:
     """Bit by bit: a long prompt, of which all crews have rows; many slots, some or none of them with rows of two crews;
