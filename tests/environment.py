@@ -23,8 +23,8 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Garbage is not looked for among all that is imported while tests are collected, nor ever after: that was a fifth of the
-# time of whoever runs tests.
+# Nobody looks for garbage among what is imported while tests are collected, nor ever after: a fifth of the time that
+# tests took went there.
 gc.disable()
 
 

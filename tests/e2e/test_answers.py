@@ -256,7 +256,9 @@ def test_settings_of_a_conversation_are_kept_and_used(page: Page) -> None:
 # Edit and save
 
 
-@pytest.mark.parametrize("keys", ["Control+s", "Meta+s", None])
+@pytest.mark.parametrize(
+    "keys", ["Control+s", *(pytest.param(keys, marks=pytest.mark.slow) for keys in ("Meta+s", None))]
+)
 def test_a_saved_edit_keeps_the_answer_and_is_seen_in_other_tabs(alice: Visitor, page: Page, keys: str | None) -> None:
     reply = message_id(ask(page, "What is a tide?"))
     other = alice.open(page.url)

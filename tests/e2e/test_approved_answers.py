@@ -110,7 +110,11 @@ def test_where_it_is_not_sure_those_that_may_fit_are_offered(product: Product, a
 
 
 @pytest.mark.parametrize(
-    "options", [PHONE, {"color_scheme": "dark", "locale": "zh-CN"}], ids=["phone", "dark, Chinese"]
+    "options",
+    [
+        pytest.param(PHONE, id="phone", marks=pytest.mark.slow),
+        pytest.param({"color_scheme": "dark", "locale": "zh-CN"}, id="dark, Chinese"),
+    ],
 )
 def test_the_page_is_open_to_everybody(
     options: dict[str, object], product: Product, arrive: Callable[..., Visitor]
