@@ -35,6 +35,8 @@ export class ConversationView extends EventTarget {
   #asked = 0;
   /** An answer to this one or an earlier one is out of date. */
   #outdated = 0;
+  /** @type {string | null} the reply that another is asked for, until the server has heard of it: its lists show it still */
+  #replaced = null;
   /** @type {Set<string>} ids of messages that follow whatever is the last reply, so that they may wait for the next */
   #following = new Set();
 
@@ -57,7 +59,10 @@ export class ConversationView extends EventTarget {
       if (changed === null || changed === this.id) this.#try(this.refresh());
     });
     client.addEventListener("differs", () => this.#try(this.refresh()));
-    client.addEventListener("state", () => this.#sendWaiting());
+    client.addEventListener("state", () => {
+      if (!client.isOpen && !client.isHolding) this.#replaced = null; // whether the server heard of it its lists will tell
+      this.#sendWaiting();
+    });
     queue.addEventListener("changed", () => this.#changed());
     transcript.addEventListener("changed", () => this.#changed());
     transcript.addEventListener("rerun", (event) => this.#rerun(event));
@@ -221,6 +226,8 @@ export class ConversationView extends EventTarget {
   /** @param {any} page @param {() => void} show @param {number} number of its request */
   #take(page, show, number) {
     show();
+    const replaced = this.#replaced && this.#transcript.find(this.#replaced);
+    if (replaced) this.#transcript.cutFrom(replaced);
     this.#outdated = Math.max(this.#outdated, number);
     this.about = page.conversation;
     this.modelChoice = page.conversation.model_choice;
@@ -301,6 +308,7 @@ export class ConversationView extends EventTarget {
     }
     this.#following.delete(accepted.client_message_id);
     if (accepted.conversation_id !== this.id) return;
+    this.#replaced = null;
     this.#askAgain();
     if (!this.#window.isAtEnd) {
       this.#try(this.#showLatest());
@@ -317,6 +325,7 @@ export class ConversationView extends EventTarget {
     if (element && code === "conversation.busy" && this.#following.delete(ref)) return this.#wait(ref, element);
     if (!retryable) this.#outbox.refused(ref);
     if (!element) {
+      this.#replaced = null;
       if (code !== "generation.not_found") this.#tell("problem", message); // it has gone: the page shows as much
       this.#try(this.refresh());
       return;
@@ -350,7 +359,8 @@ export class ConversationView extends EventTarget {
    */
   regenerate(reply, modelChoice, usesApprovedAnswers = true) {
     if (this.isAnswering || !reply.dataset.messageId) return;
-    this.#client.regenerate(reply.dataset.messageId, modelChoice, usesApprovedAnswers);
+    this.#replaced = reply.dataset.messageId;
+    this.#client.regenerate(this.#replaced, modelChoice, usesApprovedAnswers);
     this.#transcript.cutFrom(reply);
     this.#changed();
     this.#scroll.toEnd();

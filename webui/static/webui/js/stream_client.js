@@ -76,6 +76,11 @@ export class StreamClient extends EventTarget {
     return this.#isReady;
   }
 
+  /** Whether something was pressed that is sent once there is a connection. */
+  get isHolding() {
+    return this.#held.length > 0;
+  }
+
   connect() {
     if (this.#isOpening) return;
     this.#isOpening = true;
