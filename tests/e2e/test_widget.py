@@ -110,7 +110,7 @@ def test_a_conversation_goes_on_from_page_to_page_and_in_another_tab(come: Come)
     for each in (page, other):
         frame = open_chat(each)
         expect(told(frame, "user")).to_have_text(re.compile("Do you have rakes"))
-        assert told(frame).inner_text() == answer
+        expect(told(frame)).to_have_text(answer, use_inner_text=True)
 
 
 def test_what_is_said_in_one_tab_stands_in_the_other(come: Come) -> None:  # noqa: F811
