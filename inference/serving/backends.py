@@ -14,6 +14,7 @@ from inference.serving.backend import Backend
 from inference.serving.cuda import CudaUnavailable
 from inference.serving.native import NativeUnavailable
 from inference.serving.native.backend import NativeBackend
+from inference.serving.torch_backend import TorchBackend
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,6 @@ def load(config: EngineConfig, folder: Path) -> Backend:
             raise ValueError(f"ENGINE_BACKEND={wanted} cannot be used: {reason}") from reason
         missing = "the kernel" if wanted == "native" else "CUDA graphs"
         log.warning("torch computes without %s: %s", missing, reason)
-    # Not above: the kernel does without transformers' networks, which take 40 MiB.
-    from inference.serving.torch_backend import TorchBackend
-
     return TorchBackend(folder, config.dtype)
 
 

@@ -13,7 +13,6 @@ import platform
 import shlex
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from inference.serving import packages
@@ -95,8 +94,8 @@ def _compile(command: list[str], path: Path) -> None:
     log.warning("Compiling the kernel for this processor, once; this takes some seconds.")
     # All sources in one: most of the time goes into the headers.
     everything = "".join(f'#include "{name}"\n' for name in SOURCES)
-    with tempfile.TemporaryDirectory(dir=path.parent) as work:
-        made = Path(work) / path.name
+    with packages.workspace(path.parent) as work:
+        made = work / path.name
         _run([*command, f"-I{FOLDER}", "-x", "c++", "-", "-o", str(made)], everything)
         made.replace(path)
 
