@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwrig
 PATIENCE_MS = 20_000
 QUIET_S = 0.5
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+# What a browser says by itself of a server that does not answer, or stops in the middle of an answer.
+OUTAGE = re.compile(r"net::ERR_|WebSocket connection to")
+REFUSAL = re.compile(r"responded with a status of 4\d\d")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 
 
@@ -52,6 +55,10 @@ class Visitor:
         while self._under_way or time.monotonic() - self._quiet_since < QUIET_S:
             assert time.monotonic() < give_up_at, f"still under way: {[each.url for each in self._under_way]}"
             self.context.pages[0].wait_for_timeout(50)
+
+    def forgive(self, sign: re.Pattern[str]) -> None:
+        """Forget what the browser itself told of an OUTAGE or a REFUSAL; what a page did wrong stays."""
+        self.problems[:] = [problem for problem in self.problems if not sign.search(problem)]
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

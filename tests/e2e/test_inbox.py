@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.browsing import PATIENCE_MS, PHONE, Visitor, png
+from tests.e2e.browsing import OUTAGE, PATIENCE_MS, PHONE, REFUSAL, Visitor, png
 from tests.e2e.desk_rows import PASSWORD, Desk
 from tests.e2e.test_accessibility import BROWSERS, serious
 from tests.e2e.test_chinese import ENGLISH, NAMES, SAID
@@ -166,7 +166,7 @@ def test_files_go_with_a_reply(arrive: Callable[..., Visitor], desk: Desk, waiti
     assert download.value.path().read_bytes() == b"To the harbour"
     chooser.set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"%PDF-1.7\xff"})
     expect(page.get_by_role("alert")).to_contain_text("Only images")
-    agent.problems.clear()  # the browser itself tells of what was refused
+    agent.forgive(REFUSAL)
 
 
 def test_what_was_snoozed_and_is_back_is_told(
@@ -294,7 +294,7 @@ def test_what_is_written_offline_is_sent_once(
     expect(page.locator("#connection")).to_be_hidden()
     told = [("agent", "Written on the train"), ("agent", "And in the tunnel")]
     assert desk.sees(conversation) == [("user", "Where is my order?"), *told]
-    dora.problems.clear()  # the browser itself tells of what it could not load
+    dora.forgive(OUTAGE)
 
 
 def test_a_colleague_who_types_is_seen(arrive: Callable[..., Visitor], desk: Desk, waiting: tuple[str, str]) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from inference.serving.scripted import scripted_text
 from tests.e2e.browsing import (
+    OUTAGE,
     PATIENCE_MS,
     Visitor,
     ask,
@@ -122,7 +123,7 @@ def test_the_answer_goes_on_after_the_web_process_was_killed(alice: Visitor, pag
     until_state(replies(page).last, "completed")
     expect(banner).to_be_hidden()
     expect_text(replies(page).last, ANSWER)
-    _forget_lost_connections(alice)
+    alice.forgive(OUTAGE)
 
 
 def test_a_message_to_a_dying_server_arrives_once(alice: Visitor, page: Page, product: Product) -> None:
@@ -140,7 +141,7 @@ def test_a_message_to_a_dying_server_arrives_once(alice: Visitor, page: Page, pr
     assert [text_of(questions(page).nth(i)) for i in range(2)] == [QUESTION, "Are you there?"]
     expect(questions(page)).to_have_count(2)
     expect(replies(page)).to_have_count(2)
-    _forget_lost_connections(alice)
+    alice.forgive(OUTAGE)
 
 
 def test_a_conversation_goes_on_after_a_new_chat_was_begun(page: Page) -> None:
@@ -154,9 +155,3 @@ def test_a_conversation_goes_on_after_a_new_chat_was_begun(page: Page) -> None:
     expect(questions(page).last).to_contain_text(QUESTION)
     ask(page, "And an ebb?")
     assert [text_of(questions(page).nth(i)) for i in range(2)] == [QUESTION, "And an ebb?"]
-
-
-def _forget_lost_connections(visitor: Visitor) -> None:
-    """The browser itself logs each attempt that finds nobody."""
-    lost = ("WebSocket connection to", "net::ERR_CONNECTION")
-    visitor.problems[:] = [problem for problem in visitor.problems if not any(sign in problem for sign in lost)]

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.corpus import hostile_strings, storable
-from tests.e2e.browsing import PHONE, Visitor
+from tests.e2e.browsing import OUTAGE, PHONE, REFUSAL, Visitor
 from tests.e2e.test_accessibility import serious
 from tests.e2e.test_chinese import ENGLISH, NAMES, SAID
 from tests.e2e.test_hostile_text import HARM, UNHARMED, WATCH
@@ -228,7 +228,7 @@ def test_what_was_typed_outlives_an_outage_and_a_reload(
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.get_by_role("status")).to_contain_text("Edited")
     assert states(product)[0] == ("edited", "A whole thought", "")
-    alice.problems.clear()  # the browser's own note of the outage
+    alice.forgive(OUTAGE)
 
 
 def test_an_item_whose_time_is_over_is_taken_again_unless_somebody_else_has_it(
@@ -251,7 +251,7 @@ def test_an_item_whose_time_is_over_is_taken_again_unless_somebody_else_has_it(
 
     expect(page.get_by_role("alert")).to_contain_text("Somebody else has this review, or it is decided.")
     expect(page.get_by_label("What the answer should have been")).to_have_value("Too late")
-    alice.problems.clear()  # the browser's own notes of the refusals
+    alice.forgive(REFUSAL)
 
 
 def test_whoever_chose_one_that_somebody_else_has_goes_on_with_the_next(
@@ -266,7 +266,7 @@ def test_whoever_chose_one_that_somebody_else_has_goes_on_with_the_next(
     page.get_by_role("button", name="Try again").click()
 
     expect_item(page, roads)
-    alice.problems.clear()  # the browser's own note of the refusal
+    alice.forgive(REFUSAL)
 
 
 def id_in(product: Product, review_id: str) -> str:
@@ -326,7 +326,7 @@ def test_keys_are_off_before_that_is_kept_and_on_again_where_it_could_not_be(
     page.keyboard.press("Escape")
     page.keyboard.press("s")
     expect_item(page, roads)
-    alice.problems.clear()  # the browser's own note of the failure
+    alice.forgive(OUTAGE)
 
 
 def test_nothing_comes_of_hostile_text_in_transcript_comment_and_correction(

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.e2e.browsing import Visitor, ask, composer, questions
+from tests.e2e.browsing import REFUSAL, Visitor, ask, composer, questions
 from tests.e2e.test_sidebar import choose
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -146,6 +146,4 @@ def test_a_refused_search_says_why(alice: Visitor, page: Page) -> None:
     page.keyboard.type("?!")
 
     expect(page.get_by_role("status").filter(has_text="Type a word to search for")).to_be_visible()
-    alice.problems[:] = [
-        problem for problem in alice.problems if "400" not in problem
-    ]  # the browser tells of a refusal
+    alice.forgive(REFUSAL)

@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.assistant.chatgpt_files import conversation, file_of, node
 from tests.e2e.browsing import (
     PHONE,
+    REFUSAL,
     Visitor,
     ask,
     composer,
@@ -246,7 +247,7 @@ def test_a_file_that_cannot_be_read_says_why(alice: Visitor, tmp_path: Path) -> 
     take(page, tmp_path / "page.json")
 
     expect(page.get_by_role("alert")).to_contain_text("This file is not JSON")
-    alice.problems = [problem for problem in alice.problems if "400 (Bad Request)" not in problem]
+    alice.forgive(REFUSAL)
 
 
 # Fork

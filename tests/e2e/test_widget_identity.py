@@ -12,9 +12,10 @@ from PIL import Image
 from playwright.sync_api import Route, expect
 from uuid_utils.compat import uuid7
 
+from tests.e2e.browsing import REFUSAL
 from tests.e2e.hosts.server import Host
 from tests.e2e.shop_site import ShopSite, change_site, shop_site
-from tests.e2e.widget import ask, box, chat, forgive_outages, open_chat, say, told, until_ready
+from tests.e2e.widget import ask, box, chat, open_chat, say, told, until_ready
 from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - fixtures
 from tests.e2e.widget_visitors import ShopVisitor
 from tests.product import Product
@@ -68,7 +69,7 @@ def test_a_page_that_lies_is_told_why_and_the_visitor_stays_nobody(come: Come, s
     refusal = page.evaluate("forged => Parley.identify(forged).catch((problem) => problem.message)", forged)
 
     assert "could not be confirmed" in refusal
-    forgive_outages(visitor)  # the browser notes the refusal
+    visitor.forgive(REFUSAL)
 
 
 def test_where_identity_is_demanded_nobody_else_says_anything(
@@ -89,7 +90,7 @@ def test_where_identity_is_demanded_nobody_else_says_anything(
     page.wait_for_function("() => window.parleySaid.filter((name) => name === 'open').length === 2")
     ask(chat(page), "Now I am known")
     assert product.rows("SELECT count(*) FROM assistant_message WHERE text = 'Let me in'") == [(0,)]
-    forgive_outages(visitor)
+    visitor.forgive(REFUSAL)
 
 
 def test_one_who_is_known_is_refused_once_the_site_demands_more(
@@ -108,7 +109,7 @@ def test_one_who_is_known_is_refused_once_the_site_demands_more(
 
     expect(frame.get_by_role("alert").filter(has_text="Sign in on this site").first).to_be_visible()
     assert product.rows("SELECT count(*) FROM assistant_message WHERE text = 'After'") == [(0,)]
-    forgive_outages(visitor)
+    visitor.forgive(REFUSAL)
 
 
 def test_the_form_comes_first_and_consent_is_free(come: Come, asking: ShopSite, product: Product) -> None:  # noqa: F811
@@ -159,7 +160,7 @@ def test_a_picture_goes_along_and_is_shown(come: Come, picture: bytes) -> None: 
     image = told(frame, "user").last.get_by_role("img", name="spade.png")
     expect(image).to_be_visible()
     assert image.evaluate("image => image.naturalWidth") == 320
-    forgive_outages(visitor)  # the browser notes the refusal
+    visitor.forgive(REFUSAL)
 
 
 def test_a_message_waits_for_its_picture(come: Come, picture: bytes) -> None:  # noqa: F811

@@ -10,10 +10,10 @@ import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, Route, expect
 
-from tests.e2e.browsing import PHONE
+from tests.e2e.browsing import OUTAGE, PHONE, REFUSAL
 from tests.e2e.hosts.server import Host
 from tests.e2e.shop_site import ShopSite
-from tests.e2e.widget import ask, box, buy, chat, forgive_outages, open_chat, say, told, until_ready
+from tests.e2e.widget import ask, box, buy, chat, open_chat, say, told, until_ready
 from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - fixtures
 from tests.e2e.widget_visitors import ShopVisitor
 from tests.product import Product, free_port
@@ -39,7 +39,7 @@ def test_a_server_that_is_away_leaves_the_shop_alone(browser: Browser, site: Sho
         buy(page)
         page.get_by_role("button", name="Help").click()
         buy(page)
-        forgive_outages(visitor)
+        visitor.forgive(OUTAGE)
         visitor.context.close()
     assert visitor.problems == []
 
@@ -78,7 +78,7 @@ def test_an_outage_is_told_and_the_conversation_goes_on(come: Come) -> None:  # 
     visitor.context.set_offline(False)
     expect(frame.locator("#banner")).to_be_hidden()
     ask(frame, "And rakes?")
-    forgive_outages(visitor)
+    visitor.forgive(OUTAGE)
 
 
 def test_too_much_in_a_short_time_is_said_and_nothing_is_lost(come: Come) -> None:  # noqa: F811
@@ -95,7 +95,7 @@ def test_too_much_in_a_short_time_is_said_and_nothing_is_lost(come: Come) -> Non
     page.unroute("**/api/widget/visitors")
     frame.get_by_role("button", name="Send", exact=True).click()
     expect(told(frame)).to_have_count(1)
-    forgive_outages(visitor)
+    visitor.forgive(REFUSAL)
 
 
 def test_a_slow_server_shows_nothing_half_done(come: Come) -> None:  # noqa: F811

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from playwright.sync_api import Frame, Locator, Page, expect
 
-from tests.e2e.browsing import PATIENCE_MS, Visitor
-
-# What a browser says by itself of a server that does not answer.
-OUTAGE = re.compile(r"net::ERR_|Failed to load resource|WebSocket connection")
+from tests.e2e.browsing import PATIENCE_MS
 
 
 def until_ready(page: Page) -> Frame:
@@ -70,7 +66,3 @@ def buy(page: Page) -> None:
     count = int(page.locator("output").inner_text())
     page.get_by_role("button", name="Buy").click(timeout=3_000)
     expect(page.locator("output")).to_have_text(str(count + 1))
-
-
-def forgive_outages(visitor: Visitor) -> None:
-    visitor.problems[:] = [problem for problem in visitor.problems if not OUTAGE.search(problem)]
