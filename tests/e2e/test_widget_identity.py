@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable
 
@@ -58,6 +59,27 @@ def test_whom_the_shop_has_signed_finds_their_conversation_in_another_browser(
     elsewhere.evaluate("identity => Parley.identify(identity)", signed(site, "anna"))
     elsewhere.wait_for_timeout(500)
     expect(told(open_chat(elsewhere), "user")).to_contain_text("Said as nobody")
+
+
+def test_what_was_asked_as_nobody_is_answered_before_one_is_known(come: Come, site: ShopSite) -> None:  # noqa: F811
+    page = come().open()
+    frame = open_chat(page)
+    held: list[Route] = []
+    page.route(re.compile(r"/messages\b"), lambda route: held.append(route))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    ask(frame, "Said as nobody")
+    while not held:
+        page.wait_for_timeout(20)
+
+    page.evaluate("identity => void Parley.identify(identity)", signed(site, "anna"))
+    page.wait_for_timeout(300)  # nothing is to happen
+
+    assert not [url for url in asked if url.endswith("/identity")]
+    for route in held:
+        route.continue_()
+    page.unroute(re.compile(r"/messages\b"))
+    page.wait_for_function("() => window.parleySaid.includes('identified')")
 
 
 def test_a_page_that_lies_is_told_why_and_the_visitor_stays_nobody(come: Come, site: ShopSite) -> None:  # noqa: F811

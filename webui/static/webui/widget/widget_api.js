@@ -8,10 +8,14 @@ import { host } from "widget_host";
 import { frameState } from "widget_look";
 import { currentToken, left, settled } from "widget_token";
 
+/** @type {Set<Promise<unknown>>} */
+const underWay = new Set();
+
 /** @param {string} method @param {string} path @param {object | FormData} [body] @returns {Promise<Response>} */
 async function ask(method, path, body) {
   const isOfIdentity = path === "/identity";
-  if (!isOfIdentity) await settled();
+  // Who the visitor has been may end with it: what they asked as such is answered first.
+  await (isOfIdentity ? Promise.allSettled(underWay) : settled());
   /** @type {Record<string, string>} */
   const headers = { "Accept-Language": frameState.language };
   if (currentToken()) headers.Authorization = `Bearer ${currentToken()}`;
@@ -19,13 +23,17 @@ async function ask(method, path, body) {
   const sent = body instanceof FormData ? body : body && JSON.stringify(body);
   // What has no more to say than its address arrives even if the visitor follows a link at once: that they have read it.
   const keepalive = method !== "GET" && !body;
+  const signal = isOfIdentity ? null : left;
+  const answering = fetch(`/api/widget${path}`, { method, headers, body: sent, credentials: "omit", keepalive, signal });
+  underWay.add(answering);
   let answer;
   try {
-    const signal = isOfIdentity ? null : left;
-    answer = await fetch(`/api/widget${path}`, { method, headers, body: sent, credentials: "omit", keepalive, signal });
+    answer = await answering;
   } catch {
     if (left.aborted) await settled();
     throw Object.assign(new Error(texts.request_failed), { code: "", status: 0 });
+  } finally {
+    underWay.delete(answering);
   }
   if (answer.ok) return answer;
   const fields = await answer.json().catch(() => null);
