@@ -2,7 +2,7 @@
 
 Its script is `EngineConfig.model`, for example `scripted:tokens_per_second=20&tokens=200&stamp=1`:
   tokens_per_second  each generation's own rate from its start, without drift; 0 = as fast as possible
-  tokens             how long a reply is
+  tokens             how long a reply is; who asks for `400 words` gets so many
   echo               instead of words, the last user message itself, whole, so many characters to a token
   stamp              1 = instead of words, the wall-clock time at which each piece is said
   fail, fail_after   end each attempt with this failure code (retryable) after so many of its tokens
@@ -17,6 +17,7 @@ import hashlib
 import heapq
 import itertools
 import logging
+import re
 import threading
 import time
 import zlib
@@ -48,6 +49,7 @@ WORDS = (
     "nobody", "hurries", "because", "evening", "is", "long", "你好", "世界", "再见", "🙂", "🚢", "café", "naïve",
     "quiet.", "Then", "rain,", "softly", "—", "<b>", "&amp;", "**stars**", "\n", "\n\n- item",
 )  # fmt: skip
+ASKED_FOR = re.compile(r"\b(\d{1,4}) words\b")
 DEFAULT_CONTEXT_LENGTH = 8192
 # Tokens that fall due within one tick are said together, so that hundreds of generations wake the thread rarely.
 TICK_S = 0.005
@@ -55,7 +57,9 @@ UNABLE = EngineFailure("engine.unable", "The scripted engine keeps to its script
 
 
 def scripted_pieces(user_text: str, tokens: int) -> list[str]:
-    """The text of each of the first `tokens` tokens of the reply to `user_text`."""
+    """The text of each of the first `tokens` tokens of the reply to `user_text`, or of so many as it asks for."""
+    if asked := ASKED_FOR.search(user_text):
+        tokens = int(asked[1])
     seed = zlib.crc32(user_text.encode())
     words = [WORDS[zlib.crc32(i.to_bytes(4, "little"), seed) % len(WORDS)] for i in range(tokens)]
     return [word if i == 0 else f" {word}" for i, word in enumerate(words)]

@@ -75,6 +75,10 @@ class Visitor:
         self._quiet_since = time.monotonic()
 
 
+# The scripted engine takes 20 s for it: whoever stops the answer need not hurry.
+LONG_QUESTION = "What is a tide, in 400 words?"
+
+
 def composer(page: Page) -> Locator:
     return page.get_by_role("textbox", name="Message", exact=True)
 

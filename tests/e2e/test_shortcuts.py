@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.browsing import (
+    LONG_QUESTION,
     Visitor,
     ask,
     composer,
@@ -107,7 +108,7 @@ def test_code_is_what_stands_between_fences(page: Page, text: str, code: list[st
 
 
 def test_escape_stops_the_answer_and_shift_escape_leads_to_the_box(page: Page) -> None:
-    send(page, "What is a tide?")
+    send(page, LONG_QUESTION)
     until_words(replies(page).last, 2)
     page.locator("#scroll").focus()
 

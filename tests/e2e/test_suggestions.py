@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.browsing import Visitor, ask, composer, questions, replies, send, text_of, until_state, until_words
+from tests.e2e.browsing import (
+    LONG_QUESTION,
+    Visitor,
+    ask,
+    composer,
+    questions,
+    replies,
+    send,
+    text_of,
+    until_state,
+    until_words,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -70,7 +81,7 @@ def test_they_stand_below_the_last_answer_when_it_has_ended(page: Page) -> None:
 
 
 def test_a_stopped_answer_suggests_nothing(page: Page) -> None:
-    send(page, "What is a tide?")
+    send(page, LONG_QUESTION)
     until_words(replies(page).last, 2)
 
     page.get_by_role("button", name="Stop", exact=True).click()

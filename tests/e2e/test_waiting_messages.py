@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from inference.serving.scripted import scripted_text
 from tests.e2e.browsing import (
+    LONG_QUESTION,
     PATIENCE_MS,
     PHONE,
     Visitor,
@@ -31,9 +32,9 @@ def waiting(page: Page) -> Locator:
     return page.get_by_role("region", name="Waiting messages").get_by_role("listitem")
 
 
-def begin(page: Page) -> None:
+def begin(page: Page, question: str = "What is a tide?") -> None:
     """Ask, and wait until the reply is being written."""
-    send(page, "What is a tide?")
+    send(page, question)
     until_words(replies(page).last, 2)
 
 
@@ -80,7 +81,7 @@ def test_what_waits_outlives_a_reload(page: Page) -> None:
 
 
 def test_send_now_stops_the_answer_and_goes_before_the_others(page: Page) -> None:
-    begin(page)
+    begin(page, LONG_QUESTION)
     write_meanwhile(page, "And an ebb?", "And a flood?")
 
     waiting(page).nth(1).get_by_role("button", name="Send now").click()
@@ -91,14 +92,14 @@ def test_send_now_stops_the_answer_and_goes_before_the_others(page: Page) -> Non
     expect(questions(page)).to_have_count(3)
     until_state(replies(page).last, "completed")
     assert [text_of(question) for question in questions(page).all()] == [
-        "What is a tide?",
+        LONG_QUESTION,
         "And a flood?",
         "And an ebb?",
     ]
 
 
 def test_after_a_stop_they_wait_until_one_sends_them(page: Page) -> None:
-    begin(page)
+    begin(page, LONG_QUESTION)
     write_meanwhile(page, "And an ebb?")
 
     page.get_by_role("button", name="Stop", exact=True).click()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
+from tests.e2e.browsing import LONG_QUESTION
 from tests.e2e.shop_site import ShopSite, agent_resolves, agent_says
 from tests.e2e.widget import ask, box, buy, chat, open_chat, press_launcher, say, told, until_ready
 from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - fixtures
@@ -38,7 +39,7 @@ def test_a_visitor_asks_reads_along_and_rates(come: Come, product: Product) -> N
 
 def test_it_is_stopped_where_it_was_sent(come: Come) -> None:  # noqa: F811
     frame = open_chat(come().open())
-    say(frame, "Tell me everything")
+    say(frame, LONG_QUESTION)
     expect(told(frame).locator(".message-text")).not_to_be_empty()
 
     frame.get_by_role("button", name="Stop", exact=True).click()

@@ -35,6 +35,12 @@ def test_a_shorter_reply_is_the_beginning_of_a_longer_one() -> None:
     assert {piece.strip(" ") for piece in scripted_pieces("Hi", 2000)} == {word.strip(" ") for word in WORDS}
 
 
+def test_who_asks_for_a_number_of_words_gets_so_many_tokens(start: Start) -> None:
+    listener = scripted(start, "tokens_per_second=0&tokens=60")
+    (events,) = listener.run(ask("Tell me in 90 words", max_tokens=100))
+    assert ids_of(events) == tuple(range(90))
+
+
 def test_each_generation_keeps_its_own_rate_from_its_start(start: Start) -> None:
     listener = scripted(start, "tokens_per_second=200&tokens=100")
     began = time.monotonic()
