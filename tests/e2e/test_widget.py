@@ -86,6 +86,7 @@ def test_the_launcher_opens_and_closes_and_gives_the_page_back(come: Come) -> No
 def test_tab_goes_round_within_the_chat(come: Come) -> None:  # noqa: F811
     page = come().open()
     frame = open_chat(page)
+    expect(box(frame)).to_be_focused()
     box(frame).fill("Something")
 
     frame.get_by_role("button", name="Send", exact=True).focus()
