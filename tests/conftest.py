@@ -20,6 +20,20 @@ from tests.postgresql import template_of_this_run
 from tests.prepared import DATABASE, prepared_folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test with a browser counts as failed when it fails twice (decision 28)."""
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What failed once is told whole: it is to be mended too."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.section(f"failed once: {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """The tables are there already (see below), and go with the run's folder or server."""
