@@ -83,12 +83,16 @@ inline void store_bytes(int8_t* to, Ints a) {
     const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
 }
-// a * 2^n, where that is no denormal and finite.
-inline __m256 times_power_of_two(__m256 a, __m256i n) {
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(n, 23)));
+inline __m256 nearest(__m256 a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline Floats nearest(Floats a) { return {nearest(a.low), nearest(a.high)}; }
+// a * 2^whole, for a from 1/2 to below 2; no smaller and no larger than normal numbers are.
+inline __m256 times_power_of_two(__m256 a, __m256 whole) {
+    const __m256 within = _mm256_max_ps(_mm256_min_ps(whole, _mm256_set1_ps(127.0f)), _mm256_set1_ps(-125.0f));
+    return _mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(_mm256_cvtps_epi32(within), 23)));
 }
-inline Floats times_power_of_two(Floats a, Ints n) {
-    return {times_power_of_two(a.low, n.low), times_power_of_two(a.high, n.high)};
+inline Floats times_power_of_two(Floats a, Floats whole) {
+    return {times_power_of_two(a.low, whole.low), times_power_of_two(a.high, whole.high)};
 }
 
 inline Bytes load_bytes(const uint8_t* from) {

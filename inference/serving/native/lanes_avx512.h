@@ -44,10 +44,10 @@ inline int total(Ints a) { return _mm512_reduce_add_epi32(a); }
 inline void store_bytes(int8_t* to, Ints a) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(a));
 }
-// a * 2^n, where that is no denormal and finite.
-inline Floats times_power_of_two(Floats a, Ints n) {
-    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_slli_epi32(n, 23)));
-}
+// To whole numbers.
+inline Floats nearest(Floats a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+// a * 2^whole, for a from 1/2 to below 2.
+inline Floats times_power_of_two(Floats a, Floats whole) { return _mm512_scalef_ps(a, whole); }
 
 inline Bytes load_bytes(const uint8_t* from) { return _mm512_loadu_si512(from); }
 inline void store_bytes(uint8_t* to, Bytes bytes) { _mm512_storeu_si512(to, bytes); }

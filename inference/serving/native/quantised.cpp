@@ -173,12 +173,9 @@ void multiply_bytes(const Matrix& matrix, int index, const QuantisedRows& x, int
 #pragma GCC unroll 16
         for (int r = 0; r < ROWS; r++) {
             const Four* four = reinterpret_cast<const Four*>(x.quants.data() + (at + r) * GROUP);
-            Ints low = byte_offset(x.eights[at + r]), high = no_ints();
-            for (int j = 0; j < 4; j++) {
-                low = dot_bytes<ROWS >= FROM_MEMORY>(low, weights[j], four[j]);
-                high = dot_bytes<ROWS >= FROM_MEMORY>(high, weights[j + 4], four[j + 4]);
-            }
-            sums[r] = fma(floats(add(low, high)), mul(d, all(x.scales[at + r])), sums[r]);
+            Ints sum = byte_offset(x.eights[at + r]);
+            for (int j = 0; j < 8; j++) sum = dot_bytes<ROWS >= FROM_MEMORY>(sum, weights[j], four[j]);
+            sums[r] = fma(floats(sum), mul(d, all(x.scales[at + r])), sums[r]);
         }
         line += group_bytes(8);
         reading.ask(ahead, pair_bytes(8) / 2, 1);
@@ -197,12 +194,9 @@ inline void unpack(const uint8_t* quants, Bytes (&weights)[8]) {
 template <int ROWS>
 inline Ints dot_group(const Bytes (&weights)[8], const int8_t* q, int32_t eights) {
     const Four* four = reinterpret_cast<const Four*>(q);
-    Ints low = all_ints(eights), high = no_ints();
-    for (int j = 0; j < 4; j++) {
-        low = dot_nibbles<ROWS >= FROM_MEMORY>(low, weights[j], four[j]);
-        high = dot_nibbles<ROWS >= FROM_MEMORY>(high, weights[j + 4], four[j + 4]);
-    }
-    return add(low, high);
+    Ints low = all_ints(eights);
+    for (int j = 0; j < 8; j++) low = dot_nibbles<ROWS >= FROM_MEMORY>(low, weights[j], four[j]);
+    return low;
 }
 
 // The same in 4 bits, two groups at a time:
