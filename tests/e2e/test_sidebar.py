@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
+from uuid_utils.compat import uuid7
 
 from tests.e2e.browsing import Visitor, ask, replies, until_new_chat
+from tests.e2e.test_branches import press
 
 pytestmark = pytest.mark.e2e
 
@@ -130,3 +135,42 @@ def test_the_menu_is_worked_by_keys(page: Page) -> None:
     page.keyboard.press("Enter")
 
     expect(page.locator(".sidebar__label")).to_have_text(["Pinned"])
+
+
+def test_what_show_more_brought_stays_when_a_shorter_list_comes_late(alice: Visitor, page: Page) -> None:
+    ask(page, "What is a tide?")
+    other = alice.open(page.url)
+    ids = [str(uuid7()) for _ in range(35)]
+    late: list[Route] | None = None
+
+    def tell(route: Route) -> None:
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(route.request.url).query).items()}
+        answer = route.fetch(url=re.sub(r"&cursor=\w+", "", route.request.url))  # the server knows of one alone
+        told = answer.json()
+        first, last = (30, 35) if "cursor" in asked else (0, int(asked["limit"]))
+        told["items"] = [{**told["items"][0], "id": each} for each in ids[first:last]]
+        told["next_cursor"] = "more" if last < 35 else None
+        route.fulfill(response=answer, json=told)
+
+    def hold_what_is_asked_first(route: Route) -> None:
+        if late is not None and "cursor" not in route.request.url and not late:
+            late.append(route)
+        else:
+            tell(route)
+
+    page.route(re.compile(r"/api/conversations\?.*folder=none"), hold_what_is_asked_first)
+    press(replies(other).last, "Good answer")
+    shown, more = page.locator("#sidebar [data-conversation-id]"), page.get_by_role("button", name="Show more")
+    expect(shown).to_have_count(30)
+    late = []
+    press(replies(other).last, "Good answer")
+    while not late:
+        page.wait_for_timeout(20)
+
+    more.click()
+    expect(shown).to_have_count(35)
+    with page.expect_response(re.compile("limit=30")):
+        tell(late[0])
+    page.wait_for_timeout(200)  # nothing is to happen
+
+    expect(shown).to_have_count(35)

@@ -55,14 +55,17 @@ export class Sidebar extends EventTarget {
     if (deleted) this.#try(this.#offerUndo(deleted));
   }
 
-  /** @param {string | null} [openId] the conversation that is being looked at */
+  /** @param {string | null} [openId] the conversation that is being looked at @returns {Promise<void>} */
   async refresh(openId = this.#openId) {
     this.#openId = openId;
+    const shown = this.#all.length, isArchive = this.#isArchive;
     const inFolder = Math.max(AT_ONCE_IN_FOLDER, ...this.#folders.map((folder) => folder.conversations.items.length));
     const [page, folders] = await Promise.all([
       api.conversations({ ...this.#which, limit: Math.min(Math.max(this.#conversations.length, AT_ONCE), AT_MOST) }),
       api.folders(Math.min(inFolder, AT_MOST)),
     ]);
+    // Meanwhile more has been shown, or the archive: this is not what is looked at any more.
+    if (this.#all.length > shown || this.#isArchive !== isArchive) return this.refresh(this.#openId);
     this.#folders = folders.items;
     this.#conversations = page.items;
     this.#cursor = page.next_cursor;
