@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.e2e.browsing import Visitor, launch
+from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - for all tests of the widget
 from tests.product import Product
 
 TOKENS = 60
@@ -33,11 +34,11 @@ def arrive(browser: Browser, product: Product) -> Iterator[Callable[..., Visitor
     """Somebody comes with a browser of their own. At the end no browser may have complained or left the origin."""
     visitors: list[Visitor] = []
 
-    def come(**options: Any) -> Visitor:
+    def enter(**options: Any) -> Visitor:
         visitors.append(Visitor(browser, product.url, **options))
         return visitors[-1]
 
-    yield come
+    yield enter
     problems = [problem for visitor in visitors for problem in visitor.problems]
     for visitor in visitors:
         visitor.context.close()

@@ -12,7 +12,6 @@ from tests.e2e.browsing import Visitor
 from tests.e2e.desk_rows import Desk
 from tests.e2e.test_inbox import DORA, at_desk
 from tests.e2e.widget import ask, box, open_chat, say
-from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - fixtures
 from tests.e2e.widget_visitors import ShopVisitor
 from tests.product import Product
 
@@ -20,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def test_an_agent_sees_that_the_visitor_writes_and_no_longer(
-    come: Callable[..., ShopVisitor],  # noqa: F811
+    come: Callable[..., ShopVisitor],
     browser: Browser,
     product: Product,
 ) -> None:

@@ -11,7 +11,6 @@ from playwright.sync_api import Route, expect
 from tests.e2e.browsing import LONG_QUESTION
 from tests.e2e.shop_site import ShopSite, agent_resolves, agent_says
 from tests.e2e.widget import ask, box, buy, chat, open_chat, press_launcher, say, told, until_ready
-from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - fixtures
 from tests.e2e.widget_visitors import ShopVisitor
 from tests.product import Product
 
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.e2e
 Come = Callable[..., ShopVisitor]
 
 
-def test_a_visitor_asks_reads_along_and_rates(come: Come, product: Product) -> None:  # noqa: F811
+def test_a_visitor_asks_reads_along_and_rates(come: Come, product: Product) -> None:
     page = come().open()
     frame = open_chat(page)
 
@@ -37,7 +36,7 @@ def test_a_visitor_asks_reads_along_and_rates(come: Come, product: Product) -> N
     assert product.until_rows("SELECT 1 FROM assistant_feedback WHERE correction = %s", "Yes, of ash.")
 
 
-def test_it_is_stopped_where_it_was_sent(come: Come) -> None:  # noqa: F811
+def test_it_is_stopped_where_it_was_sent(come: Come) -> None:
     frame = open_chat(come().open())
     say(frame, LONG_QUESTION)
     expect(told(frame).locator(".message-text")).not_to_be_empty()
@@ -47,7 +46,7 @@ def test_it_is_stopped_where_it_was_sent(come: Come) -> None:  # noqa: F811
     expect(told(frame)).to_have_attribute("data-state", "cancelled")
 
 
-def test_what_is_pressed_before_the_chat_has_come_is_not_lost(come: Come) -> None:  # noqa: F811
+def test_what_is_pressed_before_the_chat_has_come_is_not_lost(come: Come) -> None:
     visitor = come()
     page = visitor.context.new_page()
     held: list[Route] = []
@@ -62,7 +61,7 @@ def test_what_is_pressed_before_the_chat_has_come_is_not_lost(come: Come) -> Non
     expect(told(frame, "user")).to_contain_text("I would like to talk to a person.")
 
 
-def test_the_launcher_opens_and_closes_and_gives_the_page_back(come: Come) -> None:  # noqa: F811
+def test_the_launcher_opens_and_closes_and_gives_the_page_back(come: Come) -> None:
     page = come().open()
     until_ready(page)
     press_launcher(page)
@@ -83,7 +82,7 @@ def test_the_launcher_opens_and_closes_and_gives_the_page_back(come: Come) -> No
     expect(page.get_by_role("button", name="Help")).to_be_focused()
 
 
-def test_tab_goes_round_within_the_chat(come: Come) -> None:  # noqa: F811
+def test_tab_goes_round_within_the_chat(come: Come) -> None:
     page = come().open()
     frame = open_chat(page)
     expect(box(frame)).to_be_focused()
@@ -97,7 +96,7 @@ def test_tab_goes_round_within_the_chat(come: Come) -> None:  # noqa: F811
     expect(frame.get_by_role("button", name="Send", exact=True)).to_be_focused()
 
 
-def test_a_conversation_goes_on_from_page_to_page_and_in_another_tab(come: Come) -> None:  # noqa: F811
+def test_a_conversation_goes_on_from_page_to_page_and_in_another_tab(come: Come) -> None:
     visitor = come()
     page = visitor.open()
     answer = ask(open_chat(page), "Do you have rakes?").inner_text()
@@ -115,7 +114,7 @@ def test_a_conversation_goes_on_from_page_to_page_and_in_another_tab(come: Come)
         expect(told(frame)).to_have_text(answer, use_inner_text=True)
 
 
-def test_what_is_said_in_one_tab_stands_in_the_other(come: Come) -> None:  # noqa: F811
+def test_what_is_said_in_one_tab_stands_in_the_other(come: Come) -> None:
     visitor = come()
     page = visitor.open()
     ask(open_chat(page), "First")
@@ -128,7 +127,7 @@ def test_what_is_said_in_one_tab_stands_in_the_other(come: Come) -> None:  # noq
     expect(told(other).last).to_have_attribute("data-state", "completed")
 
 
-def test_a_person_is_asked_for_answers_and_ends_it(come: Come, product: Product, site: ShopSite) -> None:  # noqa: F811
+def test_a_person_is_asked_for_answers_and_ends_it(come: Come, product: Product, site: ShopSite) -> None:
     page = come().open()
     frame = open_chat(page)
     ask(frame, "My spade broke")
@@ -157,7 +156,7 @@ def test_a_person_is_asked_for_answers_and_ends_it(come: Come, product: Product,
     assert product.until_rows("SELECT 1 FROM assistant_case WHERE satisfaction = 4 AND satisfaction_comment = 'Quick'")
 
 
-def test_a_person_can_be_asked_for_before_anything_was_said(come: Come) -> None:  # noqa: F811
+def test_a_person_can_be_asked_for_before_anything_was_said(come: Come) -> None:
     frame = open_chat(come().open())
 
     frame.get_by_role("button", name="Talk to a person").click()
@@ -167,9 +166,9 @@ def test_a_person_can_be_asked_for_before_anything_was_said(come: Come) -> None:
 
 
 def test_what_comes_while_it_is_closed_is_counted_on_the_button(
-    come: Come,  # noqa: F811
+    come: Come,
     product: Product,
-    site: ShopSite,  # noqa: F811
+    site: ShopSite,
 ) -> None:
     page = come().open()
     ask(open_chat(page), "Anybody there?")
@@ -187,7 +186,7 @@ def test_what_comes_while_it_is_closed_is_counted_on_the_button(
     page.wait_for_function("() => window.parleyUnread.length > 0 && window.parleyUnread.at(-1) === 0")
 
 
-def test_a_suggested_question_is_asked_by_pressing_it(come: Come) -> None:  # noqa: F811
+def test_a_suggested_question_is_asked_by_pressing_it(come: Come) -> None:
     frame = open_chat(come().open())
 
     frame.get_by_role("button", name="Where is my order?").click()
@@ -195,7 +194,7 @@ def test_a_suggested_question_is_asked_by_pressing_it(come: Come) -> None:  # no
     expect(told(frame, "user")).to_contain_text("Where is my order?")
 
 
-def test_a_reader_of_chinese_is_spoken_to_in_chinese(come: Come) -> None:  # noqa: F811
+def test_a_reader_of_chinese_is_spoken_to_in_chinese(come: Come) -> None:
     page = come().open()
     until_ready(page)
 
@@ -207,7 +206,7 @@ def test_a_reader_of_chinese_is_spoken_to_in_chinese(come: Come) -> None:  # noq
     expect(frame.get_by_role("textbox", name="消息", exact=True)).to_be_visible()
 
 
-def test_nothing_is_left_for_the_next_at_the_same_browser(come: Come) -> None:  # noqa: F811
+def test_nothing_is_left_for_the_next_at_the_same_browser(come: Come) -> None:
     page = come().open()
     ask(open_chat(page), "A secret")
 
@@ -220,7 +219,7 @@ def test_nothing_is_left_for_the_next_at_the_same_browser(come: Come) -> None:  
     expect(told(frame, "user")).to_have_count(0)
 
 
-def test_whoever_leaves_waits_for_no_answer_any_more(come: Come) -> None:  # noqa: F811
+def test_whoever_leaves_waits_for_no_answer_any_more(come: Come) -> None:
     page = come().open()
     frame = open_chat(page)
     held: list[Route] = []

@@ -17,7 +17,6 @@ from tests.e2e.browsing import REFUSAL
 from tests.e2e.hosts.server import Host
 from tests.e2e.shop_site import ShopSite, change_site, shop_site
 from tests.e2e.widget import ask, box, chat, open_chat, say, told, until_ready
-from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - fixtures
 from tests.e2e.widget_visitors import ShopVisitor
 from tests.product import Product
 
@@ -31,21 +30,21 @@ def signed(by: ShopSite, subject: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def members(product: Product, host: Host) -> ShopSite:  # noqa: F811
+def members(product: Product, host: Host) -> ShopSite:
     """A site that takes nobody whom it has not signed."""
     return shop_site(product, host.url, name="Members", is_identity_required=True)
 
 
 @pytest.fixture(scope="module")
-def asking(product: Product, host: Host) -> ShopSite:  # noqa: F811
+def asking(product: Product, host: Host) -> ShopSite:
     """A site that asks who somebody is before the first message."""
     fields = [{"name": "email", "label": "Your e-mail", "is_required": True}, {"name": "order", "label": "Your order"}]
     return shop_site(product, host.url, name="Asking", pre_chat=fields, asks_training_consent=True)
 
 
 def test_whom_the_shop_has_signed_finds_their_conversation_in_another_browser(
-    come: Come,  # noqa: F811
-    site: ShopSite,  # noqa: F811
+    come: Come,
+    site: ShopSite,
 ) -> None:
     page = come().open()
     frame = open_chat(page)
@@ -61,7 +60,7 @@ def test_whom_the_shop_has_signed_finds_their_conversation_in_another_browser(
     expect(told(open_chat(elsewhere), "user")).to_contain_text("Said as nobody")
 
 
-def test_what_was_asked_as_nobody_is_answered_before_one_is_known(come: Come, site: ShopSite) -> None:  # noqa: F811
+def test_what_was_asked_as_nobody_is_answered_before_one_is_known(come: Come, site: ShopSite) -> None:
     page = come().open()
     frame = open_chat(page)
     held: list[Route] = []
@@ -82,7 +81,7 @@ def test_what_was_asked_as_nobody_is_answered_before_one_is_known(come: Come, si
     page.wait_for_function("() => window.parleySaid.includes('identified')")
 
 
-def test_a_page_that_lies_is_told_why_and_the_visitor_stays_nobody(come: Come, site: ShopSite) -> None:  # noqa: F811
+def test_a_page_that_lies_is_told_why_and_the_visitor_stays_nobody(come: Come, site: ShopSite) -> None:
     visitor = come()
     page = visitor.open()
     until_ready(page)
@@ -95,7 +94,7 @@ def test_a_page_that_lies_is_told_why_and_the_visitor_stays_nobody(come: Come, s
 
 
 def test_where_identity_is_demanded_nobody_else_says_anything(
-    come: Come,  # noqa: F811
+    come: Come,
     members: ShopSite,
     product: Product,
 ) -> None:
@@ -116,9 +115,9 @@ def test_where_identity_is_demanded_nobody_else_says_anything(
 
 
 def test_one_who_is_known_is_refused_once_the_site_demands_more(
-    come: Come,  # noqa: F811
+    come: Come,
     product: Product,
-    host: Host,  # noqa: F811
+    host: Host,
 ) -> None:
     """The socket is open already; not only its opening is guarded."""
     strict = shop_site(product, host.url, name="Strict later")
@@ -134,7 +133,7 @@ def test_one_who_is_known_is_refused_once_the_site_demands_more(
     visitor.forgive(REFUSAL)
 
 
-def test_the_form_comes_first_and_consent_is_free(come: Come, asking: ShopSite, product: Product) -> None:  # noqa: F811
+def test_the_form_comes_first_and_consent_is_free(come: Come, asking: ShopSite, product: Product) -> None:
     page = come().open(f"/?site={asking.id}")
     frame = open_chat(page)
     expect(box(frame)).to_be_hidden()
@@ -162,7 +161,7 @@ def picture() -> bytes:
     return data.getvalue()
 
 
-def test_a_picture_goes_along_and_is_shown(come: Come, picture: bytes) -> None:  # noqa: F811
+def test_a_picture_goes_along_and_is_shown(come: Come, picture: bytes) -> None:
     visitor = come()
     page = visitor.open()
     frame = open_chat(page)
@@ -185,7 +184,7 @@ def test_a_picture_goes_along_and_is_shown(come: Come, picture: bytes) -> None: 
     visitor.forgive(REFUSAL)
 
 
-def test_a_message_waits_for_its_picture(come: Come, picture: bytes) -> None:  # noqa: F811
+def test_a_message_waits_for_its_picture(come: Come, picture: bytes) -> None:
     page = come().open()
     frame = open_chat(page)
     ask(frame, "My spade broke")

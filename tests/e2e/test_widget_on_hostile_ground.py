@@ -14,7 +14,6 @@ from tests.e2e.browsing import OUTAGE, PHONE, REFUSAL
 from tests.e2e.hosts.server import Host
 from tests.e2e.shop_site import ShopSite
 from tests.e2e.widget import ask, box, buy, chat, open_chat, say, told, until_ready
-from tests.e2e.widget_fixtures import come, host, site  # noqa: F401 - fixtures
 from tests.e2e.widget_visitors import ShopVisitor
 from tests.product import Product, free_port
 
@@ -23,7 +22,7 @@ Come = Callable[..., ShopVisitor]
 START_MS = 21_000
 
 
-def test_a_strict_policy_of_the_shop_holds(come: Come) -> None:  # noqa: F811
+def test_a_strict_policy_of_the_shop_holds(come: Come) -> None:
     page = come().open("/?csp=strict")
 
     ask(open_chat(page), "Do you have spades?")
@@ -31,7 +30,7 @@ def test_a_strict_policy_of_the_shop_holds(come: Come) -> None:  # noqa: F811
     buy(page)
 
 
-def test_a_server_that_is_away_leaves_the_shop_alone(browser: Browser, site: ShopSite) -> None:  # noqa: F811
+def test_a_server_that_is_away_leaves_the_shop_alone(browser: Browser, site: ShopSite) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     with Host(nowhere, site.id) as shop:
         visitor = ShopVisitor(browser, shop.url, nowhere)
@@ -44,7 +43,7 @@ def test_a_server_that_is_away_leaves_the_shop_alone(browser: Browser, site: Sho
     assert visitor.problems == []
 
 
-def test_a_frame_that_does_not_come_takes_the_button_away(come: Come, product: Product) -> None:  # noqa: F811
+def test_a_frame_that_does_not_come_takes_the_button_away(come: Come, product: Product) -> None:
     visitor = come()
     page = visitor.context.new_page()
     page.clock.install()
@@ -65,7 +64,7 @@ def test_a_frame_that_does_not_come_takes_the_button_away(come: Come, product: P
         route.abort()
 
 
-def test_an_outage_is_told_and_the_conversation_goes_on(come: Come) -> None:  # noqa: F811
+def test_an_outage_is_told_and_the_conversation_goes_on(come: Come) -> None:
     visitor = come()
     page = visitor.open()
     frame = open_chat(page)
@@ -81,7 +80,7 @@ def test_an_outage_is_told_and_the_conversation_goes_on(come: Come) -> None:  # 
     visitor.forgive(OUTAGE)
 
 
-def test_too_much_in_a_short_time_is_said_and_nothing_is_lost(come: Come) -> None:  # noqa: F811
+def test_too_much_in_a_short_time_is_said_and_nothing_is_lost(come: Come) -> None:
     visitor = come()
     page = visitor.open()
     frame = open_chat(page)
@@ -98,7 +97,7 @@ def test_too_much_in_a_short_time_is_said_and_nothing_is_lost(come: Come) -> Non
     visitor.forgive(REFUSAL)
 
 
-def test_a_slow_server_shows_nothing_half_done(come: Come) -> None:  # noqa: F811
+def test_a_slow_server_shows_nothing_half_done(come: Come) -> None:
     page = come().context.new_page()
     held: list[Route] = []
     page.route("**/widget/*/**", lambda route: held.append(route))
@@ -114,7 +113,7 @@ def test_a_slow_server_shows_nothing_half_done(come: Come) -> None:  # noqa: F81
     expect(box(until_ready(page))).to_be_focused()
 
 
-def test_a_page_that_replaces_its_body_keeps_the_chat(come: Come) -> None:  # noqa: F811
+def test_a_page_that_replaces_its_body_keeps_the_chat(come: Come) -> None:
     page = come().open()
     frame = open_chat(page)
     ask(frame, "Do you have spades?")
@@ -127,7 +126,7 @@ def test_a_page_that_replaces_its_body_keeps_the_chat(come: Come) -> None:  # no
     ask(frame, "And rakes?")
 
 
-def test_on_a_phone_it_fills_the_screen_and_gives_it_back(come: Come) -> None:  # noqa: F811
+def test_on_a_phone_it_fills_the_screen_and_gives_it_back(come: Come) -> None:
     page = come(**PHONE).open()
     until_ready(page)
     page.get_by_role("button", name="Help").tap()
@@ -144,7 +143,7 @@ def test_on_a_phone_it_fills_the_screen_and_gives_it_back(come: Come) -> None:  
     buy(page)
 
 
-def test_a_site_that_is_not_named_shows_nothing(browser: Browser, product: Product, site: ShopSite) -> None:  # noqa: F811
+def test_a_site_that_is_not_named_shows_nothing(browser: Browser, product: Product, site: ShopSite) -> None:
     with Host(product.url, site.id) as stranger:
         visitor = ShopVisitor(browser, stranger.url, product.url)
         page = visitor.context.new_page()
@@ -166,7 +165,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-def test_everybody_can_use_it(come: Come, look: dict[str, Any]) -> None:  # noqa: F811
+def test_everybody_can_use_it(come: Come, look: dict[str, Any]) -> None:
     page = come(**look).open()
     frame = open_chat(page)
     ask(frame, "Do you have spades?")
@@ -191,8 +190,8 @@ STAND_IN = """<!doctype html><script>
 def test_before_it_is_opened_it_costs_the_page_next_to_nothing(
     browser: Browser,
     product: Product,
-    host: Host,  # noqa: F811
-    site: ShopSite,  # noqa: F811
+    host: Host,
+    site: ShopSite,
 ) -> None:
     spent_ms = {}
     for name in ("without", "with"):
