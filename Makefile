@@ -17,8 +17,9 @@ run: install ## start everything; Ctrl-C stops it. Settings come from the enviro
 
 # What the database has no part in runs once: tables of who may do what, languages, processes, trained models.
 ONCE := $(addprefix --ignore tests/,$(addprefix webui/,test_access.py test_desk_access.py test_learning_access.py \
-    test_chinese.py test_evidence.py test_scripts.py test_stylesheets.py) \
-    $(addprefix runtime/,test_process_tree.py test_product_on_product.py test_programs_and_a_model.py))
+    test_chinese.py test_evidence.py test_headers.py test_scripts.py test_stylesheets.py) \
+    $(addprefix runtime/,test_embedder.py test_model_command.py test_process_tree.py test_product_on_product.py \
+    test_programs_and_a_model.py test_valkey.py))
 
 test: install-tests browser compiler ## all tests but the slow ones, on SQLite and on PostgreSQL, with a real browser and injected faults
 	$(PYTHON) -m pytest -m "not slow" $(SIDE_BY_SIDE) --ignore tests/faults

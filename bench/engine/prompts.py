@@ -28,6 +28,7 @@ class Prompts:
         self._tokenizer = pretrained.load_tokenizer(model)
         self._template = ChatTemplate(self._tokenizer)
         self.end_ids = pretrained.end_ids(pretrained.generation_config(model), self._tokenizer)
+        self.vocabulary = len(self._tokenizer)
         self.short = [self._prompt(ChatMessage("user", question)) for question in QUESTIONS]
 
     def long(self, tokens: int, mark: str = "") -> Prompt:

@@ -35,11 +35,12 @@ from inference.contract import (
     TokenChance,
     TokenLogprobs,
 )
-from inference.serving import backends, memory
+from inference.serving import backends, drafts, memory
 from inference.serving.adapters import Adapters
 from inference.serving.batch import STEP_FAILED, Batch
 from inference.serving.events import Events
 from inference.serving.loading import Loading
+from inference.serving.lookup import Lookup
 from inference.serving.output_format import FormatCompiler
 from inference.serving.pages import Chain, PagePool
 from inference.serving.parking import Parking
@@ -91,6 +92,8 @@ class TransformersEngine:
             self._config.max_running,
             has_guesses=self._config.speculation == "lookup",
         )
+        base_model_sha256 = model_files.base_model_sha256(folder)
+        self._drafts = drafts.load(folder, base_model_sha256, self._backend.vocabulary)
         self._scratch = Scratch(self._backend, slot=self._config.max_running, first_page=0)
         self._loading = Loading(self._scratch, self._adapters, self._tell)
         formats = FormatCompiler(self._tokenizer, self._backend.vocabulary, self._end_ids)
@@ -98,7 +101,7 @@ class TransformersEngine:
         info = EngineInfo(
             engine="transformers",
             base_model=Path(self._config.model).name if Path(self._config.model).is_dir() else self._config.model,
-            base_model_sha256=model_files.base_model_sha256(folder),
+            base_model_sha256=base_model_sha256,
             dtype=self._backend.dtype,
             context_length=self._context_length,
             max_running=self._config.max_running,
@@ -329,6 +332,7 @@ class TransformersEngine:
                 self._template.opening(request.messages, prompt.token_ids),
             ),
             waiting.matcher,
+            Lookup(self._drafts),
         )
 
     def _cancel(self, generation_id: str) -> None:

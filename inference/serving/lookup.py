@@ -1,11 +1,14 @@
-"""Guesses how a text goes on from what it said before (prompt look-up: github.com/apoorvumang/prompt-lookup-decoding).
+"""Guesses how a text goes on: as it did before (prompt look-up: github.com/apoorvumang/prompt-lookup-decoding), or,
+where it said nothing like it, as its model mostly does.
 
-A guess costs nothing to make, and the model reads it beside the token that it must read anyway.
+A guess costs next to nothing to make, and the model reads it beside the token that it must read anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from inference.serving.drafts import Drafts
 
 # The longest run of tokens that was there before is looked for first.
 RUNS = (3, 2)
@@ -14,9 +17,10 @@ GUESSES = 3
 
 
 class Lookup:
-    """The runs of tokens of one growing text, each with where it stood last."""
+    """The runs of tokens of one growing text, each with where it stood last; `drafts` are its model's, if any."""
 
-    def __init__(self) -> None:
+    def __init__(self, drafts: Drafts | None = None) -> None:
+        self._drafts = drafts
         self._ends: dict[tuple[int, ...], int] = {}
         self._known = 1
 
@@ -30,4 +34,5 @@ class Lookup:
         for size in RUNS:
             if at := self._ends.get(tuple(history[-size:])):
                 return list(history[at : at + most])
-        return []
+        token = self._drafts.guess(history) if self._drafts else None
+        return [] if token is None else [token]

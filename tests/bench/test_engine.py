@@ -15,6 +15,7 @@ from bench.engine.replies import common_beginning, tokens_per_s
 from bench.engine.rows import TABLE, Row
 from bench.engine.stages.product import times_of_tokens
 from bench.engine.turns import Turn, in_order
+from inference.serving.lookup import Lookup
 
 
 def test_each_round_has_every_turn_once_and_another_one_begins() -> None:
@@ -57,6 +58,33 @@ def test_a_lockstep_writer_gives_each_reply_its_own_tokens_at_its_own_positions(
     assert [reply.token_ids for reply in replies] == [(10, 11, 12), (20, 21, 22)]
     assert seen == [[2, 1], [3, 2]]
     assert list(replies[0].times_s) == sorted(replies[0].times_s)
+
+
+def test_a_writer_that_guesses_writes_the_same_in_fewer_steps_and_forgets_what_was_wrong() -> None:
+    def follows(token: int) -> int:
+        return token % 7 + (token % 3 == 0)  # soon goes round in a circle
+
+    prompt, read, steps = [1, 2, 3], [1, 2, 3], 0
+
+    def step(ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        nonlocal steps
+        steps += 1
+        assert positions.tolist() == [*range(len(read), len(read) + len(ids))]
+        read.extend(ids.tolist())
+        return np.array([follows(token) for token in ids.tolist()], np.int32)
+
+    def forget(position: int) -> None:
+        del read[position:]
+
+    first = np.array([follows(3)], np.int32)
+    reply = lockstep.write_guessing(prompt, 30, Lookup(), lambda _: first, step, forget)
+    expected = [follows(3)]
+    while len(expected) < 30:
+        expected.append(follows(expected[-1]))
+    assert list(reply.token_ids) == expected
+    assert len(reply.times_s) == 30
+    assert steps < 20
+    assert read == [*prompt, *expected[:-1]]
 
 
 def test_two_texts_are_alike_up_to_the_first_token_that_differs() -> None:
@@ -114,7 +142,7 @@ def test_the_report_has_every_row_whether_measured_missed_or_not_measured() -> N
     content = {
         "run": {"machine": {"processor": "a fast one"}, "commit": "abc", "threads": 2, "rounds": 1, "tokens": 64},
         "samples": {
-            "1 stream: kernel": [{"tokens_per_s": 100.0}],
+            "1 stream: engine": [{"tokens_per_s": 100.0}],
             "1 stream: llama.cpp Q4_1": [{"tokens_per_s": 50.0}],
             "a cancelled reply": [{"steps": 1.0}],
         },
@@ -128,3 +156,7 @@ def test_the_report_has_every_row_whether_measured_missed_or_not_measured() -> N
     assert "not measured | it did not come to that" in rows["quality: mean KL to float32"]
     assert "others took 25% of the processors" in text
     assert "not quiet" in text
+
+
+def test_a_row_of_which_nothing_is_asked_is_told() -> None:
+    assert report.verdict(Row("", Plain("", ""), None, None, "×"), Figure(1.0, 1.0, 1.0)) == "told"

@@ -17,6 +17,8 @@ from bench.engine.peers import PeerUnavailable, lockstep
 from bench.engine.replies import Prompt, Reply
 from inference.serving import packages, prepare
 from inference.serving.backend import Indices
+from inference.serving.drafts import Drafts
+from inference.serving.lookup import Lookup
 
 SEQUENCE = 768  # positions of each; llama.cpp rounds up to multiples of 256
 
@@ -91,6 +93,34 @@ class LlamaCpp:
         logits = np.ctypeslib.as_array(self._api.llama_get_logits(context), (len(rows.outputs), self._vocabulary))
         chosen: Indices = logits.argmax(-1).astype(np.int32)
         return chosen
+
+
+class GuessingLlamaCpp(LlamaCpp):
+    """The same where a single reply guesses ahead: from its own text and by the table, as the product does."""
+
+    def __init__(self, gguf: Path, threads: int, has_flash: bool, drafts: Drafts | None) -> None:
+        super().__init__(gguf, threads, has_flash)
+        self._drafts = drafts
+
+    def write(self, prompts: Sequence[Prompt], tokens: int) -> list[Reply]:
+        if len(prompts) > 1:
+            return super().write(prompts, tokens)
+        context = self._context_for(1)
+        memory = self._api.llama_get_memory(context)
+        self._api.llama_memory_clear(memory, False)
+
+        def read(ids: Sequence[Sequence[int]]) -> Indices:
+            return np.concatenate([self._next(context, rows) for rows in lockstep.chunks(ids)])
+
+        def step(ids: Indices, positions: Indices) -> Indices:
+            here = np.arange(len(ids), dtype=np.int32)
+            return self._next(context, lockstep.Rows(ids, np.zeros_like(ids), positions, here))
+
+        def forget(position: int) -> None:
+            self._api.llama_memory_seq_rm(memory, 0, position, -1)
+
+        lookup = Lookup(self._drafts)
+        return [lockstep.write_guessing(prompts[0].token_ids, tokens, lookup, read, step, forget)]
 
 
 def api() -> Any:

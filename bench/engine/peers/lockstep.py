@@ -1,4 +1,5 @@
-"""Reading prompts in chunks, then one token of each reply a step: what the kernel and llama.cpp are driven by."""
+"""Reading prompts in chunks, then one token of each reply a step: what the kernel and llama.cpp are driven by. A single
+reply can guess ahead, as the product's engine does."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from bench.engine.replies import Reply
 from inference.serving.backend import Indices
+from inference.serving.lookup import GUESSES, Lookup
 
 CHUNK = 512  # tokens of one forward: llama.cpp's own default, and the scheduler's
 
@@ -52,3 +54,28 @@ def write(
         times.append(time.perf_counter() - began)
         positions = positions + 1
     return [Reply(tuple(ids), tuple(times)) for ids in np.stack(chosen, 1).tolist()]
+
+
+def write_guessing(
+    prompt: Sequence[int],
+    tokens: int,
+    lookup: Lookup,
+    read: Callable[[Sequence[Sequence[int]]], Indices],
+    step: Callable[[Indices, Indices], Indices],
+    forget: Callable[[int], None],
+) -> Reply:
+    """The same for one reply; `step` gets guesses behind the last token and returns what follows each, and `forget`
+    takes back what was read from a position on."""
+    began = time.perf_counter()
+    history = [*prompt, *read([prompt]).tolist()]
+    times = [time.perf_counter() - began]
+    while len(times) < tokens:
+        guesses = lookup.guess(history, min(GUESSES, tokens - len(times) - 1))
+        position = len(history) - 1
+        asked = np.array([history[-1], *guesses], np.int32)
+        found = step(asked, np.arange(position, position + len(asked), dtype=np.int32)).tolist()
+        right = next((at for at, guess in enumerate(guesses) if guess != found[at]), len(guesses))
+        forget(position + 1 + right)
+        history += found[: 1 + right]
+        times += [time.perf_counter() - began] * (1 + right)
+    return Reply(tuple(history[len(prompt) :]), tuple(times))

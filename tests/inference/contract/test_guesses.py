@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from inference import model_files
 from inference.contract import Engine, GenerationRequest
+from inference.drafting.conversing import Answer
+from inference.drafting.counting import Counting
+from inference.serving import drafts
 from inference.serving.engine import TransformersEngine
 from inference.serving.lookup import Lookup
 from tests.inference.contract.conftest import BACKENDS, config_for
@@ -52,6 +57,26 @@ def test_a_reply_is_the_same_with_guesses_and_without(both: tuple[Listener, List
     guessing, plain_ = (listener.engine.metrics for listener in both)  # type: ignore[attr-defined]  # engines of ours
     assert guessing.tokens_written == plain_.tokens_written
     assert guessing.steps < 0.8 * plain_.steps
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_reply_is_the_same_with_a_table_and_takes_fewer_steps(
+    backend: str, tiny_folder: Path, tmp_path: Path, start: Callable[[Engine], Listener]
+) -> None:
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "model"))
+    config = replace(config_for(backend, folder), max_running=4)
+    requests = ask("Hello", temperature=0.0, max_tokens=60), ask("你好", temperature=1.0, seed=2, max_tokens=60)
+    plain = start(TransformersEngine(replace(config, speculation="off")))
+    expected = [reply for request in requests for reply in plain.run(request)]
+    counting = Counting()
+    for ids in [*map(ids_of, expected), ids_of(expected[0])[:30]] * 2:  # it is wrong now and then, too
+        counting.add(Answer((0,), tuple(ids), tuple(ids)))
+    drafts.save(counting.drafts(), folder / drafts.FILE, model_files.base_model_sha256(folder))
+    guessing = start(TransformersEngine(config))
+    replies = [reply for request in requests for reply in guessing.run(request)]
+    assert [ids_of(reply) for reply in replies] == [ids_of(reply) for reply in expected]
+    took = [listener.engine.metrics.steps for listener in (guessing, plain)]  # type: ignore[attr-defined]
+    assert took[0] < 0.8 * took[1]
 
 
 def test_log_probabilities_are_those_of_a_reply_without_guesses(both: tuple[Listener, Listener]) -> None:
