@@ -33,16 +33,15 @@ class Counting:
 
     def drafts(self) -> Drafts:
         contexts, followers = np.concatenate(self._contexts, 1), np.concatenate(self._followers)
-        kept = []
+        kept: dict[int, int] = {}
         surest = np.zeros(len(followers))  # at each token, by contexts that are shorter
         for own in contexts:
             keys, tokens, chances, where = _likeliest(own, followers)
             is_kept = chances > surest[where]
-            kept.append((keys[is_kept], tokens[is_kept]))
+            kept.update(zip(keys[is_kept].tolist(), tokens[is_kept].tolist(), strict=True))
             known = np.isin(own, keys)
             surest[known] = np.maximum(surest[known], chances[keys.searchsorted(own[known])])
-        keys, first = np.unique(np.concatenate([keys for keys, _ in kept]), return_index=True)
-        return Drafts(keys, np.concatenate([tokens for _, tokens in kept])[first])
+        return Drafts(kept)
 
 
 def _likeliest(

@@ -6,7 +6,7 @@ A backend knows nothing of requests, sampling or text; the scheduler nothing of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ PAGE_TOKENS = 16
 NO_ADAPTER = -1
 
 Indices = NDArray[np.int32]
+# numpy's on a CPU, whose calls are the cheaper ones, torch's on a GPU: float32 [rows, vocabulary].
+Logits: TypeAlias = "NDArray[np.float32] | Tensor"
 
 
 class AdapterHost(Protocol):
@@ -66,13 +68,13 @@ class Backend(AdapterHost, Protocol):
 
     def forward(
         self, token_ids: Indices, slots: Indices, positions: Indices, adapters: Indices, output_rows: Indices
-    ) -> Tensor:
+    ) -> Logits:
         """Read n tokens of any slots and return the logits after some of them.
 
         `token_ids`, `slots`, `positions` and `adapters` are [n]: pieces of prompts and single tokens of replies
         together; the tokens of a slot stand side by side in the order of their positions, which have no gaps, and all
         earlier positions of it have been read. `adapters` has the index of `put_adapter`, or NO_ADAPTER.
-        `output_rows` [m] are indices into the n tokens. The logits are float32 [m, vocabulary].
+        `output_rows` [m] are indices into the n tokens. The logits are [m, vocabulary].
 
         Raises ValueError for shapes and indices that do not fit, before anything is written.
         """

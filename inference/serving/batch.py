@@ -115,7 +115,7 @@ class Batch:
         return outcome
 
     def _forward(self, parts: Sequence[Part]) -> Any:
-        """The logits after the last token of each part, then those after each guess. On a CPU they are numpy's."""
+        """The logits after the last token of each part, then those after each guess."""
         ids: list[int] = []
         slots: list[int] = []
         positions: list[int] = []
@@ -136,8 +136,7 @@ class Batch:
             positions += range(begin, begin + tokens)
             adapters += [self._adapters.index_of(row.adapter)] * tokens
         arrays = (np.array(each, dtype=np.int32) for each in (ids, slots, positions, adapters, ends + guessed))
-        logits = self._backend.forward(*arrays)
-        return logits.numpy() if logits.device.type == "cpu" else logits
+        return self._backend.forward(*arrays)
 
     def _fail(self, row: Row, failure: EngineFailure, outcome: Outcome) -> None:
         self._scheduler.remove(row, is_sound=False)

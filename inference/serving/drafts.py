@@ -31,24 +31,19 @@ _ALL_BITS = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """Contexts of 1 to MOST_TOKENS tokens by their hashes, ascending, and what follows each most likely. A context is
-    there only if it is surer than all shorter ones, so the longest that is known is asked. Where another one has the
+    """`followers` has what follows a context of 1 to MOST_TOKENS tokens most likely, by the context's hash. A context
+    is there only if it is surer than all shorter ones, so the longest that is known is asked. Where another one has the
     same hash the guess is wrong, and costs no more than that."""
 
-    keys: NDArray[np.uint32]
-    tokens: NDArray[np.uint32]
+    followers: dict[int, int]
 
     def guess(self, history: Sequence[int]) -> int | None:
         """The likeliest next token; None where nothing is known."""
-        values, value = [], 0
+        guess, value = None, 0
         for token in reversed(history[-MOST_TOKENS:]):
             value = (value * _MULTIPLIER + token + 1) & _ALL_BITS
-            values.append(value)
-        places = self.keys.searchsorted(np.array(values, np.uint32)).tolist()
-        for place, value in zip(reversed(places), reversed(values), strict=True):
-            if place < len(self.keys) and self.keys[place] == value:
-                return int(self.tokens[place])
-        return None
+            guess = self.followers.get(value, guess)
+        return guess
 
 
 def hashes(token_ids: NDArray[np.int64]) -> NDArray[np.uint32]:
@@ -66,11 +61,12 @@ def hashes(token_ids: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 def save(drafts: Drafts, path: Path, base_model_sha256: str) -> None:
     """Write the table of the model that has this hash. Raises OSError."""
-    save_file(
-        {"keys": drafts.keys, "tokens": drafts.tokens},
-        path,
-        {"v": VERSION, "base_model_sha256": base_model_sha256},
-    )
+    contexts = sorted(drafts.followers)
+    tensors = {
+        "contexts": np.array(contexts, np.uint32),
+        "tokens": np.array([drafts.followers[context] for context in contexts], np.uint32),
+    }
+    save_file(tensors, path, {"v": VERSION, "base_model_sha256": base_model_sha256})
     path.chmod(0o644)  # as weights are: whoever serves need not be who counted
 
 
@@ -81,7 +77,7 @@ def load(folder: Path, base_model_sha256: str, vocabulary: int) -> Drafts | None
         try:
             with safe_open(path, framework="numpy") as file:
                 if file.metadata() == {"v": VERSION, "base_model_sha256": base_model_sha256}:
-                    return _checked(Drafts(file.get_tensor("keys"), file.get_tensor("tokens")), vocabulary)
+                    return _checked(file.get_tensor("contexts"), file.get_tensor("tokens"), vocabulary)
         except FileNotFoundError:
             continue
         except (OSError, SafetensorError, ValueError) as error:
@@ -89,13 +85,10 @@ def load(folder: Path, base_model_sha256: str, vocabulary: int) -> Drafts | None
     return None
 
 
-def _checked(drafts: Drafts, vocabulary: int) -> Drafts:
+def _checked(contexts: NDArray[np.uint32], tokens: NDArray[np.uint32], vocabulary: int) -> Drafts:
     """Raises ValueError with a sentence."""
-    keys, tokens = drafts.keys, drafts.tokens
-    if keys.dtype != np.uint32 or tokens.dtype != np.uint32 or keys.ndim != 1 or keys.shape != tokens.shape:
+    if contexts.dtype != np.uint32 or tokens.dtype != np.uint32 or contexts.ndim != 1 or contexts.shape != tokens.shape:
         raise ValueError("It is not made of hashes and as many tokens.")
-    if (keys[1:] <= keys[:-1]).any():
-        raise ValueError("Its hashes do not ascend.")
     if (tokens >= vocabulary).any():
         raise ValueError("It has tokens that the model has not.")
-    return drafts
+    return Drafts(dict(zip(contexts.tolist(), tokens.tolist(), strict=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from inference.self_check import MAX_PROMPT_TOKENS
@@ -32,10 +33,11 @@ class Scratch:
 
     def _read(self, token_ids: Sequence[int], begin: int, adapter: int, first_output: int) -> Tensor:
         ids = np.asarray(token_ids, dtype=np.int32)
-        return self._backend.forward(
+        logits = self._backend.forward(
             ids,
             np.full_like(ids, self._slot),
             np.arange(begin, begin + len(ids), dtype=np.int32),
             np.full_like(ids, adapter),
             np.arange(first_output, len(ids), dtype=np.int32),
         )
+        return torch.as_tensor(logits)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference.serving.adapters import AdapterFiles
-from inference.serving.backend import PAGE_TOKENS, Indices
+from inference.serving.backend import PAGE_TOKENS, Indices, Logits
 from inference.serving.base_model import BaseModel
 from inference.serving.lora import LoraLayers
 from inference.serving.paged_attention import PAGED, Pool, Probe, Step, layout
@@ -55,7 +55,7 @@ class TorchBackend:
     @torch.inference_mode()
     def forward(
         self, token_ids: Indices, slots: Indices, positions: Indices, adapters: Indices, output_rows: Indices
-    ) -> Tensor:
+    ) -> Logits:
         self._check(token_ids, slots, positions, adapters, output_rows)
         self._lora.use(adapters)
         output = self.network(
@@ -65,7 +65,8 @@ class TorchBackend:
             use_cache=False,
             paged=Step(self._pool, layout(slots, positions, self._tables, self._pool)),
         )
-        return self._sound(output.logits[0].float(), slots[output_rows])
+        logits = self._sound(output.logits[0].float(), slots[output_rows])
+        return logits.numpy() if self.device == "cpu" else logits
 
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
         return self._lora.put_adapter(index, files)

@@ -50,6 +50,5 @@ class Kernel:
         logits = self.backend.forward(
             rows.token_ids, rows.slots, rows.positions, self.adapter_of[rows.slots], rows.outputs
         )
-        # Not by torch, whose threads would wait awake beside the kernel's.
-        chosen: Indices = logits.numpy().argmax(-1).astype(np.int32)
+        chosen: Indices = logits.argmax(-1).astype(np.int32)
         return chosen

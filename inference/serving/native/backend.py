@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inference import model_files
@@ -64,8 +64,8 @@ class NativeBackend:
 
     def forward(
         self, token_ids: Indices, slots: Indices, positions: Indices, adapters: Indices, output_rows: Indices
-    ) -> Tensor:
-        return torch.from_numpy(self._kernel.forward(token_ids, slots, positions, adapters, output_rows))
+    ) -> NDArray[np.float32]:
+        return self._kernel.forward(token_ids, slots, positions, adapters, output_rows)
 
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
         # LoRA (Hu et al. 2021) scales by alpha / rank, rsLoRA (Kalajdzievski 2023) by alpha / sqrt(rank).

@@ -49,7 +49,9 @@ def _read(backend: Backend, token_ids: np.ndarray[tuple[int], np.dtype[np.int32]
     rows = np.arange(len(token_ids), dtype=np.int32)
     backend.reserve(-(-len(rows) // PAGE_TOKENS), 1)
     backend.set_pages(0, range(-(-len(rows) // PAGE_TOKENS)))
-    return backend.forward(token_ids, np.zeros_like(rows), rows, np.full_like(rows, -1), rows[-COMPARED:])
+    return torch.as_tensor(
+        backend.forward(token_ids, np.zeros_like(rows), rows, np.full_like(rows, -1), rows[-COMPARED:])
+    )
 
 
 def _asked(backend: Backend, model: Path) -> tuple[np.ndarray[tuple[int], np.dtype[np.int32]], np.ndarray]:

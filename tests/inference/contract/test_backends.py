@@ -45,13 +45,14 @@ def read(backend: Backend, *parts: Part) -> Tensor:
         return indices([number for part in parts for number in value(part)])
 
     ends = np.cumsum([part.end - part.begin for part in parts]) - 1
-    return backend.forward(
+    logits = backend.forward(
         each(lambda part: part.row[part.begin : part.end]),
         each(lambda part: [part.slot] * (part.end - part.begin)),
         each(lambda part: range(part.begin, part.end)),
         each(lambda part: [part.adapter] * (part.end - part.begin)),
         indices(ends),
-    ).clone()
+    )
+    return torch.as_tensor(logits).clone()
 
 
 def alone(backend: Backend, row: Sequence[int], adapter: int = NO_ADAPTER) -> Tensor:

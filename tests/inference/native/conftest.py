@@ -116,7 +116,7 @@ def read(
     """A forward of (token id, slot, position)s."""
     token_ids, slots, positions = np.array(rows, np.int32).T
     chosen = np.array(adapters or [-1] * len(rows), np.int32)
-    return backend.forward(token_ids, slots, positions, chosen, np.array(outputs, np.int32))
+    return torch.from_numpy(backend.forward(token_ids, slots, positions, chosen, np.array(outputs, np.int32)))
 
 
 def tokens(count: int, seed: int = 0) -> list[int]:
