@@ -55,7 +55,7 @@ class Conversing:
     def __init__(self, backend: Backend, tokenizer: Any, end_ids: frozenset[int], seed: int) -> None:
         self._backend, self._tokenizer, self._end_ids = backend, tokenizer, end_ids
         self._template = ChatTemplate(tokenizer)
-        self._random = random.Random(seed)  # noqa: S311 -- nothing secret
+        self._random = random.Random(seed)  # noqa: S311  # nosec B311  # no secret
         nothing = (ChatMessage("user", ""),)
         prompt = self._template.encode([ChatMessage("user", "x")])
         self._opening = prompt[: self._template.opening(nothing, prompt)]
