@@ -21,7 +21,7 @@ once, and in each round another one begins. Figures are medians of the rounds, i
 - "kernel" is the product's backend without what is around it, as llama.cpp is driven here: a forward and the likeliest
   token. "engine" is the whole engine in one process, requests in and events out; it is what is held against continuous
   batching, which schedules too.
-- One stream is four replies, one after the other. The engine guesses ahead (docs/decisions/0022): its text is the same,
+- One stream is four replies, one after the other. The engine guesses ahead (docs/decisions/0029): its text is the same,
   and how fast it is depends on what it says. So llama.cpp is measured with the very same guesses too, read beside each
   token as the engine does, and whatever is its fastest counts; the kernel without guesses is told below.
 - llama.cpp reads the very file that the model was made of (Q4_1), and the same model as Q4_0, for which it has its

@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--model", required=True, help="a folder or a hub id")
     parser.add_argument("--tokens", type=int, default=TOKENS, metavar="N", help="how many to count (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write, if not into the model's folder")
-    parser.add_argument("--backend", default="auto", help="what computes, as ENGINE_BACKEND has it")
+    parser.add_argument("--backend", default="auto", choices=("auto", "torch", "native", "cuda"), help="what computes")
     parser.add_argument("--threads", type=int, default=0, help="half of the cores, if not said")
     arguments = parser.parse_args()
     # Both end the program by an exception.

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def load(folder: Path, base_model_sha256: str, vocabulary: int) -> Drafts | None
         try:
             with safe_open(path, framework="numpy") as file:
                 if file.metadata() == {"v": VERSION, "base_model_sha256": base_model_sha256}:
-                    return _checked(file.get_tensor("contexts"), file.get_tensor("tokens"), vocabulary)
+                    return _read(file, vocabulary)
         except FileNotFoundError:
             continue
         except (OSError, SafetensorError, ValueError) as error:
@@ -85,9 +86,12 @@ def load(folder: Path, base_model_sha256: str, vocabulary: int) -> Drafts | None
     return None
 
 
-def _checked(contexts: NDArray[np.uint32], tokens: NDArray[np.uint32], vocabulary: int) -> Drafts:
-    """Raises ValueError with a sentence."""
-    if contexts.dtype != np.uint32 or tokens.dtype != np.uint32 or contexts.ndim != 1 or contexts.shape != tokens.shape:
+def _read(file: Any, vocabulary: int) -> Drafts:
+    """Raises SafetensorError, or ValueError with a sentence."""
+    if any(file.get_slice(name).get_dtype() != "U32" for name in ("contexts", "tokens")):  # numpy has not all kinds
+        raise ValueError("It is not made of whole numbers of 32 bits.")
+    contexts, tokens = file.get_tensor("contexts"), file.get_tensor("tokens")
+    if contexts.ndim != 1 or contexts.shape != tokens.shape:
         raise ValueError("It is not made of hashes and as many tokens.")
     if (tokens >= vocabulary).any():
         raise ValueError("It has tokens that the model has not.")

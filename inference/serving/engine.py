@@ -85,15 +85,16 @@ class TransformersEngine:
             torch.set_num_threads(1)
         pool = self._reserve()
         self._adapters = Adapters(self._backend)
+        has_guesses = self._config.speculation == "lookup"
         self._batch = Batch(
             self._backend,
             self._adapters,
             pool,
             self._config.max_running,
-            has_guesses=self._config.speculation == "lookup",
+            has_guesses=has_guesses,
         )
         base_model_sha256 = model_files.base_model_sha256(folder)
-        self._drafts = drafts.load(folder, base_model_sha256, self._backend.vocabulary)
+        self._drafts = drafts.load(folder, base_model_sha256, self._backend.vocabulary) if has_guesses else None
         self._scratch = Scratch(self._backend, slot=self._config.max_running, first_page=0)
         self._loading = Loading(self._scratch, self._adapters, self._tell)
         formats = FormatCompiler(self._tokenizer, self._backend.vocabulary, self._end_ids)

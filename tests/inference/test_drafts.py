@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from safetensors.numpy import save_file
 
 from inference import model_files
@@ -56,6 +58,14 @@ def test_a_table_that_cannot_be_right_is_left_and_told(
     with caplog.at_level(logging.WARNING):
         assert drafts.load(tmp_path, SHA256, 100) is None
     assert "is damaged, so replies guess from their own text alone" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.int32])
+def test_a_table_of_numbers_of_another_kind_is_left(tmp_path: Path, kind: torch.dtype) -> None:
+    numbers = torch.zeros(2).to(kind)
+    about = {"v": drafts.VERSION, "base_model_sha256": SHA256}
+    safetensors.torch.save_file({"contexts": numbers, "tokens": numbers.clone()}, tmp_path / drafts.FILE, about)
+    assert drafts.load(tmp_path, SHA256, 100) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no table", b"\xff" * 100])

@@ -58,7 +58,7 @@ class Kernel:
         for name, arguments in ARGUMENTS.items():
             getattr(self._library, f"parley_{name}").argtypes = [*arguments, ctypes.c_char_p]
         self._library.parley_close.argtypes = [pointer]
-        self._error = ctypes.create_string_buffer(ERROR_BYTES)
+        self._error = ctypes.create_string_buffer(ERROR_BYTES)  # of the last call; one thread calls at a time
         self._model = pointer()
         self._weights = weights  # stay in memory as long as the model
         self._vocabulary = network.vocabulary
