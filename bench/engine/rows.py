@@ -15,6 +15,8 @@ from bench.engine.stages.speeds import (
     KERNEL,
     LLAMA_CPP,
     LONG,
+    LONGER,
+    OF_LONGER,
     SAME_FILE,
     name_of,
 )  # fmt: skip
@@ -51,6 +53,14 @@ TABLE = (
     Row(
         "one stream, against llama.cpp, its best",
         _against((*LLAMA_CPP, GUESSING_SAME_FILE, GUESSING_REQUANTISED), ENGINE, ONE), 2.2, 3, "×",
+    ),
+    Row(
+        f"one stream, replies of {LONGER} tokens, same file",
+        _against((*SAME_FILE, GUESSING_SAME_FILE), ENGINE, OF_LONGER), None, None, "×",
+    ),
+    Row(
+        f"one stream, replies of {LONGER} tokens, its best",
+        _against((*LLAMA_CPP, GUESSING_SAME_FILE, GUESSING_REQUANTISED), ENGINE, OF_LONGER), None, None, "×",
     ),
     Row("one stream without guesses, same file", _against(SAME_FILE, KERNEL, ONE), None, None, "×"),
     Row("one stream without guesses, its best", _against(LLAMA_CPP, KERNEL, ONE), None, None, "×"),

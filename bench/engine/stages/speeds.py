@@ -33,6 +33,9 @@ EVERYBODY = (KERNEL, ENGINE, *LLAMA_CPP, GENERATE, CONTINUOUS)
 LONG = 500
 # How soon a reply that is written alone comes depends on what it says, so it is several, one after the other.
 ALONE = slice(0, 16, 4)
+# A text has the more to guess from the longer it is, so longer replies are told too: of questions that have such.
+LONGER = 192
+OF_LONGER = f"1 stream of {LONGER} tokens"
 STREAMS_OF = {
     1: (*EVERYBODY, GUESSING_SAME_FILE, GUESSING_REQUANTISED),
     8: (KERNEL, ENGINE, GENERATE, CONTINUOUS),
@@ -86,6 +89,15 @@ def prepared(setting: Setting, miss: Callable[[str, str], None]) -> Iterator[Seq
                 if name in peers
             ]
         )
+    if KERNEL in peers:
+        longer = [[prompt] for prompt in setting.prompts.short if _is_longer(prompt, peers[KERNEL], setting)][ALONE]
+        groups.append(
+            [
+                Turn(f"{OF_LONGER}: {name}", partial(_rate, peers[name], longer, LONGER, None))
+                for name in (KERNEL, ENGINE, *LLAMA_CPP, GUESSING_SAME_FILE, GUESSING_REQUANTISED)
+                if name in peers
+            ]
+        )
     same = [setting.prompts.long(LONG)] * 16
     groups.append(
         [
@@ -110,6 +122,12 @@ def prepared(setting: Setting, miss: Callable[[str, str], None]) -> Iterator[Seq
 
 def name_of(streams: int) -> str:
     return "1 stream" if streams == 1 else f"{streams} streams"
+
+
+def _is_longer(prompt: Prompt, kernel: Peer, setting: Setting) -> bool:
+    """Whether the model would not end its reply before."""
+    (reply,) = kernel.write([prompt], LONGER)
+    return setting.prompts.end_ids.isdisjoint(reply.token_ids)
 
 
 def _llama_cpp(setting: Setting, file: Callable[[Path], Path], has_flash: bool) -> Peer:
