@@ -103,6 +103,7 @@ def test_two_answers_stream_side_by_side_and_the_better_one_stays(page: Page) ->
     expect(replies(page).last.locator("branch-picker")).to_contain_text("1/2")
 
 
+@pytest.mark.slow
 def test_a_comparison_comes_back_after_a_reload_and_its_vote_can_be_withdrawn(page: Page) -> None:
     first = message_id(ask(page, "What is a tide?"))
     press(replies(page).last, "Compare with another answer")
@@ -126,6 +127,7 @@ def test_a_comparison_comes_back_after_a_reload_and_its_vote_can_be_withdrawn(pa
     expect(replies(page).last.locator("branch-picker")).to_contain_text("2/2")
 
 
+@pytest.mark.slow
 def test_leaving_a_comparison_in_the_middle_loses_nothing(page: Page) -> None:
     ask(page, "What is a tide?")
     press(replies(page).last, "Compare with another answer")
@@ -138,6 +140,7 @@ def test_leaving_a_comparison_in_the_middle_loses_nothing(page: Page) -> None:
     expect(replies(page).last.locator("branch-picker")).to_contain_text("2/2")
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_there_already_is_compared_without_asking_again(page: Page) -> None:
     ask(page, "What is a tide?")
     press(replies(page).last, "Regenerate")
@@ -189,6 +192,7 @@ def about(page: Page) -> Locator:
     return page.get_by_role("dialog", name="About this answer")
 
 
+@pytest.mark.slow
 def test_who_writes_is_chosen_and_each_answer_says_who_wrote_it(page: Page, live_adapter: str) -> None:
     page.reload()
     chooser = page.get_by_role("combobox", name="Model")
@@ -223,6 +227,7 @@ def test_without_a_choice_no_chooser_stands_in_the_head(page: Page) -> None:
     expect(page.locator(".model-chooser")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_settings_of_a_conversation_are_kept_and_used(page: Page) -> None:
     ask(page, "What is a tide?")
     dialog = page.get_by_role("dialog", name="Settings of this conversation")

@@ -15,7 +15,7 @@ from tests.e2e.test_accessibility import serious
 from tests.e2e.test_people import sign_up
 from tests.product import ALL_ARE_KNOWN, ROOT, Product
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 ANSWER = "Ten weeks, at most **twenty**."
 

@@ -168,6 +168,7 @@ def test_the_next_one_is_there_without_waiting(page: Page, seed: Seed) -> None:
     page.unroute_all(behavior="wait")
 
 
+@pytest.mark.slow
 def test_what_is_decided_while_the_next_is_on_its_way_is_not_offered_again(page: Page, seed: Seed) -> None:
     rivers, roads = seed(RIVERS, ROADS)
     come_in(page)
@@ -201,6 +202,7 @@ def without(route: Route) -> list[str]:
     return asked["without"]
 
 
+@pytest.mark.slow
 def test_what_was_typed_outlives_an_outage_and_a_reload(
     page: Page, alice: Visitor, product: Product, seed: Seed
 ) -> None:
@@ -231,6 +233,7 @@ def test_what_was_typed_outlives_an_outage_and_a_reload(
     alice.forgive(OUTAGE)
 
 
+@pytest.mark.slow
 def test_an_item_whose_time_is_over_is_taken_again_unless_somebody_else_has_it(
     page: Page, alice: Visitor, product: Product, seed: Seed
 ) -> None:
@@ -254,6 +257,7 @@ def test_an_item_whose_time_is_over_is_taken_again_unless_somebody_else_has_it(
     alice.forgive(REFUSAL)
 
 
+@pytest.mark.slow
 def test_whoever_chose_one_that_somebody_else_has_goes_on_with_the_next(
     page: Page, alice: Visitor, product: Product, seed: Seed
 ) -> None:
@@ -302,6 +306,7 @@ def test_single_keys_are_off_while_somebody_writes_and_for_who_wants_none(page: 
     expect(page.get_by_role("heading", name="Nothing else waits")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_keys_are_off_before_that_is_kept_and_on_again_where_it_could_not_be(
     alice: Visitor, page: Page, seed: Seed
 ) -> None:

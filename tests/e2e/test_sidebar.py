@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from tests.e2e.browsing import Visitor, ask, replies, until_new_chat
 from tests.e2e.test_branches import press
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def entry(page: Page, title: str) -> Locator:

@@ -25,7 +25,7 @@ from tests.e2e.browsing import (
     until_words,
 )
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def head(page: Page, name: str) -> Locator:

@@ -33,6 +33,7 @@ def test_the_model_in_use_is_cut_and_told_how_to_be_used(tmp_path: Path) -> None
     assert json.loads((tmp_path / "smaller" / "config.json").read_text())["num_hidden_layers"] == 2
 
 
+@pytest.mark.slow
 def test_what_the_model_in_use_mostly_writes_is_counted_into_its_folder(tmp_path: Path) -> None:
     model = make_tiny_model(tmp_path / "tiny")
     done = run("drafts", "--tokens", "300", MODEL=str(model), ENGINE_BACKEND="torch")
