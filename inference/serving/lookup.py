@@ -34,5 +34,5 @@ class Lookup:
         for size in RUNS:
             if at := self._ends.get(tuple(history[-size:])):
                 return list(history[at : at + most])
-        token = self._drafts.guess(history) if self._drafts else None
+        token = self._drafts.guess(history) if self._drafts and most else None
         return [] if token is None else [token]

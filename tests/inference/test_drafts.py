@@ -92,5 +92,6 @@ def test_parley_brings_the_table_of_its_own_model(real_folder: Path) -> None:
 
 def test_a_text_is_asked_before_the_table() -> None:
     lookup = Lookup(TABLE)
+    assert lookup.guess([1, 2, 3], 0) == []
     assert lookup.guess([1, 2, 3], 3) == [4]
     assert lookup.guess([1, 2, 3, 9, 8, 1, 2], 3) == [3, 9, 8]
