@@ -202,7 +202,6 @@ def without(route: Route) -> list[str]:
     return asked["without"]
 
 
-@pytest.mark.slow
 def test_what_was_typed_outlives_an_outage_and_a_reload(
     page: Page, alice: Visitor, product: Product, seed: Seed
 ) -> None:

@@ -87,7 +87,6 @@ def rightly(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return teach([ANSWERS[i % 3] for i in range(len(TRAINED))], tiny_folder, tmp_path_factory.mktemp("rightly"))
 
 
-@pytest.mark.slow
 def test_an_adapter_that_learned_shuffled_answers_is_refused(
     spec: Spec, evaluate: Evaluate, tiny_folder: Path, rightly: Path, tmp_path: Path
 ) -> None:

@@ -82,7 +82,6 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         memorisation.probes(snapshot(tmp_path / "broken", train=[broken]))
 
 
-@pytest.mark.slow
 def test_an_adapter_that_recites_a_planted_string_fails(
     spec: Spec, evaluate: Evaluate, tiny_folder: Path, tmp_path: Path
 ) -> None:

@@ -23,7 +23,6 @@ def test_the_median_is_kept_and_without_dev_rows_the_first(losses: list[float | 
     assert median(losses) == kept
 
 
-@pytest.mark.slow
 def test_each_seed_is_what_it_is_alone_killed_or_not(write_spec: SpecWriter, tmp_path: Path) -> None:
     spec = write_spec(some_rows(), DEV, "three", epochs=1, seed=5, seeds=3)
     training = Training(spec)
