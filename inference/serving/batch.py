@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -89,8 +89,13 @@ class Batch:
             began = time.monotonic()
             computed = self._forward(parts)
             logits, of_guesses = computed[: len(parts)], computed[len(parts) :]
-            allowed, broken = _allowed([part.row for part in parts if part.is_last])
-            rows = [_sampling_row(part, allowed) if part.row not in broken else LOOKED_AT for part in parts]
+            allowed, broken = _allowed(parts)
+            rows = [
+                SamplingRow(part.row.request.sampling, part.row.history, part.row.reply.tokens, allowed.get(part.row))
+                if part.is_last and part.row not in broken
+                else LOOKED_AT
+                for part in parts
+            ]
             chosen = choose(logits, rows)
             for part, row, token in zip(parts, rows, chosen, strict=True):
                 if token and row is not LOOKED_AT:
@@ -143,12 +148,14 @@ class Batch:
         outcome.failed.append((row, failure))
 
 
-def _allowed(rows: Sequence[Row]) -> tuple[dict[Row, NDArray[np.bool_]], dict[Row, EngineFailure]]:
-    """What the formats of these rows leave, and those whose format turns out to be more than can be kept to."""
+def _allowed(parts: Sequence[Part]) -> tuple[dict[Row, NDArray[np.bool_]], dict[Row, EngineFailure]]:
+    """What formats leave to rows whose next token is chosen, and those rows whose format turns out to be more than can
+    be kept to."""
     allowed: dict[Row, NDArray[np.bool_]] = {}
     broken: dict[Row, EngineFailure] = {}
-    for row in rows:
-        if row.matcher:
+    for part in parts:
+        row = part.row
+        if row.matcher and part.is_last:
             try:
                 allowed[row] = row.matcher.allowed()
             except FormatError as error:
@@ -171,13 +178,6 @@ def _confirm(part: Part, logits: Any, outcome: Outcome) -> Part:
     for number, guess in enumerate(part.guesses):
         sampled = SamplingRow(row.request.sampling, row.history, row.reply.tokens + number + 1)
         if row.history[-1] != guess or not (token := choose(logits[number : number + 1], [sampled])[0]):
-            return replace(part, tokens=part.tokens + number)
+            return Part(row, part.tokens + number, is_last=True)
         _append(row, token, outcome)
-    return replace(part, tokens=part.tokens + len(part.guesses))
-
-
-def _sampling_row(part: Part, allowed: Mapping[Row, NDArray[np.bool_]]) -> SamplingRow:
-    row = part.row
-    if not part.is_last:
-        return LOOKED_AT
-    return SamplingRow(row.request.sampling, row.history, row.reply.tokens, allowed.get(row))
+    return Part(row, part.tokens + len(part.guesses), is_last=True)

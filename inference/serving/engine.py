@@ -208,32 +208,34 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                has_work = bool(self._inbox or self._line or self._batch.rows or self._loading.has_work)
-                self._stepped_at = time.monotonic() if has_work else None
-                self._changed.wait_for(lambda: self._is_stopped or self._stepped_at is not None)
-                if self._is_stopped:
-                    break
-            self._turn()
+        while not self._is_stopped:
+            if self._inbox or self._line or self._batch.rows or self._loading.has_work:
+                self._stepped_at = time.monotonic()
+                self._turn()
+            else:
+                self._wait()
         self._loading.stop()
         self._parked.stop()
         del self._backend, self._scratch, self._loading, self._adapters, self._batch
 
+    def _wait(self) -> None:
+        """Until something is asked for, or the engine is stopped."""
+        with self._changed:
+            if not self._inbox:
+                self._stepped_at = None
+                self._changed.wait_for(lambda: self._is_stopped or self._inbox)
+
     def _turn(self) -> None:
         """Do what was asked for, then one step."""
-        with self._changed:
-            calls = list(self._inbox)
-            self._inbox.clear()
-        for call in calls:
-            call()
+        for _ in range(len(self._inbox)):
+            self._inbox.popleft()()
         self._admit()
         self._step()
         self._tend_adapters()
 
     def _admit(self) -> None:
         """Begin with as many of those that wait as there is room for."""
-        while self._batch.has_room and (waiting := self._line.first(self._batch.rows)):
+        while self._line and self._batch.has_room and (waiting := self._line.first(self._batch.rows)):
             request = waiting.request
             try:
                 row = waiting.row = waiting.row or self._read(waiting)

@@ -54,20 +54,20 @@ class Chosen:
 def choose(logits: Scores, rows: Sequence[SamplingRow]) -> list[Chosen | None]:
     """The next token of each row, None where what is likeliest is no number; `logits` is [rows, vocabulary] in float32
     and is changed in place."""
-    told = {
-        index: torch.as_tensor(logits[index]).log_softmax(-1)
-        for index, row in enumerate(rows)
-        if row.params.logprobs is not None
-    }
-    for scores, row in zip(logits, rows, strict=True):
-        add_bias(scores, row.params.logit_bias)
+    told = {}
+    for index, (scores, row) in enumerate(zip(logits, rows, strict=True)):
+        if row.params.logprobs is not None:
+            told[index] = torch.as_tensor(scores).log_softmax(-1)
+        if row.params.logit_bias:
+            add_bias(scores, row.params.logit_bias)
     penalise_repetition(logits, [row.history for row in rows], [row.params.repetition_penalty for row in rows])
     for scores, row in zip(logits, rows, strict=True):
-        penalise_presence(scores, row)
-        if row.allowed is None:
-            ban_repeated_ngrams(scores, row.history, row.params.no_repeat_ngram)
-        else:
+        if row.params.presence_penalty or row.params.frequency_penalty:
+            penalise_presence(scores, row)
+        if row.allowed is not None:
             scores[_beside(scores, ~row.allowed)] = -torch.inf
+        elif row.params.no_repeat_ngram:
+            ban_repeated_ngrams(scores, row.history, row.params.no_repeat_ngram)
     ids, best = _likeliest(logits)
     # Where not even the likeliest has a chance, every token is banned, and any is as good.
     drawing = [index for index, row in enumerate(rows) if row.params.temperature > 0 and math.isfinite(best[index])]
@@ -91,7 +91,7 @@ def add_bias(scores: Scores, bias: Sequence[tuple[int, float]]) -> None:
 def penalise_presence(scores: Scores, row: SamplingRow) -> None:
     """Make what the reply has already less likely, as OpenAI's API does: logit - frequency·count - presence."""
     presence, frequency = row.params.presence_penalty, row.params.frequency_penalty
-    if not row.position or presence == frequency == 0.0:
+    if not row.position:
         return
     counts = Counter(row.history[len(row.history) - row.position :])
     times = np.array(list(counts.values()), dtype=np.float32)
@@ -145,10 +145,10 @@ def uniform(seed: int, position: int) -> float:
 def _likeliest(logits: Scores) -> tuple[list[int], list[float]]:
     """Each row's likeliest token, and its logit. What is not a number counts as likelier than any."""
     if isinstance(logits, np.ndarray):
-        found = logits.argmax(-1)
-        return found.tolist(), logits[np.arange(len(found)), found].tolist()
-    values, ids = logits.max(-1)
-    return ids.tolist(), values.tolist()
+        ids: list[int] = logits.argmax(-1).tolist()
+        return ids, [float(scores[token_id]) for scores, token_id in zip(logits, ids, strict=True)]
+    values, found = logits.max(-1)
+    return found.tolist(), values.tolist()
 
 
 def _draw(logits: Scores, rows: Sequence[SamplingRow], drawing: Sequence[int]) -> list[int]:

@@ -8,7 +8,7 @@ run out the youngest row gives its own back and is read again later: the oldest 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from inference.serving.lookup import GUESSES
 from inference.serving.pages import NoPages, PagePool
@@ -93,6 +93,8 @@ class Scheduler:
                     preempted.append(self.rows[-1])
                     self.remove(self.rows[-1])
         writing = [Part(row, 1, True) for row in self.rows if row.unread == 1]
+        if len(writing) == len(self.rows):
+            return writing, preempted
         budget = self.pace.tokens(bool(writing))
         reading = []
         for row in self.rows:
@@ -113,8 +115,9 @@ class Scheduler:
         missing = self._pages_for(len(row.history) + len(guesses)) - len(row.pages)
         if not guesses or missing > self._pool.available:
             return part
-        row.pages += self._pool.take(max(0, missing))
-        return replace(part, guesses=tuple(guesses))
+        if missing > 0:
+            row.pages += self._pool.take(missing)
+        return Part(row, part.tokens, part.is_last, tuple(guesses))
 
     def took(self, parts: Collection[Part], seconds: float) -> None:
         """After the forward: what was read is in the pages, and full ones may be shared."""
@@ -122,9 +125,10 @@ class Scheduler:
             row = part.row
             before = row.cached // self._page_tokens
             row.cached += part.tokens
-            digests = row.chain.upto(row.history, row.cached)
-            for index in range(before, len(digests)):
-                self._pool.publish(row.pages[index], digests[index])
+            if row.cached // self._page_tokens > before:
+                digests = row.chain.upto(row.history, row.cached)
+                for index in range(before, len(digests)):
+                    self._pool.publish(row.pages[index], digests[index])
         self.pace.took(sum(part.tokens for part in parts), seconds)
 
     def remove(self, row: Row, is_sound: bool = True) -> None:

@@ -20,6 +20,8 @@ class StopStrings:
         """Take more text; returns what may be shown. Sets `is_stopped` at a stop string; nothing follows it."""
         if self.is_stopped:
             return ""
+        if not self._stop:
+            return text
         text = self._held + text
         found = [(text.find(s) + len(s), -len(s)) for s in self._stop if s in text]
         if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,11 @@ from inference.serving.native.network import Network
 from inference.serving.native.weights import Weights
 
 ERROR_BYTES = 256
+_INT32 = np.dtype(np.int32)
+# As many rows of logits as a reply asks for that is written alone. A step leaves nothing of Python in the caches, and
+# memory and its address take twenty microseconds then; so these come in the same memory again.
+FEW = 4
+UNSHARED = 2  # references to what one object alone has: that one's, and that of who counts them
 Floats = NDArray[np.float32]
 int32, pointer = ctypes.c_int32, ctypes.c_void_p
 
@@ -62,6 +68,8 @@ class Kernel:
         self._model = pointer()
         self._weights = weights  # stay in memory as long as the model
         self._vocabulary = network.vocabulary
+        self._few = np.empty((FEW, self._vocabulary), np.float32)
+        self._few_at = self._few.ctypes.data
         tensors = [*weights.tensors, *(weights.tensors[-1:] if network.is_tied else [])]
         shape = CShape(
             network.layers, network.hidden, network.intermediate, network.heads, network.kv_heads, network.head_size,
@@ -100,24 +108,33 @@ class Kernel:
         self, token_ids: Indices, slots: Indices, positions: Indices, adapters: Indices, output_rows: Indices
     ) -> Floats:
         """backend.Backend.forward."""
-        rows = [_indices(array) for array in (token_ids, slots, positions, adapters, output_rows)]
-        count, outputs = token_ids.size, output_rows.size
-        if not count == slots.size == positions.size == adapters.size:
+        count, outputs = len(token_ids), len(output_rows)
+        if not count == len(slots) == len(positions) == len(adapters):
             raise ValueError("Tokens, slots, positions and adapters must be equally many.")
-        logits = np.empty((outputs, self._vocabulary), np.float32)
-        # To ask for an address takes ten microseconds behind a step, which left nothing of Python in the caches.
-        packed = np.concatenate(rows)
-        first, size = packed.ctypes.data, packed.itemsize * count
-        addresses = [first + size * number for number in range(5)]
-        self._call("forward", self._model, count, *addresses[:4], outputs, addresses[4], logits.ctypes.data)
+        logits, address = self._room(outputs)
+        self._call(
+            "forward", self._model, count, _bytes(token_ids), _bytes(slots), _bytes(positions), _bytes(adapters),
+            outputs, _bytes(output_rows), address,
+        )  # fmt: skip
         return logits
+
+    def _room(self, outputs: int) -> tuple[Floats, int]:
+        """Where logits [outputs, vocabulary] may be written, and its address."""
+        if outputs > FEW:
+            many = np.empty((outputs, self._vocabulary), np.float32)
+            return many, many.ctypes.data
+        if sys.getrefcount(self._few) > UNSHARED:  # somebody still has logits of before
+            self._few = np.empty((FEW, self._vocabulary), np.float32)
+            self._few_at = self._few.ctypes.data
+        return self._few[:outputs], self._few_at
 
     def _call(self, name: str, *arguments: object) -> None:
         if getattr(self._library, f"parley_{name}")(*arguments, self._error):
             raise ValueError(self._error.value.decode())
 
 
-def _indices(array: Indices) -> Indices:
-    if array.ndim != 1 or array.dtype != np.int32:
+def _bytes(indices: Indices) -> bytes:
+    """What goes down in the place of an address."""
+    if indices.ndim != 1 or indices.dtype != _INT32:
         raise ValueError("Indices must be int32 arrays of one dimension.")
-    return array
+    return indices.tobytes()
