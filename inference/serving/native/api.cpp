@@ -37,6 +37,15 @@ class PackedWeights {
         return matrix;
     }
 
+    // What is left: the head's last outputs once more, in 4 bits. May be nothing.
+    Matrix rough(const Matrix& head) {
+        if (is_at_end()) return {4, 0, head.inputs, nullptr};
+        const PackedTensor& tensor = tensors_[at_];
+        if (tensor.bits != 4 || tensor.outputs < 1 || tensor.outputs > head.outputs || (head.outputs - tensor.outputs) % LANES)
+            throw Refused("A packed matrix does not fit the model.");
+        return matrix(tensor.outputs, head.inputs);
+    }
+
     bool is_at_end() const { return at_ == count_; }
 
   private:
@@ -95,7 +104,7 @@ int guarded(Model* model, char* error, Call call) {
 extern "C" {
 
 // `tensors` are, for each layer, the attention norm, q, k, v, o, the norm of the MLP, gate, up, down; then the last norm,
-// the embedding and the head. `data` must stay as it is until parley_close.
+// the embedding, the head, and its last outputs in 4 bits, if it has such. `data` must stay as it is until parley_close.
 int parley_open(const Shape* shape, const uint8_t* data, uint64_t bytes, const PackedTensor* tensors, int32_t count,
                 int32_t threads, Model** model, char* error) {
     return guarded(error, [&] {
@@ -120,6 +129,7 @@ int parley_open(const Shape* shape, const uint8_t* data, uint64_t bytes, const P
         weights.norm = packed.vector(shape->hidden);
         weights.embedding = packed.matrix(shape->vocabulary, shape->hidden);
         weights.head = packed.matrix(shape->vocabulary, shape->hidden);
+        weights.rough = packed.rough(weights.head);
         if (!packed.is_at_end()) throw Refused("The packed weights hold more than the model has.");
         *model = new Model(*shape, std::move(weights), threads);
     });

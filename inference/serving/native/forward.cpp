@@ -107,45 +107,6 @@ void Model::finish_layer(const Batch& batch, int number, float* residual, const 
     project(linear + DOWN, 0, residual, shape_.hidden, true, seat);
 }
 
-// Logits of the rows that are asked for. The second piece of the activations is multiplied only where it can matter:
-// with panels that have a token within REACH of the row's likeliest one. What is left out changes a logit by some
-// hundredths, of tokens whose chances are below e^-REACH of the likeliest.
-void Model::predict(float* logits, const Seat& seat) {
-    constexpr float REACH = 5.0f;
-    const Matrix& head = weights_.head;
-    const Crew& crew = seat.crew;
-    const int number = shape_.layers * LINEARS;
-    PartScratch& scratch = scratch_[seat.part];
-    logits += static_cast<size_t>(crew.first) * shape_.vocabulary;
-    for (int output = 0; output < crew.count(); output++) {
-        norm(&asked_[static_cast<size_t>(crew.first + output) * shape_.hidden], weights_.norm, scratch.normed.data());
-        take_in(output, scratch.normed.data(), shape_.hidden, number, 1, seat, true);
-    }
-    if (!crew.adapted.empty()) seat.meet();
-    const auto [first, last] = seat.share(head.count());
-    foresee(number, 1, 0, seat);
-    project(number, 0, logits, shape_.vocabulary, false, seat);
-    const int full = shape_.vocabulary / LANES;  // behind them stands a panel that is not full, if any
-    for (int output = 0; output < crew.count(); output++) {
-        const float* scores = logits + static_cast<size_t>(output) * shape_.vocabulary;
-        Floats top = all(-1e30f);
-        for (int index = first; index < std::min(last, full); index++) top = max(top, load(scores + index * LANES));
-        scratch.tops[output] = highest(top);
-    }
-    seat.meet();
-    for (int output = 0; output < crew.count(); output++) {
-        float* scores = logits + static_cast<size_t>(output) * shape_.vocabulary;
-        float top = scratch.tops[output];
-        for (int part = crew.first_thread; part < crew.first_thread + crew.threads; part++)
-            top = std::max(top, scratch_[part].tops[output]);
-        // In turns: the likely tokens, being the frequent ones, have low numbers.
-        for (int index = seat.member(); index < head.count(); index += crew.threads)
-            if (index >= full || reaches(load(scores + index * LANES), top - REACH))
-                multiply(head, scratch.rest, nullptr, output, output + 1, index, index + 1, logits, shape_.vocabulary, true,
-                         head.panel(index));
-    }
-}
-
 // Split by rows.
 void Model::embed(const Batch& batch, const Seat& seat) {
     const int half = shape_.head_size / 2;
@@ -192,11 +153,16 @@ void Model::take_in(int row, const float* values, int inputs, int linear, int li
 // y [the crew's rows, stride] = (or +=) a linear of what was taken in, with what the rows' adapters add, for the thread's
 // panels.
 void Model::project(int linear, int which, float* y, size_t stride, bool add, const Seat& seat, bool is_fine) {
-    const Crew& crew = seat.crew;
     const auto [first, last] = panels(linear, seat);
     PartScratch& scratch = scratch_[seat.part];
-    multiply(weights_.linear(linear), scratch.taken, is_fine ? &scratch.rest : nullptr, 0, crew.count(), first, last, y,
+    multiply(weights_.linear(linear), scratch.taken, is_fine ? &scratch.rest : nullptr, 0, seat.crew.count(), first, last, y,
              stride, add, next_read(linear, seat), &scratch.ahead, scratch.panel.data());
+    add_adapters(linear, which, first, last, y, stride, seat);
+}
+
+// What the rows' adapters add to a linear, for the outputs of panels `first` to before `last`.
+void Model::add_adapters(int linear, int which, int first, int last, float* y, size_t stride, const Seat& seat) {
+    const Crew& crew = seat.crew;
     for (int row : crew.adapted)
         if (const LowRank* low = low_rank(crew.adapters[row], linear))
             low->go_up(middle(crew, row, which), first, last, y + row * stride);
@@ -289,8 +255,9 @@ void Model::activate(float* gate, const float* up, int rows, int first, int last
 // The thread's panels of a linear. Those of q, k and v are split as if they were one matrix; those of v count twice, as
 // they are multiplied twice.
 std::pair<int, int> Model::panels(int linear, const Seat& seat) const {
+    if (linear == shape_.layers * LINEARS) return seat.share(weights_.exact_panels());
     const int which = linear % LINEARS, count = weights_.linear(linear).count();
-    if (which > V || linear == shape_.layers * LINEARS) return seat.share(count);
+    if (which > V) return seat.share(count);
     const int q = weights_.linear(linear - which).count(), kv = weights_.linear(linear - which + K).count();
     const auto [first, last] = seat.share(q + kv + 2 * kv);
     const int before = which == Q ? 0 : which == K ? q : q + kv, cost = which == V ? 2 : 1;
@@ -299,6 +266,8 @@ std::pair<int, int> Model::panels(int linear, const Seat& seat) const {
 
 // Where the thread reads on after its panels of a linear: at the next that it has some of.
 const uint8_t* Model::next_read(int linear, const Seat& seat) const {
+    const Matrix& rough = weights_.rough;
+    if (linear == shape_.layers * LINEARS && rough.count() > 0) return rough.panel(seat.share(rough.count()).first);
     for (int tries = 0; tries < LINEARS; tries++) {
         linear = linear < shape_.layers * LINEARS ? linear + 1 : 0;
         if (const auto [first, last] = panels(linear, seat); first < last) return weights_.linear(linear).panel(first);

@@ -70,7 +70,10 @@ class Kernel:
         self._vocabulary = network.vocabulary
         self._few = np.empty((FEW, self._vocabulary), np.float32)
         self._few_at = self._few.ctypes.data
-        tensors = [*weights.tensors, *(weights.tensors[-1:] if network.is_tied else [])]
+        tensors = [tensor for tensor in weights.tensors if not tensor.is_rough]
+        if network.is_tied:  # the embedding is the head too
+            tensors.append(tensors[-1])
+        tensors += [tensor for tensor in weights.tensors if tensor.is_rough]
         shape = CShape(
             network.layers, network.hidden, network.intermediate, network.heads, network.kv_heads, network.head_size,
             network.vocabulary, network.max_context, network.epsilon, network.rotary_scale, network.rotary.ctypes.data,

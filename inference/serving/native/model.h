@@ -39,7 +39,10 @@ struct Weights {
     std::vector<Layer> layers;
     const float* norm;
     Matrix embedding, head;
+    Matrix rough;  // the head's last outputs once more, in 4 bits (head.cpp); may have none
 
+    // Those of the head that have no rough ones.
+    int exact_panels() const { return head.count() - rough.count(); }
     // By its number.
     const Matrix& linear(int number) const {
         const size_t layer = static_cast<size_t>(number / LINEARS);
@@ -67,6 +70,7 @@ class Model {
         QuantisedRows taken, rest;           // what linears multiply: the crew's rows, and what rounding took from them
         std::vector<float> normed, rounded;  // of a row
         std::vector<float> tops;             // the highest logit of each output among the thread's panels
+        std::vector<int> again;              // the head's panels that are multiplied once more for a row
         std::vector<uint8_t, OnLines<uint8_t>> panel;  // unpacked
         AttentionScratch attention;
         Ahead ahead;
@@ -80,6 +84,7 @@ class Model {
     void read_positions(const Batch& batch, int number, const Seat& seat);
     void finish_layer(const Batch& batch, int number, float* residual, const Seat& seat);
     void predict(float* logits, const Seat& seat);
+    void predict_again(int output, float* logits, const Seat& seat);
     void rotate_and_write(const Batch& batch, int layer, const Seat& seat);
     void attend_all(const Batch& batch, int layer, const Seat& seat);
     void activate(float* gate, const float* up, int rows, int first, int last) const;
@@ -87,6 +92,7 @@ class Model {
                  bool is_fine = false);
     void norm(const float* values, const float* weight, float* normed) const;
     void project(int linear, int which, float* y, size_t stride, bool add, const Seat& seat, bool is_fine = false);
+    void add_adapters(int linear, int which, int first, int last, float* y, size_t stride, const Seat& seat);
     void foresee(int linear, int linears, int next_linears, const Seat& seat, int layer = -1);
 
     bool has_adapter(int adapter) const;

@@ -21,6 +21,7 @@ Bytes = NDArray[np.uint8]
 ROWS = 4096  # of a matrix that are worked on at a time: several copies of them are in memory
 WORDS = 4  # inputs beside each other in a panel
 ALIGNMENT = 64
+SPANS = (0.85, 0.925, 1.0)  # of what lies between a block's least value and its largest: what its quants begin with
 PARTS = range(255, 239, -1)  # of what lies between a row's least and largest scale: so many steps are tried
 
 
@@ -59,6 +60,21 @@ def packed(matrix: Floats) -> tuple[int, Bytes]:
     return 8, np.concatenate([_panels(q8_0(part)) for part in parts])
 
 
+def rough(matrix: Floats, squares: Floats) -> Bytes:
+    """Panels in 4 bits of what multiplies most nearly as `matrix` [outputs, inputs] does, where what is multiplied has
+    these mean `squares` [inputs]. Raises ValueError where a scale is beyond float16."""
+    weights = squares.reshape(-1, GROUP)
+    panels = []
+    for first in range(0, len(matrix), ROWS):
+        values = _blocks(matrix[first : first + ROWS])
+        with np.errstate(over="ignore"):
+            scales, offsets = (fitted.astype(np.float16) for fitted in _fitted(values, weights))
+        if not (np.isfinite(scales).all() and np.isfinite(offsets).all()):
+            raise ValueError("it holds weights that are too large")
+        panels.append(_panels(_nearest(values, scales, offsets)))
+    return np.concatenate(panels)
+
+
 def q4_1(matrix: Floats) -> Blocks | None:
     """The Q4_1 blocks that `matrix` was made of, if it was. The least quant of a block is 0 and the largest 15."""
     values = _blocks(matrix)
@@ -85,27 +101,64 @@ def q8_0(matrix: Floats) -> Blocks:
         scales = (np.abs(values).max(-1) / 127).astype(np.float16)
     if not np.isfinite(scales).all():
         raise ValueError("it holds weights that are too large")
-    quants = np.rint(_divided(values, scales)).clip(-127, 127) + 128
+    quants = np.rint(_ratio(values, scales.astype(np.float32)[..., None])).clip(-127, 127) + 128
     return Blocks(8, quants.astype(np.uint8), scales, np.zeros_like(scales))
+
+
+def _fitted(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Scales and offsets [rows, groups] of blocks in 4 bits with a small squared error, weighted by `weights` [groups,
+    32]: from several beginnings each is fitted to the quants that it makes, twice, and the best one is taken."""
+    least, largest = values.min(-1), values.max(-1)
+    of_all, of_values = weights.sum(-1), (values * weights).sum(-1)
+    best_scales, best_offsets = np.zeros_like(least), least
+    fewest = np.full_like(least, np.inf)
+    for part in SPANS:
+        scales = (largest - least) * np.float32(part / 15)
+        offsets = (least + largest) / 2 - np.float32(7.5) * scales
+        for _ in range(2):
+            quants = _quants(values, scales, offsets)
+            weighted = quants * weights
+            of_quants = weighted.sum(-1)
+            of_squares = np.einsum("rgi,rgi->rg", weighted, quants)
+            of_both = np.einsum("rgi,rgi->rg", weighted, values)
+            spread = of_all * of_squares - of_quants**2
+            fitted = _ratio(of_all * of_both - of_quants * of_values, spread)
+            scales = np.where(fitted > 0, fitted, scales)
+            offsets = (of_values - scales * of_quants) / of_all
+        error = _quants(values, scales, offsets) * scales[..., None] + offsets[..., None] - values
+        error = np.einsum("rgi,rgi,gi->rg", error, error, weights)
+        is_better = error < fewest
+        best_scales, best_offsets = np.where(is_better, scales, best_scales), np.where(is_better, offsets, best_offsets)
+        fewest = np.minimum(error, fewest)
+    return best_scales, best_offsets
+
+
+def _quants(values: Floats, scales: Floats, offsets: Floats) -> Floats:
+    """Those of 4 bits that come nearest to `values` [rows, groups, 32]."""
+    return np.rint(_ratio(values - offsets[..., None], scales[..., None])).clip(0, 15)
+
+
+def _ratio(values: Floats, by: Floats) -> Floats:
+    """Zero where `by` is."""
+    by = np.broadcast_to(by, values.shape)
+    return np.divide(values, by, out=np.zeros_like(values), where=by != 0)
+
+
+def _nearest(values: Floats, scales: NDArray[np.float16], offsets: NDArray[np.float16]) -> Blocks:
+    quants = _quants(values, scales.astype(np.float32), offsets.astype(np.float32))
+    return Blocks(4, quants.astype(np.uint8), scales, offsets)
 
 
 def _exact(values: Floats, scales: NDArray[np.float16], offsets: NDArray[np.float16]) -> Blocks | None:
     if not (np.isfinite(scales).all() and np.isfinite(offsets).all()):
         return None
-    wide_offsets = offsets.astype(np.float32)[..., None]
-    quants = np.rint(_divided(values - wide_offsets, scales)).clip(0, 15)
-    if not np.array_equal(scales.astype(np.float32)[..., None] * quants + wide_offsets, values):
-        return None
-    return Blocks(4, quants.astype(np.uint8), scales, offsets)
+    blocks = _nearest(values, scales, offsets)
+    wide_scales, wide_offsets = (each.astype(np.float32)[..., None] for each in (scales, offsets))
+    return blocks if np.array_equal(wide_scales * blocks.quants + wide_offsets, values) else None
 
 
 def _blocks(matrix: Floats) -> Floats:
     return matrix.reshape(len(matrix), -1, GROUP)
-
-
-def _divided(values: Floats, scales: NDArray[np.float16]) -> Floats:
-    wide = scales.astype(np.float32)[..., None]
-    return np.divide(values, wide, out=np.zeros_like(values), where=wide != 0)
 
 
 def _panels(blocks: Blocks) -> Bytes:

@@ -51,22 +51,25 @@ def quantised(weight: Tensor, form: str) -> Tensor:
 
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
-    """A folder with a random model of a shape; its matrices are those of GGUF blocks, or float32 for no `form`."""
-    made: dict[tuple[str, str], Path] = {}
+    """A folder with a random model of a shape; its matrices are those of GGUF blocks, or float32 for no `form`. Its
+    logits differ the more, the larger the head's weights are: so many `times` as the others'."""
+    made: dict[tuple[str, str, int], Path] = {}
 
-    def make(shape: str = "grouped", form: str = "Q8_0") -> Path:
-        if (shape, form) not in made:
-            made[shape, form] = folder = tmp_path_factory.mktemp("native-model")
+    def make(shape: str = "grouped", form: str = "Q8_0", times: int = 1) -> Path:
+        key = (shape, form, times)
+        if key not in made:
+            made[key] = folder = tmp_path_factory.mktemp("native-model")
             torch.manual_seed(5)
             network = LlamaForCausalLM(LlamaConfig(**{**BASE, **SHAPES[shape]}))
             with torch.no_grad():
+                network.lm_head.weight *= times
                 for parameter in network.parameters():
                     if parameter.ndim == 1:
                         parameter.copy_(1 + 0.3 * torch.randn_like(parameter))
                     elif form:
                         parameter.copy_(quantised(parameter, form))
             network.save_pretrained(folder)
-        return made[shape, form]
+        return made[key]
 
     return make
 

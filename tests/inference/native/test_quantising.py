@@ -88,6 +88,28 @@ def test_no_weight_in_4_bits_is_more_than_the_kernels_sums_have_room_for(ends: t
 
 
 @pytest.mark.parametrize("columns", [32, 96, 256])
+def test_rough_panels_are_the_nearest_by_what_they_will_be_multiplied_with(columns: int) -> None:
+    values = matrix(40, columns)
+    squares = np.ones(columns, np.float32)
+    squares[::29] = 1000.0  # a few inputs are much larger than others, as in the models that there are
+    plain, _ = read_in_4_bits(quantising.rough(values, np.ones_like(squares)), 40, columns)
+    weighted, _ = read_in_4_bits(quantising.rough(values, squares), 40, columns)
+    size = np.linalg.norm(values * np.sqrt(squares), axis=1)[1:]
+    error = {
+        name: np.linalg.norm((found - values) * np.sqrt(squares), axis=1)[1:] / size
+        for name, found in (("plain", plain), ("weighted", weighted))
+    }
+    assert np.linalg.norm(plain - values) < 0.1 * np.linalg.norm(values)
+    assert np.median(error["weighted"]) < 0.7 * np.median(error["plain"])
+    assert not weighted[0].any()
+
+
+def test_rough_panels_of_weights_that_are_too_large_are_refused() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        quantising.rough(matrix(16, 32) * np.float32(1e9), np.ones(32, np.float32))
+
+
+@pytest.mark.parametrize("columns", [32, 96, 256])
 def test_panels_in_8_bits_hold_the_nearest_blocks(columns: int) -> None:
     """Read as quantised.h draws them."""
     values = matrix(40, columns)

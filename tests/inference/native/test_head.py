@@ -1,0 +1,106 @@
+"""What is likely is computed exactly; of rare tokens that are not, only about how unlikely they are."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference import model_files
+from inference.serving.native import build, weights
+from inference.serving.native.backend import NativeBackend
+from inference.serving.native.library import Kernel
+from inference.serving.native.network import read_network
+from inference.serving.native.verification import divergence
+from tests.inference.native.conftest import BASE, MakeModel, Open, network_logits, read, tokens
+from tests.inference.native.test_adapters import EVERYTHING, make_adapter, put
+
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+NATS = 0.02
+REACH, FAR = 5.0, 8.0  # forward.cpp
+TIMES = 10
+EXACT = BASE["vocab_size"] // weights.COMMON // 16 * 16
+
+
+@pytest.fixture
+def model(make_model: MakeModel) -> Path:
+    """Most of its tokens are far from likely, wherever it is."""
+    return make_model("grouped", "Q8_0", TIMES)
+
+
+def said(backend: NativeBackend, count: int = 40) -> torch.Tensor:
+    backend.set_pages(0, range(3))
+    return read(backend, [(token, 0, position) for position, token in enumerate(tokens(count))], list(range(count)))
+
+
+def test_likely_tokens_and_common_ones_are_exact_and_others_near(
+    model: Path, open_backend: Open, kept: Path, empty: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    found = said(open_backend(model, level))
+    monkeypatch.setattr(weights, "COMMON", 1)  # nearly all are
+    shutil.copy(build.library(kept, level), empty)
+    exact_backend = NativeBackend(model, 1, level, empty)
+    exact_backend.reserve(32, 8)
+    exact = said(exact_backend)
+    exact_backend.close()
+    assert divergence(network_logits(model, tokens(40)), exact) < NATS
+    below, error = exact.max(-1, keepdim=True).values - exact, (found - exact).abs()
+    assert not error[below < REACH - 1].any()
+    assert error[:, :EXACT].max() < 0.3  # the second piece of x, of those that are no longer near
+    assert error[below < FAR - 2.5].max() < 0.3  # rough logits are off by some tenths, a few of them by more
+    assert error[:, EXACT:][below[:, EXACT:] > FAR + 4].mean() > 0.1
+    assert error.max() < 4.0
+    assert divergence(exact, found) < NATS
+
+
+def test_rows_say_together_what_they_say_alone(model: Path, open_backend: Open) -> None:
+    """Bit by bit, with an adapter of the head or without, beside others and with however many threads."""
+    order = [0, -1, 0, -1, -1]
+    texts = [tokens(18 + slot, slot) for slot in range(len(order))]
+    files = make_adapter(model, 1, 6, EVERYTHING)[1]
+    all_said = []
+    for threads, is_together in ((1, False), (1, True), (2, True), (3, True)):
+        backend = open_backend(model, threads=threads)
+        put(backend, 0, files)
+        batches, rows, adapters, ends = [], [], [], []
+        for slot, (adapter, ids) in enumerate(zip(order, texts, strict=True)):
+            backend.set_pages(slot, [2 * slot, 2 * slot + 1])
+            rows += [(token, slot, position) for position, token in enumerate(ids)]
+            adapters += [adapter] * len(ids)
+            ends.append(len(rows) - 1)
+            if not is_together or slot == len(order) - 1:
+                batches.append(read(backend, rows, ends, adapters))
+                rows, adapters, ends = [], [], []
+        all_said.append(torch.cat(batches))
+    for other in all_said[1:]:
+        assert torch.equal(all_said[0], other)
+
+
+def test_an_adapter_of_the_head_says_what_peft_says(model: Path, open_backend: Open) -> None:
+    network, files = make_adapter(model, 2, 64, ["lm_head"], use_rslora=True)
+    backend = open_backend(model)
+    put(backend, 0, files)
+    backend.set_pages(0, [0, 1])
+    rows = [(token, 0, position) for position, token in enumerate(tokens(20))]
+    expected, found = network_logits(network, tokens(20)), read(backend, rows, list(range(20)), [0] * 20)
+    assert divergence(expected, found) < NATS
+    assert divergence(network_logits(model, tokens(20)), found) > 4 * NATS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"bits": 8}, {"outputs": 0}, {"outputs": -16}, {"outputs": 350}, {"outputs": 437}, {"inputs": 32}, {"offset": 64}],
+)
+def test_rare_tokens_that_do_not_fit_the_head_are_refused(
+    model: Path, kept: Path, empty: Path, change: dict[str, int]
+) -> None:
+    network = read_network(model)
+    packed = weights.load(model, network, empty, model_files.base_model_sha256(model))
+    rare = replace(packed.tensors[-1], **change)
+    if "offset" in change:
+        rare = replace(rare, offset=packed.data.size - 64)
+    with pytest.raises(ValueError, match=r"does not fit|cut short"):
+        Kernel(build.library(kept), network, replace(packed, tensors=[*packed.tensors[:-1], rare]), 1)
