@@ -22,7 +22,7 @@ def test_a_visitor_asks_reads_along_and_rates(come: Come, product: Product) -> N
     page = come().open()
     frame = open_chat(page)
 
-    say(frame, "Do you have spades?")
+    say(frame, "Which spades do you have, in 60 words?")  # three seconds, so that nobody looks too late
 
     reply = told(frame)
     expect(reply).to_have_attribute("data-state", "running")
