@@ -16,8 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -31,8 +30,7 @@ Scores = TypeVar("Scores", Tensor, NDArray[np.float32])
 Values = TypeVar("Values", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True)
-class SamplingRow:
+class SamplingRow(NamedTuple):  # of which each step makes one for each row: a tuple is made in no time
     """One row of the batch. `history` is the prompt and the reply so far; the next token has index `position`.
     `allowed` are the tokens that its format leaves, [vocabulary] with one at least."""
 
@@ -42,8 +40,7 @@ class SamplingRow:
     allowed: NDArray[np.bool_] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """The next token of a row. `chances` are, if asked for, ln p of it and then of the likeliest in its place, as the
     model held them before anything was changed."""
 
@@ -55,19 +52,19 @@ def choose(logits: Scores, rows: Sequence[SamplingRow]) -> list[Chosen | None]:
     """The next token of each row, None where what is likeliest is no number; `logits` is [rows, vocabulary] in float32
     and is changed in place."""
     told = {}
-    for index, (scores, row) in enumerate(zip(logits, rows, strict=True)):
+    for index, row in enumerate(rows):  # an array that is gone through costs more than all else here
         if row.params.logprobs is not None:
-            told[index] = torch.as_tensor(scores).log_softmax(-1)
+            told[index] = torch.as_tensor(logits[index]).log_softmax(-1)
         if row.params.logit_bias:
-            add_bias(scores, row.params.logit_bias)
+            add_bias(logits[index], row.params.logit_bias)
     penalise_repetition(logits, [row.history for row in rows], [row.params.repetition_penalty for row in rows])
-    for scores, row in zip(logits, rows, strict=True):
+    for index, row in enumerate(rows):
         if row.params.presence_penalty or row.params.frequency_penalty:
-            penalise_presence(scores, row)
+            penalise_presence(logits[index], row)
         if row.allowed is not None:
-            scores[_beside(scores, ~row.allowed)] = -torch.inf
+            logits[index][_beside(logits, ~row.allowed)] = -torch.inf
         elif row.params.no_repeat_ngram:
-            ban_repeated_ngrams(scores, row.history, row.params.no_repeat_ngram)
+            ban_repeated_ngrams(logits[index], row.history, row.params.no_repeat_ngram)
     ids, best = _likeliest(logits)
     # Where not even the likeliest has a chance, every token is banned, and any is as good.
     drawing = [index for index, row in enumerate(rows) if row.params.temperature > 0 and math.isfinite(best[index])]
@@ -146,7 +143,7 @@ def _likeliest(logits: Scores) -> tuple[list[int], list[float]]:
     """Each row's likeliest token, and its logit. What is not a number counts as likelier than any."""
     if isinstance(logits, np.ndarray):
         ids: list[int] = logits.argmax(-1).tolist()
-        return ids, [float(scores[token_id]) for scores, token_id in zip(logits, ids, strict=True)]
+        return ids, [float(logits[index, token_id]) for index, token_id in enumerate(ids)]
     values, found = logits.max(-1)
     return found.tolist(), values.tolist()
 

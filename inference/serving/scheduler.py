@@ -8,7 +8,7 @@ run out the youngest row gives its own back and is read again later: the oldest 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from inference.serving.lookup import GUESSES
 from inference.serving.pages import NoPages, PagePool
@@ -21,8 +21,7 @@ MOST_TOKENS = 512
 FEWEST_TOKENS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """The next `tokens` tokens of a row; after the last ones there are, its next one can be chosen, and with it those
     that it confirms of `guesses`."""
 
