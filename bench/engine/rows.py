@@ -103,10 +103,11 @@ TABLE = (
 )  # fmt: skip
 
 # Of the bundled model: parameters of its products (2 operations each), bytes of its weights as they are read in each
-# step, and of keys and values of one position (30 layers, 3 heads of 64, bfloat16).
+# step (layers in 4 bits, the head's common tokens in 8, its rare ones in 4: native/head.cpp), and of keys and values of
+# one position (30 layers, 3 heads of 64, bfloat16).
 LAYER_PARAMETERS, HEAD_PARAMETERS = 106_168_320, 28_311_552
 PARAMETERS = LAYER_PARAMETERS + HEAD_PARAMETERS
-WEIGHT_BYTES = LAYER_PARAMETERS * 20 / 32 + HEAD_PARAMETERS * 34 / 32  # blocks of 32 in Q4_1 and Q8_0
+WEIGHT_BYTES = 61_726_464 + 5_013_504 + 13_762_560
 POSITION_BYTES = 30 * 3 * 64 * 2 * 2
 GIGA = 1e-9
 FLOORS = (
