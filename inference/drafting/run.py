@@ -59,4 +59,4 @@ def draft(model: str, tokens: int, out: Path | None, backend: Literal["auto", "t
     drafts.save(table, unready, sha256)
     unready.replace(path)
     held_tokens = sum(len(answer.token_ids) for answer in held_out)
-    return Report(path, counting.tokens, len(table.followers), held_tokens, share_right(table, held_out))
+    return Report(path, counting.tokens, len(table), held_tokens, share_right(table, held_out))
