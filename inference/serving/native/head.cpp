@@ -2,7 +2,7 @@
 //
 //   panels of      are multiplied first      and once more, if a token is near the row's likeliest one
 //   common tokens  in 8 bits                 within REACH, with what rounding took from x: hundredths of a logit
-//   rare tokens    roughly, in 4 bits        within FAR, in 8 bits and with that: some tenths
+//   rare tokens    roughly, in 4 bits        within FAR, in 8 bits: some tenths; within REACH with that too
 //
 // So whatever is likely is exact, and of what is not it is told about how unlikely it is. Which panels those are depends
 // on the row alone. Common are the vocabulary's first tokens (weights.py); a head without rough panels has no others.
@@ -15,7 +15,7 @@ namespace parley {
 namespace {
 
 constexpr float REACH = 5.0f, FAR = 8.0f;
-constexpr size_t SOON = 2;  // so many panels ahead they are asked of memory: they lie anywhere
+constexpr size_t SOON = 2;  // so far ahead panels are asked of memory: they lie anywhere
 
 }  // namespace
 
@@ -50,40 +50,48 @@ void Model::predict(float* logits, const Seat& seat) {
         float top = scratch.tops[output];
         for (int part = crew.first_thread; part < crew.first_thread + crew.threads; part++)
             top = std::max(top, scratch_[part].tops[output]);
-        const float* scores = logits + static_cast<size_t>(output) * shape_.vocabulary;
-        scratch.again.clear();
-        // In turns: the likely tokens, being the frequent ones, have low numbers.
-        for (int index = seat.member(); index < weights_.head.count(); index += crew.threads)
-            if (index >= full || reaches(load(scores + index * LANES), top - (index < exact ? REACH : FAR)))
-                scratch.again.push_back(index);
-        predict_again(output, logits, seat);
+        scratch.highest[output] = top;
     }
+    // In turns: the likely tokens, being the frequent ones, have low numbers. A panel is read once for all rows.
+    scratch.again.clear();
+    for (int index = seat.member(); index < weights_.head.count(); index += crew.threads)
+        for (int output = 0; output < crew.count(); output++)
+            if (is_near(logits, output, index, index < exact ? REACH : FAR, scratch)) scratch.again.push_back({index, output});
+    predict_again(logits, seat);
 }
 
-// One row's logits of the panels in `again`.
-void Model::predict_again(int output, float* logits, const Seat& seat) {
+// Whether a panel has a token within `reach` of the row's likeliest one. A panel that is not full counts as near.
+bool Model::is_near(const float* logits, int output, int index, float reach, const PartScratch& scratch) const {
+    if (index >= shape_.vocabulary / LANES) return true;
+    const float* scores = logits + static_cast<size_t>(output) * shape_.vocabulary;
+    return reaches(load(scores + index * LANES), scratch.highest[output] - reach);
+}
+
+// The panels of rows that are in `again`.
+void Model::predict_again(float* logits, const Seat& seat) {
     const Crew& crew = seat.crew;
     const Matrix& head = weights_.head;
     PartScratch& scratch = scratch_[seat.part];
-    const int number = shape_.layers * LINEARS, adapter = crew.adapters[output];
-    const LowRank* low = adapter >= 0 ? low_rank(adapter, number) : nullptr;
+    const int number = shape_.layers * LINEARS;
     for (size_t at = 0; at < scratch.again.size(); at++) {
         if (at + SOON < scratch.again.size()) {
-            const uint8_t* soon = head.panel(scratch.again[at + SOON]);
+            const uint8_t* soon = head.panel(scratch.again[at + SOON].first);
             for (size_t line = 0; line < head.panel_bytes(); line += LINE)
                 _mm_prefetch(reinterpret_cast<const char*>(soon + line), _MM_HINT_T1);
         }
-        const int index = scratch.again[at];
-        if (index < weights_.exact_panels()) {
-            multiply(head, scratch.rest, nullptr, output, output + 1, index, index + 1, logits, shape_.vocabulary, true,
-                     head.panel(index));
-        } else {
-            multiply(head, scratch.taken, &scratch.rest, output, output + 1, index, index + 1, logits, shape_.vocabulary,
-                     false, head.panel(index));
-            if (low)
-                low->go_up(middle(crew, output, 0), index, index + 1,
-                           logits + static_cast<size_t>(output) * shape_.vocabulary);
+        const auto [index, output] = scratch.again[at];
+        const auto multiply_row = [&](const QuantisedRows& x, bool add) {
+            multiply(head, x, nullptr, output, output + 1, index, index + 1, logits, shape_.vocabulary, add, head.panel(index));
+        };
+        if (index >= weights_.exact_panels()) {
+            multiply_row(scratch.taken, false);
+            if (const int adapter = crew.adapters[output]; adapter >= 0)
+                if (const LowRank* low = low_rank(adapter, number))
+                    low->go_up(middle(crew, output, 0), index, index + 1,
+                               logits + static_cast<size_t>(output) * shape_.vocabulary);
+            if (!is_near(logits, output, index, REACH, scratch)) continue;
         }
+        multiply_row(scratch.rest, true);
     }
 }
 

@@ -146,7 +146,8 @@ void Model::make_room(const Batch& batch) {
         scratch.taken.reserve(rows, widest);
         scratch.rest.reserve(rows, shape_.hidden);
         grow(scratch.tops, batch.outputs);
-        scratch.again.reserve(weights_.head.count());
+        grow(scratch.highest, batch.outputs);
+        scratch.again.reserve(static_cast<size_t>(weights_.head.count()) * batch.outputs / scratch_.size() + batch.outputs);
         grow(scratch.panel, static_cast<size_t>(QuantisedRows::pairs(widest)) * UNPACKED_PAIR_BYTES);
         scratch.attention.resize(group, shape_.head_size, positions);
     }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "attention.h"
@@ -70,7 +71,8 @@ class Model {
         QuantisedRows taken, rest;           // what linears multiply: the crew's rows, and what rounding took from them
         std::vector<float> normed, rounded;  // of a row
         std::vector<float> tops;             // the highest logit of each output among the thread's panels
-        std::vector<int> again;              // the head's panels that are multiplied once more for a row
+        std::vector<float> highest;          // the highest of all threads'
+        std::vector<std::pair<int, int>> again;  // panels of the head that are multiplied once more, and for which output
         std::vector<uint8_t, OnLines<uint8_t>> panel;  // unpacked
         AttentionScratch attention;
         Ahead ahead;
@@ -84,7 +86,8 @@ class Model {
     void read_positions(const Batch& batch, int number, const Seat& seat);
     void finish_layer(const Batch& batch, int number, float* residual, const Seat& seat);
     void predict(float* logits, const Seat& seat);
-    void predict_again(int output, float* logits, const Seat& seat);
+    void predict_again(float* logits, const Seat& seat);
+    bool is_near(const float* logits, int output, int index, float reach, const PartScratch& scratch) const;
     void rotate_and_write(const Batch& batch, int layer, const Seat& seat);
     void attend_all(const Batch& batch, int layer, const Seat& seat);
     void activate(float* gate, const float* up, int rows, int first, int last) const;
