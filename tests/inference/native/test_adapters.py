@@ -40,6 +40,20 @@ def put(backend: NativeBackend, index: int, files: AdapterFiles) -> None:
         pass
 
 
+def last_words(backend: NativeBackend, texts: list[list[int]], order: list[int], is_together: bool) -> torch.Tensor:
+    """The logits after each text, by the adapter that `order` has for it, all in one forward or one after the other."""
+    batches, rows, adapters, ends = [], [], [], []
+    for slot, (adapter, ids) in enumerate(zip(order, texts, strict=True)):
+        backend.set_pages(slot, [2 * slot, 2 * slot + 1])
+        rows += [(token, slot, position) for position, token in enumerate(ids)]
+        adapters += [adapter] * len(ids)
+        ends.append(len(rows) - 1)
+        if not is_together or slot == len(order) - 1:
+            batches.append(read(backend, rows, ends, adapters))
+            rows, adapters, ends = [], [], []
+    return torch.cat(batches)
+
+
 def test_rows_of_different_adapters_in_one_forward_say_what_peft_says(
     make_model: MakeModel, open_backend: Open, level: str
 ) -> None:
@@ -78,16 +92,7 @@ def test_rows_with_adapters_say_together_what_they_say_alone(make_model: MakeMod
         backend = open_backend(model, threads=threads)
         for index, targets in enumerate((["v_proj", "up_proj"], EVERYTHING)):
             put(backend, index, make_adapter(model, index, 6, targets)[1])
-        batches, rows, adapters, ends = [], [], [], []
-        for slot, (adapter, ids) in enumerate(zip(order, texts, strict=True)):
-            backend.set_pages(slot, [2 * slot, 2 * slot + 1])
-            rows += [(token, slot, position) for position, token in enumerate(ids)]
-            adapters += [adapter] * len(ids)
-            ends.append(len(rows) - 1)
-            if not is_together or slot == len(order) - 1:
-                batches.append(read(backend, rows, ends, adapters))
-                rows, adapters, ends = [], [], []
-        said.append(torch.cat(batches))
+        said.append(last_words(backend, texts, order, is_together))
     assert torch.equal(said[0], said[1])
     assert torch.equal(said[0], said[2])
 
