@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 CONTRACT_VERSION = 1
 MAX_FORMAT_CHARS = 65_536
@@ -153,8 +153,7 @@ class TokenLogprobs:
     alternatives: tuple[TokenChance, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamEvent:
+class StreamEvent(NamedTuple):  # of which there is one for each token
     """One event of a generation. Every submitted request gets one `started` and then exactly one terminal event
     (`finished` or `failed`), unless the engine is stopped.
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inference.contract import EngineFailure, SamplingParams
 from inference.serving.adapters import Adapters
@@ -33,7 +32,7 @@ NOT_FINITE = EngineFailure(
     retryable=False,
 )
 # What ends within a prompt has its logits looked at too: they show at once whether what was read is finite.
-LOOKED_AT = SamplingRow(SamplingParams(seed=0, temperature=0.0), (), 0)
+LOOKED_AT = SamplingRow(SamplingParams(seed=0, temperature=0.0), [], 0)
 
 
 @dataclass(slots=True)
@@ -89,13 +88,8 @@ class Batch:
             began = time.monotonic()
             computed = self._forward(parts)
             logits, of_guesses = computed[: len(parts)], computed[len(parts) :]
-            allowed, broken = _allowed(parts)
-            rows = [
-                SamplingRow(part.row.request.sampling, part.row.history, part.row.reply.tokens, allowed.get(part.row))
-                if part.is_last and part.row not in broken
-                else LOOKED_AT
-                for part in parts
-            ]
+            broken = _allow(parts)
+            rows = [part.row.sampling if part.is_last and part.row not in broken else LOOKED_AT for part in parts]
             chosen = choose(logits, rows)
             for part, row, token in zip(parts, rows, chosen, strict=True):
                 if token and row is not LOOKED_AT:
@@ -116,7 +110,7 @@ class Batch:
             elif part.row in broken:
                 self._fail(part.row, broken[part.row], outcome)
         read = sum(part.tokens for part in parts if part.tokens > 1 and not part.guesses)
-        self.meter.stepped(read, len(outcome.written))
+        self.meter.stepped(read, [row for row, _ in outcome.written])
         return outcome
 
     def _forward(self, parts: Sequence[Part]) -> Any:
@@ -132,7 +126,7 @@ class Batch:
             if row.told < len(row.pages):
                 self._backend.set_pages(row.slot, row.pages)
                 row.told = len(row.pages)
-            ids += row.history[begin : begin + part.tokens]
+            ids += row.sampling.history[begin : begin + part.tokens]
             ends.append(len(ids) - 1)
             ids += part.guesses
             guessed += range(ends[-1] + 1, len(ids))
@@ -148,24 +142,23 @@ class Batch:
         outcome.failed.append((row, failure))
 
 
-def _allowed(parts: Sequence[Part]) -> tuple[dict[Row, NDArray[np.bool_]], dict[Row, EngineFailure]]:
-    """What formats leave to rows whose next token is chosen, and those rows whose format turns out to be more than can
-    be kept to."""
-    allowed: dict[Row, NDArray[np.bool_]] = {}
+def _allow(parts: Sequence[Part]) -> dict[Row, EngineFailure]:
+    """Say what formats leave to rows whose next token is chosen. Returns those whose format turns out to be more than
+    can be kept to."""
     broken: dict[Row, EngineFailure] = {}
     for part in parts:
         row = part.row
         if row.matcher and part.is_last:
             try:
-                allowed[row] = row.matcher.allowed()
+                row.sampling.allowed = row.matcher.allowed()
             except FormatError as error:
                 log.warning("generation %s: %s", row.request.generation_id, error)
                 broken[row] = error.failure
-    return allowed, broken
+    return broken
 
 
 def _append(row: Row, chosen: Chosen, outcome: Outcome) -> None:
-    row.history.append(chosen.token_id)
+    row.sampling.append(chosen.token_id)
     if row.matcher:
         row.matcher.take(chosen.token_id)
     outcome.written.append((row, chosen))
@@ -176,8 +169,7 @@ def _confirm(part: Part, logits: Any, outcome: Outcome) -> Part:
     read: so no text depends on guesses. `logits` are those after each guess. Returns the part with what is now read."""
     row = part.row
     for number, guess in enumerate(part.guesses):
-        sampled = SamplingRow(row.request.sampling, row.history, row.reply.tokens + number + 1)
-        if row.history[-1] != guess or not (token := choose(logits[number : number + 1], [sampled])[0]):
+        if row.history[-1] != guess or not (token := choose(logits[number : number + 1], [row.sampling])[0]):
             return Part(row, part.tokens + number, is_last=True)
         _append(row, token, outcome)
     return Part(row, part.tokens + len(part.guesses), is_last=True)

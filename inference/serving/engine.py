@@ -38,6 +38,7 @@ from inference.contract import (
 from inference.serving import backends, drafts, memory
 from inference.serving.adapters import Adapters
 from inference.serving.batch import STEP_FAILED, Batch
+from inference.serving.detokenizer import TokenTexts
 from inference.serving.events import Events
 from inference.serving.loading import Loading
 from inference.serving.lookup import Lookup
@@ -46,7 +47,7 @@ from inference.serving.pages import Chain, PagePool
 from inference.serving.parking import Parking
 from inference.serving.reply import Reply
 from inference.serving.row import Row
-from inference.serving.sampling import Chosen
+from inference.serving.sampling import Chosen, SamplingRow
 from inference.serving.scratch import SCRATCH_PAGES, Scratch
 from inference.serving.waiting import Waiting, WaitingLine
 
@@ -76,6 +77,7 @@ class TransformersEngine:
         torch.set_num_threads(self._config.threads or max(1, (os.cpu_count() or 1) // 2))
         folder = pretrained.local_folder(self._config.model)
         self._tokenizer = pretrained.load_tokenizer(folder)
+        self._texts = TokenTexts(self._tokenizer.backend_tokenizer)
         self._template = ChatTemplate(self._tokenizer)
         self._end_ids = pretrained.end_ids(pretrained.generation_config(folder), self._tokenizer)
         threads = torch.get_num_threads()
@@ -262,7 +264,6 @@ class TransformersEngine:
             if row.reply.ended:  # more was guessed, rightly, than there is to be
                 continue
             text = row.reply.take(chosen.token_id)
-            self._batch.meter.token_of(row)
             told = self._told(chosen)
             if row.reply.ended:
                 self._batch.remove(row)
@@ -308,7 +309,7 @@ class TransformersEngine:
         except PromptError as error:
             self._events.refused(request, error.failure)
             return None
-        reply = Reply(self._tokenizer.backend_tokenizer, request.sampling, self._end_ids)
+        reply = Reply(self._texts, request.sampling, self._end_ids)
         for token_id in request.prefix_token_ids:
             reply.take(token_id)
             if reply.ended:
@@ -326,7 +327,7 @@ class TransformersEngine:
             waiting.asked_at,
             prompt.info,
             reply,
-            [*prompt.token_ids, *request.prefix_token_ids],
+            SamplingRow(request.sampling, [*prompt.token_ids, *request.prefix_token_ids], reply.tokens),
             adapter,
             Chain(
                 adapter,

@@ -53,25 +53,22 @@ class Meter:
         with self._lock:
             self._preemptions += rows
 
-    def stepped(self, read: int, written: int) -> None:
+    def stepped(self, read: int, written: Sequence[Row]) -> None:
+        """A step has read so many tokens of prompts, and has `written` a token of each of these rows."""
         now = time.monotonic()
         with self._lock:
             self._steps += 1
             self._read += read
-            self._written += written
-            self._recent.append((now, written))
+            self._written += len(written)
+            self._recent.append((now, len(written)))
             while self._recent[0][0] < now - RATE_OVER_S:
                 self._recent.popleft()
-
-    def token_of(self, row: Row) -> None:
-        """A token of `row` has been written."""
-        now = time.monotonic()
-        with self._lock:
-            if row.wrote_at is None:
-                self._first.add(now - row.asked_at)
-            else:
-                self._gaps.add(now - row.wrote_at)
-        row.wrote_at = now
+            for row in written:
+                if row.wrote_at is None:
+                    self._first.add(now - row.asked_at)
+                else:
+                    self._gaps.add(now - row.wrote_at)
+                row.wrote_at = now
 
     def snapshot(self, running: int, waiting: int, pages: int, pages_in_use: int) -> EngineMetrics:
         since = time.monotonic() - RATE_OVER_S

@@ -5,17 +5,17 @@ Knows nothing of models and batches. Ids that a person has seen already are take
 
 from __future__ import annotations
 
-from tokenizers import Tokenizer
-
 from inference.contract import FinishReason, SamplingParams
-from inference.serving.detokenizer import Detokenizer
+from inference.serving.detokenizer import Detokenizer, TokenTexts
 
 
 class Reply:
     """`end_ids` are the ids with which the model says that it has finished."""
 
-    def __init__(self, tokenizer: Tokenizer, sampling: SamplingParams, end_ids: frozenset[int]) -> None:
-        self._detokenizer = Detokenizer(tokenizer, sampling.stop)
+    __slots__ = ("_detokenizer", "_end_ids", "_max_tokens", "ended", "tokens")
+
+    def __init__(self, texts: TokenTexts, sampling: SamplingParams, end_ids: frozenset[int]) -> None:
+        self._detokenizer = Detokenizer(texts, sampling.stop)
         self._max_tokens = sampling.max_tokens
         self._end_ids = end_ids
         self.tokens = 0

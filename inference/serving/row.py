@@ -9,18 +9,19 @@ from inference.serving.lookup import Lookup
 from inference.serving.output_format import Matcher
 from inference.serving.pages import Chain
 from inference.serving.reply import Reply
+from inference.serving.sampling import SamplingRow
 
 
 @dataclass(eq=False, slots=True)
 class Row:
-    """`history` is the prompt and the reply; `pages` hold the keys and values of its first `cached` tokens."""
+    """`pages` hold the keys and values of the first `cached` tokens of its history."""
 
     request: GenerationRequest
     number: int  # the order in which requests came
     asked_at: float  # by time.monotonic
     prompt: PromptInfo
     reply: Reply
-    history: list[int]
+    sampling: SamplingRow
     adapter: str | None
     chain: Chain
     matcher: Matcher | None = None  # of its format, after the reply so far
@@ -33,6 +34,11 @@ class Row:
     wrote_at: float | None = None  # when its last token was written here
 
     @property
+    def history(self) -> list[int]:
+        """The prompt and the reply."""
+        return self.sampling.history
+
+    @property
     def unread(self) -> int:
         """Tokens that the model has not read yet: 1 while the row writes."""
-        return len(self.history) - self.cached
+        return len(self.sampling.history) - self.cached

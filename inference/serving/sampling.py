@@ -16,6 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -30,14 +31,20 @@ Scores = TypeVar("Scores", Tensor, NDArray[np.float32])
 Values = TypeVar("Values", bound=np.generic)
 
 
-class SamplingRow(NamedTuple):  # of which each step makes one for each row: a tuple is made in no time
-    """One row of the batch. `history` is the prompt and the reply so far; the next token has index `position`.
-    `allowed` are the tokens that its format leaves, [vocabulary] with one at least."""
+@dataclass(slots=True)
+class SamplingRow:
+    """One row of the batch. `history` is the prompt and the reply so far; the next token has index `position` in the
+    reply. `allowed` are the tokens that its format leaves, [vocabulary] with one at least."""
 
     params: SamplingParams
-    history: Sequence[int]
+    history: list[int]
     position: int
     allowed: NDArray[np.bool_] | None = None
+
+    def append(self, token_id: int) -> None:
+        """Go on behind `token_id`."""
+        self.history.append(token_id)
+        self.position += 1
 
 
 class Chosen(NamedTuple):

@@ -85,7 +85,7 @@ class Scheduler:
         """What the next step reads, and the rows that had to give up their pages for it."""
         preempted: list[Row] = []
         for row in list(self.rows):
-            while row.slot >= 0 and self._pages_for(row.cached + 1) > len(row.pages):
+            while row.slot >= 0 and row.cached >= len(row.pages) * self._page_tokens:
                 try:
                     row.pages += self._pool.take(1)
                 except NoPages:

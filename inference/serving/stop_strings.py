@@ -11,6 +11,8 @@ class StopStrings:
     The first stop string is the one that is complete first, so the result does not depend on how the text was divided.
     """
 
+    __slots__ = ("_held", "_stop", "is_stopped")
+
     def __init__(self, stop: Sequence[str]) -> None:
         self._stop = stop
         self._held = ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.serving.detokenizer import REPLACEMENT, Detokenizer
+from inference.serving.detokenizer import REPLACEMENT, Detokenizer, TokenTexts
 from inference.serving.stop_strings import StopStrings
 from tests.inference.conftest import make_tokenizer
 
 TOKENIZER = make_tokenizer().backend_tokenizer
+TEXTS = TokenTexts(TOKENIZER)
 # Texts as a model writes them, and any ids at all: half characters and control tokens in the wrong places.
 WRITTEN = st.text("abc 你好🙂é\n", max_size=30).map(lambda text: TOKENIZER.encode(text).ids)
 IDS = st.one_of(WRITTEN, st.lists(st.integers(0, TOKENIZER.get_vocab_size() - 1), max_size=30))
@@ -31,7 +32,7 @@ def decode(ids: list[int]) -> str:
 
 @given(IDS, STOP)
 def test_the_deltas_are_the_whole_text_cut_at_the_first_stop_string(ids: list[int], stop: list[str]) -> None:
-    detokenizer = Detokenizer(TOKENIZER, stop)
+    detokenizer = Detokenizer(TEXTS, stop)
     text = "".join(detokenizer.push(i) for i in ids) + detokenizer.flush()
     assert text == cut(decode(ids), stop)
 
@@ -41,7 +42,7 @@ def test_a_silent_beginning_is_continued_exactly_where_it_ended(
     ids: list[int], stop: list[str], data: st.DataObject
 ) -> None:
     at = data.draw(st.integers(0, len(ids)))
-    whole, resumed = Detokenizer(TOKENIZER, stop), Detokenizer(TOKENIZER, stop)
+    whole, resumed = Detokenizer(TEXTS, stop), Detokenizer(TEXTS, stop)
     shown = [whole.push(i) for i in ids]
     for i in ids[:at]:
         resumed.push(i)
@@ -63,18 +64,18 @@ def test_what_is_shown_does_not_depend_on_how_the_text_was_divided(
 def test_a_character_of_several_tokens_appears_whole() -> None:
     ids = TOKENIZER.encode("🚣").ids
     assert len(ids) > 1
-    detokenizer = Detokenizer(TOKENIZER)
+    detokenizer = Detokenizer(TEXTS)
     assert [detokenizer.push(i) for i in ids] == [*[""] * (len(ids) - 1), "🚣"]
 
 
 def test_half_a_character_at_the_end_becomes_nothing() -> None:
-    detokenizer = Detokenizer(TOKENIZER)
+    detokenizer = Detokenizer(TEXTS)
     shown = [detokenizer.push(i) for i in TOKENIZER.encode("ab🚣").ids[:-1]]
     assert "".join(shown) + detokenizer.flush() == "ab"
 
 
 def test_the_one_character_that_no_database_stores_is_shown_as_a_replacement() -> None:
-    detokenizer = Detokenizer(TOKENIZER)
+    detokenizer = Detokenizer(TEXTS)
     ids = TOKENIZER.encode("a\0b\0").ids
     assert "".join(detokenizer.push(i) for i in ids) + detokenizer.flush() == f"a{REPLACEMENT}b{REPLACEMENT}"
 
