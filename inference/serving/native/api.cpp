@@ -11,9 +11,10 @@ namespace {
 
 constexpr int ERROR_BYTES = 256;
 
-// A tensor inside the packed weights; `bits` 32 is float32 [inputs], 4 and 8 are panels (quantised.h).
+// A tensor inside the packed weights; `bits` 32 is float32 [inputs], 4 and 8 are panels (quantised.h), or 8 single outputs
+// (singles.h).
 struct PackedTensor {
-    int32_t bits, outputs, inputs;
+    int32_t bits, outputs, inputs, is_single;
     uint64_t offset;
 };
 
@@ -30,20 +31,31 @@ class PackedWeights {
 
     Matrix matrix(int outputs, int inputs) {
         const PackedTensor& tensor = next();
-        if ((tensor.bits != 4 && tensor.bits != 8) || tensor.outputs != outputs || tensor.inputs != inputs)
+        if ((tensor.bits != 4 && tensor.bits != 8) || tensor.is_single || tensor.outputs != outputs || tensor.inputs != inputs)
             throw Refused("A packed matrix does not fit the model.");
         Matrix matrix{tensor.bits, outputs, inputs, nullptr};
         matrix.panels = place(tensor, matrix.bytes());
         return matrix;
     }
 
-    // What is left: the head's last outputs once more, in 4 bits. May be nothing.
-    Matrix rough(const Matrix& head) {
-        if (is_at_end()) return {4, 0, head.inputs, nullptr};
-        const PackedTensor& tensor = tensors_[at_];
-        if (tensor.bits != 4 || tensor.outputs < 1 || tensor.outputs > head.outputs || (head.outputs - tensor.outputs) % LANES)
+    // A matrix with an output for each token; behind one that has fewer follow the others.
+    Tokens tokens(int outputs, int inputs) {
+        const int common = is_at_end() ? outputs : tensors_[at_].outputs;
+        if (common == outputs) return {matrix(outputs, inputs), {0, inputs, nullptr}};
+        if (common < LANES || common > outputs || common % LANES) throw Refused("A packed matrix does not fit the model.");
+        Tokens tokens{matrix(common, inputs), {outputs - common, inputs, nullptr}};
+        const PackedTensor& tensor = next();
+        if (tensor.bits != 8 || !tensor.is_single || tensor.outputs != tokens.rare.outputs || tensor.inputs != inputs)
             throw Refused("A packed matrix does not fit the model.");
-        return matrix(tensor.outputs, head.inputs);
+        tokens.rare.data = place(tensor, tokens.rare.bytes());
+        return tokens;
+    }
+
+    // Once more in 4 bits.
+    Matrix rough(const Singles& rare) {
+        if (!rare.outputs) return {4, 0, rare.inputs, nullptr};
+        if (!is_at_end() && tensors_[at_].bits != 4) throw Refused("A packed matrix does not fit the model.");
+        return matrix(rare.outputs, rare.inputs);
     }
 
     bool is_at_end() const { return at_ == count_; }
@@ -104,7 +116,7 @@ int guarded(Model* model, char* error, Call call) {
 extern "C" {
 
 // `tensors` are, for each layer, the attention norm, q, k, v, o, the norm of the MLP, gate, up, down; then the last norm,
-// the embedding, the head, and its last outputs in 4 bits, if it has such. `data` must stay as it is until parley_close.
+// the embedding, the head, and its rare tokens in 4 bits, if it has such. `data` must stay as it is until parley_close.
 int parley_open(const Shape* shape, const uint8_t* data, uint64_t bytes, const PackedTensor* tensors, int32_t count,
                 int32_t threads, Model** model, char* error) {
     return guarded(error, [&] {
@@ -127,9 +139,9 @@ int parley_open(const Shape* shape, const uint8_t* data, uint64_t bytes, const P
             weights.layers.push_back(layer);
         }
         weights.norm = packed.vector(shape->hidden);
-        weights.embedding = packed.matrix(shape->vocabulary, shape->hidden);
-        weights.head = packed.matrix(shape->vocabulary, shape->hidden);
-        weights.rough = packed.rough(weights.head);
+        weights.embedding = packed.tokens(shape->vocabulary, shape->hidden);
+        weights.head = packed.tokens(shape->vocabulary, shape->hidden);
+        weights.rough = packed.rough(weights.head.rare);
         if (!packed.is_at_end()) throw Refused("The packed weights hold more than the model has.");
         *model = new Model(*shape, std::move(weights), threads);
     });

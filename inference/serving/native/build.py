@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent
 SOURCES = (
-    "quantised.cpp", "products.cpp", "attention.cpp", "lora.cpp", "meeting.cpp", "team.cpp", "crew.cpp", "model.cpp",
-    "forward.cpp", "head.cpp", "api.cpp",
+    "quantised.cpp", "products.cpp", "singles.cpp", "attention.cpp", "lora.cpp", "meeting.cpp", "team.cpp", "crew.cpp",
+    "model.cpp", "forward.cpp", "head.cpp", "api.cpp",
 )  # fmt: skip
 COMMON = {"avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
 WIDE = COMMON | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512_vnni"}

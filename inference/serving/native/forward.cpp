@@ -112,7 +112,7 @@ void Model::embed(const Batch& batch, const Seat& seat) {
     const int half = shape_.head_size / 2;
     const auto [first, last] = seat.share(seat.crew.count());
     for (int row = seat.crew.first + first; row < seat.crew.first + last; row++) {
-        dequantise(weights_.embedding, batch.token_ids[row], &residual_[static_cast<size_t>(row) * shape_.hidden]);
+        weights_.embedding.dequantise(batch.token_ids[row], &residual_[static_cast<size_t>(row) * shape_.hidden]);
         const int position = batch.positions[row];
         for (int i = 0; i < half; i++) {
             const float angle = static_cast<float>(position) * rotary_[i];
@@ -155,8 +155,8 @@ void Model::take_in(int row, const float* values, int inputs, int linear, int li
 void Model::project(int linear, int which, float* y, size_t stride, bool add, const Seat& seat, bool is_fine) {
     const auto [first, last] = panels(linear, seat);
     PartScratch& scratch = scratch_[seat.part];
-    multiply(weights_.linear(linear), scratch.taken, is_fine ? &scratch.rest : nullptr, 0, seat.crew.count(), first, last, y,
-             stride, add, next_read(linear, seat), &scratch.ahead, scratch.panel.data());
+    multiply(weights_.linear(linear), scratch.taken, is_fine ? &scratch.rest : nullptr, 0, seat.crew.count(), first, last,
+             {y, stride, add}, next_read(linear, seat), &scratch.ahead, scratch.panel.data());
     add_adapters(linear, which, first, last, y, stride, seat);
 }
 
@@ -165,7 +165,7 @@ void Model::add_adapters(int linear, int which, int first, int last, float* y, s
     const Crew& crew = seat.crew;
     for (int row : crew.adapted)
         if (const LowRank* low = low_rank(crew.adapters[row], linear))
-            low->go_up(middle(crew, row, which), first, last, y + row * stride);
+            low->go_up(middle(crew, row, which), first, last, y + row * stride + first * LANES);
 }
 
 // While the thread multiplies with `linears` linears from `linear` on it asks for what adapters add to them, and for what
@@ -255,7 +255,7 @@ void Model::activate(float* gate, const float* up, int rows, int first, int last
 // The thread's panels of a linear. Those of q, k and v are split as if they were one matrix; those of v count twice, as
 // they are multiplied twice.
 std::pair<int, int> Model::panels(int linear, const Seat& seat) const {
-    if (linear == shape_.layers * LINEARS) return seat.share(weights_.exact_panels());
+    if (linear == shape_.layers * LINEARS) return seat.share(weights_.head.common.count());
     const int which = linear % LINEARS, count = weights_.linear(linear).count();
     if (which > V) return seat.share(count);
     const int q = weights_.linear(linear - which).count(), kv = weights_.linear(linear - which + K).count();

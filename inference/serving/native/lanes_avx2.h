@@ -40,6 +40,7 @@ inline Floats absolute(Floats a) {
     const __m256 sign = _mm256_set1_ps(-0.0f);
     return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
 }
+inline Floats halves_of(float low, float high) { return {_mm256_set1_ps(low), _mm256_set1_ps(high)}; }
 inline float highest(Floats a) {
     alignas(32) float lanes[8];
     _mm256_store_ps(lanes, _mm256_max_ps(a.low, a.high));
@@ -47,10 +48,10 @@ inline float highest(Floats a) {
     for (float lane : lanes) result = lane > result ? lane : result;
     return result;
 }
-inline bool reaches(Floats a, float least) {
-    const __m256 bound = _mm256_set1_ps(least);
-    return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(a.low, bound, _CMP_GE_OQ),
-                                           _mm256_cmp_ps(a.high, bound, _CMP_GE_OQ))) != 0;
+inline uint32_t reaching(Floats a, Floats least) {
+    const int low = _mm256_movemask_ps(_mm256_cmp_ps(a.low, least.low, _CMP_GE_OQ));
+    const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, least.high, _CMP_GE_OQ));
+    return static_cast<uint32_t>(low | high << 8);
 }
 inline float total(Floats a) {
     alignas(32) float lanes[8];
@@ -129,6 +130,9 @@ template <bool FROM_MEMORY = false>
 inline Ints dot_bytes(Ints sum, Bytes weights, const Four& x) {
     const __m256i four = _mm256_set1_epi32(x);
     return {dot_bytes(sum.low, weights.low, four), dot_bytes(sum.high, weights.high, four)};
+}
+inline Ints dot_bytes(Ints sum, Bytes weights, Bytes x) {
+    return {dot_bytes(sum.low, weights.low, x.low), dot_bytes(sum.high, weights.high, x.high)};
 }
 inline Ints byte_offset(int32_t) { return no_ints(); }
 

@@ -27,10 +27,12 @@ inline Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c
 inline Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
 inline Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 inline Floats absolute(Floats a) { return _mm512_abs_ps(a); }
+// `low` in the first half of the lanes, `high` in the second.
+inline Floats halves_of(float low, float high) { return _mm512_insertf32x8(all(low), _mm256_set1_ps(high), 1); }
 inline float highest(Floats a) { return _mm512_reduce_max_ps(a); }
 inline float total(Floats a) { return _mm512_reduce_add_ps(a); }
-// Whether any lane is at least `least`.
-inline bool reaches(Floats a, float least) { return _mm512_cmp_ps_mask(a, all(least), _CMP_GE_OQ) != 0; }
+// A bit for each lane that is at least that of `least`.
+inline uint32_t reaching(Floats a, Floats least) { return _mm512_cmp_ps_mask(a, least, _CMP_GE_OQ); }
 inline Floats first_lanes(Floats a, int count, float otherwise) {
     return _mm512_mask_blend_ps(static_cast<__mmask16>((1u << count) - 1), all(otherwise), a);
 }
@@ -65,6 +67,8 @@ template <bool FROM_MEMORY = false>
 inline Ints dot_bytes(Ints sum, Bytes weights, const Four& x) {
     return dot_nibbles<FROM_MEMORY>(sum, weights, x);
 }
+// The same with another four of x for each lane.
+inline Ints dot_bytes(Ints sum, Bytes weights, Bytes x) { return _mm512_dpbusd_epi32(sum, weights, x); }
 // What such sums of bytes begin with, where `eights` is -8 times the sum of `x`: the 128 that weights are too large.
 inline Ints byte_offset(int32_t eights) { return _mm512_slli_epi32(all_ints(eights), 4); }
 

@@ -39,7 +39,9 @@ class CShape(ctypes.Structure):
 class CTensor(ctypes.Structure):
     """api.cpp, PackedTensor."""
 
-    _fields_ = [("bits", int32), ("outputs", int32), ("inputs", int32), ("offset", ctypes.c_uint64)]
+    _fields_ = [
+        *((name, int32) for name in ("bits", "outputs", "inputs", "is_single")), ("offset", ctypes.c_uint64),
+    ]  # fmt: skip
 
 
 ARGUMENTS = {
@@ -70,15 +72,17 @@ class Kernel:
         self._vocabulary = network.vocabulary
         self._few = np.empty((FEW, self._vocabulary), np.float32)
         self._few_at = self._few.ctypes.data
-        tensors = [tensor for tensor in weights.tensors if not tensor.is_rough]
+        tensors = list(weights.tensors)
         if network.is_tied:  # the embedding is the head too
-            tensors.append(tensors[-1])
-        tensors += [tensor for tensor in weights.tensors if tensor.is_rough]
+            head = len(network.tensors) - 1
+            tensors[head:head] = [tensor for tensor in tensors[head:] if tensor.kind != "rough"]
         shape = CShape(
             network.layers, network.hidden, network.intermediate, network.heads, network.kv_heads, network.head_size,
             network.vocabulary, network.max_context, network.epsilon, network.rotary_scale, network.rotary.ctypes.data,
         )  # fmt: skip
-        packed = (CTensor * len(tensors))(*(CTensor(t.bits, t.outputs, t.inputs, t.offset) for t in tensors))
+        packed = (CTensor * len(tensors))(
+            *(CTensor(t.bits, t.outputs, t.inputs, t.kind == "singles", t.offset) for t in tensors)
+        )
         self._call(
             "open", ctypes.byref(shape), weights.data.ctypes.data, weights.data.size, packed, len(tensors), threads,
             ctypes.byref(self._model),

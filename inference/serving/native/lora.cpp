@@ -39,7 +39,7 @@ LowRank::LowRank(Arena& memory, int rank, int inputs, int outputs, const float* 
 
 void LowRank::go_down(const QuantisedRows& x, int row, Middle& middle, const LowRank* next) const {
     alignas(64) float values[MAX_RANK] = {};
-    multiply(down_, x, nullptr, row, row + 1, 0, down_.count(), values, 0, false,
+    multiply(down_, x, nullptr, row, row + 1, 0, down_.count(), {values, 0},
              (next ? next : this)->down_.panels);
     Floats largest = all(0.0f);
     for (int i = 0; i < MAX_RANK; i += LANES) largest = max(largest, absolute(load(values + i)));
@@ -63,7 +63,7 @@ void LowRank::go_up(const Middle& middle, int first, int last, float* y) const {
     const Four* low = reinterpret_cast<const Four*>(middle.low);
     const Floats high_offset = all(BYTE_OFFSET * middle.high_sum), low_offset = all(BYTE_OFFSET * middle.low_sum);
     const uint8_t* panel = up_ + up_bytes() * first;
-    for (int index = first; index < last; index++, panel += up_bytes()) {
+    for (int index = first; index < last; index++, panel += up_bytes(), y += LANES) {
         Ints highs = no_ints(), lows = no_ints();
         for (int four = 0; four < rank_ / 4; four++) {
             const uint8_t* quants = panel + SCALE_BYTES + 64 * four;
@@ -73,7 +73,7 @@ void LowRank::go_up(const Middle& middle, int first, int last, float* y) const {
         }
         const Floats d = mul(load(reinterpret_cast<const float*>(panel)), all(middle.scale));
         const Floats quants = fma(add(floats(lows), low_offset), all(1.0f / PIECES), add(floats(highs), high_offset));
-        put(y + index * LANES, mul(d, quants), std::min(LANES, outputs_ - index * LANES), true);
+        put(y, mul(d, quants), std::min(LANES, outputs_ - index * LANES), true);
     }
 }
 

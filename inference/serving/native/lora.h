@@ -39,7 +39,7 @@ class LowRank {
     }
     // middle = A x, of one row; thereafter A of `next` is read, if there is one.
     void go_down(const QuantisedRows& x, int row, Middle& middle, const LowRank* next) const;
-    // y[output] += B middle, for the outputs of panels `first` to before `last`.
+    // y[output] += B middle, for the outputs of panels `first` to before `last`; y begins with the first of these.
     void go_up(const Middle& middle, int first, int last, float* y) const;
 
   private:

@@ -51,7 +51,8 @@ void Model::put_low_rank(int adapter, int linear, int rank, const float* a, cons
     if (!place) place = std::make_unique<Adapter>();
     place->linears.resize(shape_.layers * LINEARS + 1);
     const Matrix& matrix = weights_.linear(linear);
-    place->linears[linear] = std::make_unique<LowRank>(place->memory, rank, matrix.inputs, matrix.outputs, a, b);
+    const int outputs = linear == shape_.layers * LINEARS ? shape_.vocabulary : matrix.outputs;
+    place->linears[linear] = std::make_unique<LowRank>(place->memory, rank, matrix.inputs, outputs, a, b);
 }
 
 void Model::complete_adapter(int adapter) {
@@ -128,6 +129,8 @@ void Model::make_room(const Batch& batch) {
     const int group = shape_.heads / shape_.kv_heads, together = std::max(MAX_QUERIES / group, 1);
     crews_.divide(places, batch, together);
     output_crew_.set(batch.output_rows, batch.outputs, batch, together);
+    const size_t outputs = (batch.outputs + LANES - 1) / LANES * LANES;
+    grow(peaks_, outputs * ((shape_.vocabulary + LANES - 1) / LANES));
     grow(residual_, rows * shape_.hidden);
     grow(asked_, static_cast<size_t>(batch.outputs) * shape_.hidden);
     grow(qkv_, rows * (heads + 2 * kv));
@@ -145,9 +148,14 @@ void Model::make_room(const Batch& batch) {
         grow(scratch.rounded, shape_.hidden);
         scratch.taken.reserve(rows, widest);
         scratch.rest.reserve(rows, shape_.hidden);
-        grow(scratch.tops, batch.outputs);
-        grow(scratch.highest, batch.outputs);
-        scratch.again.reserve(static_cast<size_t>(weights_.head.count()) * batch.outputs / scratch_.size() + batch.outputs);
+        grow(scratch.tops, outputs);
+        grow(scratch.highest, outputs);
+        scratch.again.reserve((weights_.head.common.count() / scratch_.size() + 1) * batch.outputs);
+        scratch.rare.reserve(RARE_TOGETHER + LANES);
+        grow(scratch.taken_singly, batch.outputs);
+        grow(scratch.rest_singly, batch.outputs);
+        for (SingleRow& row : scratch.taken_singly) row.reserve(shape_.hidden);
+        for (SingleRow& row : scratch.rest_singly) row.reserve(shape_.hidden);
         grow(scratch.panel, static_cast<size_t>(QuantisedRows::pairs(widest)) * UNPACKED_PAIR_BYTES);
         scratch.attention.resize(group, shape_.head_size, positions);
     }

@@ -13,6 +13,7 @@
 #include "crew.h"
 #include "lora.h"
 #include "quantised.h"
+#include "singles.h"
 #include "team.h"
 
 namespace parley {
@@ -29,6 +30,9 @@ struct Shape {
     const float* rotary;  // [head_size / 2] angles per position
 };
 
+// So many rare tokens are multiplied one after the other (head.cpp).
+constexpr int RARE_TOGETHER = 64;
+
 enum Linear { Q, K, V, O, GATE, UP, DOWN, LINEARS };
 
 struct Layer {
@@ -36,18 +40,30 @@ struct Layer {
     Matrix linears[LINEARS];
 };
 
+// An output for each token. Common tokens come first, in panels; behind them are rare ones, of which there may be none.
+struct Tokens {
+    Matrix common;
+    Singles rare;
+
+    // The token's embedding, [inputs].
+    void dequantise(int token, float* values) const {
+        if (token < common.outputs)
+            parley::dequantise(common, token, values);
+        else
+            parley::dequantise(rare, token - common.outputs, values);
+    }
+};
+
 struct Weights {
     std::vector<Layer> layers;
     const float* norm;
-    Matrix embedding, head;
-    Matrix rough;  // the head's last outputs once more, in 4 bits (head.cpp); may have none
+    Tokens embedding, head;
+    Matrix rough;  // the head's rare tokens once more, in 4 bits (head.cpp)
 
-    // Those of the head that have no rough ones.
-    int exact_panels() const { return head.count() - rough.count(); }
-    // By its number.
+    // By its number; of the head its common tokens.
     const Matrix& linear(int number) const {
         const size_t layer = static_cast<size_t>(number / LINEARS);
-        return layer < layers.size() ? layers[layer].linears[number % LINEARS] : head;
+        return layer < layers.size() ? layers[layer].linears[number % LINEARS] : head.common;
     }
 };
 
@@ -73,6 +89,8 @@ class Model {
         std::vector<float> tops;             // the highest logit of each output among the thread's panels
         std::vector<float> highest;          // the highest of all threads'
         std::vector<std::pair<int, int>> again;  // panels of the head that are multiplied once more, and for which output
+        std::vector<std::pair<int, int>> rare;   // rare tokens that are, a few at a time
+        std::vector<SingleRow> taken_singly, rest_singly;  // the outputs' rows for these
         std::vector<uint8_t, OnLines<uint8_t>> panel;  // unpacked
         AttentionScratch attention;
         Ahead ahead;
@@ -86,8 +104,13 @@ class Model {
     void read_positions(const Batch& batch, int number, const Seat& seat);
     void finish_layer(const Batch& batch, int number, float* residual, const Seat& seat);
     void predict(float* logits, const Seat& seat);
-    void predict_again(float* logits, const Seat& seat);
-    bool is_near(const float* logits, int output, int index, float reach, const PartScratch& scratch) const;
+    void survey(const Target& target, int first, int last, const Seat& seat);
+    void look_again(const Target& target, const Seat& seat);
+    template <class Call>
+    void for_near(int index, float reach, const Target& target, const Seat& seat, Call call) const;
+    void note_rare(int index, int output, const Target& target, const Seat& seat);
+    void predict_again(const Target& target, const Seat& seat);
+    void predict_rare(const Target& target, const Seat& seat);
     void rotate_and_write(const Batch& batch, int layer, const Seat& seat);
     void attend_all(const Batch& batch, int layer, const Seat& seat);
     void activate(float* gate, const float* up, int rows, int first, int last) const;
@@ -118,6 +141,7 @@ class Model {
     Crews crews_;
     Crew output_crew_;
     std::vector<float, OnLines<float>> residual_, asked_, qkv_, attended_, gate_, up_;
+    std::vector<float, OnLines<float>> peaks_;  // the highest logit of each panel of the head, as Target has them
     std::vector<float> cosines_, sines_;
     std::vector<Middle> middle_;  // of up to three linears, [rows][3]
     std::vector<PartScratch> scratch_;

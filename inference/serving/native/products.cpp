@@ -224,14 +224,12 @@ inline void multiply_panel(Panels& panels, const Matrix& matrix, const Quantised
     for (int r = 0; r < ROWS; r++) sums[r] = mul(floats(totals[r]), mul(whole, all(units[r])));
 }
 
-// y[row, output] = (or +=, if `add`) the matrix times x, for rows `row` to before `rows` and panels `first` to before `last`.
+// The matrix times x, for rows `row` to before `rows` and panels `first` to before `last`.
 struct Product {
     Matrix matrix;
     const QuantisedRows& x;
     int row, rows, first, last;
-    float* y;
-    size_t stride;
-    bool add;
+    Target target;
 };
 
 template <int ROWS>
@@ -249,17 +247,19 @@ inline void put_all(float* y, size_t stride, const Floats (&sums)[ROWS], bool ad
 template <int ROWS, class Panels>
 void multiply_rows(const Product& product, const Panels& panels) {
     // Copies, since for all that a compiler knows what is written to y could be the product's own numbers.
-    const auto [matrix, x, row, rows, first, last, y, stride, add] = product;
+    const auto [matrix, x, row, rows, first, last, target] = product;
     for (int at = row; at < rows; at += ROWS) {
         Panels each = panels;
-        float* to = y + at * stride + first * LANES;
-        for (int index = first; index < last; index++, to += LANES) {
+        float* y = target.y + at * target.stride + first * LANES;
+        for (int index = first; index < last; index++, y += LANES) {
             Floats sums[ROWS];
             multiply_panel<ROWS>(each, matrix, x, at, sums);
             if (const int count = matrix.outputs - index * LANES; count >= LANES) [[likely]]
-                put_all(to, stride, sums, add);
+                put_all(y, target.stride, sums, target.add);
             else
-                for (int r = 0; r < ROWS; r++) put(to + r * stride, sums[r], count, add);
+                for (int r = 0; r < ROWS; r++) put(y + r * target.stride, sums[r], count, target.add);
+            if (target.peaks)
+                for (int r = 0; r < ROWS; r++) target.peak(at, index)[r] = highest(sums[r]);
         }
     }
 }
@@ -283,15 +283,15 @@ void multiply_blocks(const Product& product, const Panels& panels) {
 }  // namespace
 
 void multiply(const Matrix& matrix, const QuantisedRows& x, const QuantisedRows* rest, int row, int rows, int first,
-              int last, float* y, size_t stride, bool add, const uint8_t* next, Ahead* ahead, uint8_t* room) {
+              int last, const Target& target, const uint8_t* next, Ahead* ahead, uint8_t* room) {
     const Reading reading{matrix.panel(last), next, ahead};
     // A panel that is needed more than once is so while it is in the cache.
     const int together = rest || rows - row > MAX_ROWS ? 1 : last - first;
     const bool is_unpacked = matrix.bits == 4 && room && rows - row >= MANY_ROWS;
     for (int index = first; index < last; index += together) {
         const auto multiply_all = [&](const auto& panels) {
-            multiply_blocks({matrix, x, row, rows, index, index + together, y, stride, add}, panels);
-            if (rest) multiply_blocks({matrix, *rest, row, rows, index, index + together, y, stride, true}, panels);
+            multiply_blocks({matrix, x, row, rows, index, index + together, target}, panels);
+            if (rest) multiply_blocks({matrix, *rest, row, rows, index, index + together, {target.y, target.stride, true}}, panels);
         };
         if (matrix.bits == 8)
             multiply_all(BytePanels(matrix.panel(index), reading));

@@ -101,14 +101,27 @@ struct QuantisedRows {
     void set(int row, const float* values, int inputs, float* rest = nullptr);
 };
 
-// y[row, output] = (or +=, if `add`) the matrix times x, or times x + rest if there is one, for rows `row` to before
-// `rows` (from a multiple of TOGETHER on, or a single one) and the outputs of panels `first` to before `last`. y is
-// [rows, stride]. Behind the last panel the caller will read on at `next`; meanwhile `ahead`, if any, asks once for each
-// group. `room`, if any, has UNPACKED_PAIR_BYTES for each pair of the matrix, on whole lines: panels in 4 bits are unpacked
-// there when there are many rows.
+// Where a product goes: y[row, output] = (or +=, if `add`) it; y is [rows, stride]. `peaks`, if any, get the highest
+// output of each panel, [rows / 16][peak_panels][16 rows], as far as this product goes.
+struct Target {
+    float* y;
+    size_t stride;
+    bool add = false;
+    float* peaks = nullptr;
+    int peak_panels = 0;
+
+    float* peak(int row, int panel) const {
+        constexpr int TOGETHER = QuantisedRows::TOGETHER;
+        return peaks + (static_cast<size_t>(row / TOGETHER) * peak_panels + panel) * TOGETHER + row % TOGETHER;
+    }
+};
+
+// `target` gets the matrix times x, or times x + rest if there is one, for rows `row` to before `rows` (from a multiple of
+// TOGETHER on, or a single one) and the outputs of panels `first` to before `last`. Behind the last panel the caller will
+// read on at `next`; meanwhile `ahead`, if any, asks once for each group. `room`, if any, has UNPACKED_PAIR_BYTES for each
+// pair of the matrix, on whole lines: panels in 4 bits are unpacked there when there are many rows.
 void multiply(const Matrix& matrix, const QuantisedRows& x, const QuantisedRows* rest, int row, int rows, int first,
-              int last, float* y, size_t stride, bool add, const uint8_t* next, Ahead* ahead = nullptr,
-              uint8_t* room = nullptr);
+              int last, const Target& target, const uint8_t* next, Ahead* ahead = nullptr, uint8_t* room = nullptr);
 
 // y[0 … count - 1] = (or +=, if `add_to`) value.
 inline void put(float* y, Floats value, int count, bool add_to) {

@@ -60,6 +60,14 @@ def packed(matrix: Floats) -> tuple[int, Bytes]:
     return 8, np.concatenate([_panels(q8_0(part)) for part in parts])
 
 
+def singles(matrix: Floats) -> Bytes:
+    """Single outputs in 8 bits (singles.h) of `matrix` [outputs, inputs]. Raises ValueError where a scale is beyond
+    float16."""
+    blocks = q8_0(matrix)
+    parts = [_bytes(blocks.quants, 1), _bytes(blocks.scales, 1)]
+    return np.concatenate([np.pad(part, ((0, 0), (0, -part.shape[1] % ALIGNMENT))) for part in parts], 1).reshape(-1)
+
+
 def rough(matrix: Floats, squares: Floats) -> Bytes:
     """Panels in 4 bits of what multiplies most nearly as `matrix` [outputs, inputs] does, where what is multiplied has
     these mean `squares` [inputs]. Raises ValueError where a scale is beyond float16."""

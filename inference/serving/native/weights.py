@@ -1,6 +1,6 @@
 """A model's weights as the kernel takes them, in one file that is made once.
 
-    tensors, each at a multiple of 64 bytes | index, JSON | length of the index, uint64 | "parley-4"
+    tensors, each at a multiple of 64 bytes | index, JSON | length of the index, uint64 | "parley-5"
 
 A file that is cut short lacks its end, and is made anew.
 Processes that map the same file share its memory.
@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from inference.serving.native.network import LANES, Network
 
 log = logging.getLogger(__name__)
 
-MAGIC = b"parley-4"
+MAGIC = b"parley-5"
 END = 8 + len(MAGIC)
 # One token of so many is common: vocabularies have those first that were found to be (byte pair encoding merges what is
 # frequent first). Of the bundled model's these are nine in ten of all that are written.
@@ -38,14 +38,14 @@ TOKENS = 256  # that tell what the head multiplies
 
 @dataclass(frozen=True)
 class Tensor:
-    """`bits` 32: a vector of `inputs` float32; 4 and 8: panels of a matrix [outputs, inputs]. One that `is_rough` has
-    the head's last outputs once more (head.cpp)."""
+    """`bits` 32: a vector of `inputs` float32; 4 and 8: a matrix [outputs, inputs] in panels. Of the head's rare tokens,
+    which stand behind its common ones, there are singles (singles.h) and rough panels (head.cpp)."""
 
     bits: int
     outputs: int
     inputs: int
     offset: int
-    is_rough: bool = False
+    kind: Literal["panels", "singles", "rough"] = "panels"
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,8 @@ class Weights:
     def form(self) -> str:
         """What the matrices are kept in, as GGUF calls it."""
         names = {4: "q4_1", 8: "q8_0"}
-        return "/".join(
-            names[bits] for bits in sorted({each.bits for each in self.tensors if not each.is_rough} - {32})
-        )
+        found = {each.bits for each in self.tensors if each.kind != "rough"} - {32}
+        return "/".join(names[bits] for bits in sorted(found))
 
 
 def load(model: Path, network: Network, folder: Path, sha256: str) -> Weights:
@@ -136,14 +135,15 @@ def _packed(model: Path, network: Network) -> Iterator[tuple[Tensor, NDArray[np.
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         outputs, inputs = values.shape
-        yield Tensor(bits, outputs, inputs, 0), panels
-    # The last one is the head, whose rare tokens are multiplied in 4 bits first (head.cpp).
-    exact = outputs // COMMON // LANES * LANES
-    if bits == 8 and exact:
-        yield (
-            Tensor(4, outputs - exact, inputs, 0, is_rough=True),
-            quantising.rough(values[exact:], _squares(model, outputs)),
-        )
+        common = outputs // COMMON // LANES * LANES
+        if name != network.tensors[-1] or bits == 4 or not common:
+            yield Tensor(bits, outputs, inputs, 0), panels
+            continue
+        # The head, whose rare tokens are multiplied in 4 bits first.
+        yield Tensor(bits, common, inputs, 0), panels.reshape(-(-outputs // LANES), -1)[: common // LANES].reshape(-1)
+        rare = values[common:]
+        yield Tensor(bits, len(rare), inputs, 0, "singles"), quantising.singles(rare)
+        yield Tensor(4, len(rare), inputs, 0, "rough"), quantising.rough(rare, _squares(model, outputs))
 
 
 def _squares(model: Path, vocabulary: int) -> NDArray[np.float32]:

@@ -123,6 +123,20 @@ def test_panels_in_8_bits_hold_the_nearest_blocks(columns: int) -> None:
     assert not found[:, columns:].any()
 
 
+@pytest.mark.parametrize("columns", [32, 96, 576])
+def test_single_outputs_hold_the_same_blocks_on_whole_lines(columns: int) -> None:
+    """Read as singles.h draws them."""
+    values = matrix(40, columns)
+    groups, line = columns // 32, 64
+    single = quantising.singles(values).reshape(40, -(-columns // line) * line + -(-2 * groups // line) * line)
+    quants = single[:, :columns].reshape(40, groups, 32).astype(np.float32) - 128
+    behind = single[:, -(-columns // line) * line :]
+    d = np.ascontiguousarray(behind[:, : 2 * groups]).view(np.float16).astype(np.float32)
+    assert np.array_equal((d[..., None] * quants).reshape(40, -1), unpacked(quantising.q8_0(values)))
+    assert not single[:, columns : -(-columns // line) * line].any()
+    assert not behind[:, 2 * groups :].any()
+
+
 def test_one_value_off_the_grid_is_enough_for_8_bits() -> None:
     values = matrix(40, 96, "Q4_1").copy()
     assert quantising.packed(values)[0] == 4
