@@ -58,6 +58,11 @@ class Backend(AdapterHost, Protocol):
     page_tokens: int  # positions in a page
     page_bytes: int  # keys and values of all layers of one page
 
+    @property
+    def likeliest(self) -> Sequence[int] | None:
+        """The first of the likeliest tokens in each row of the last forward, where the backend finds them anyway."""
+        ...
+
     def reserve(self, pages: int, slots: int) -> None:
         """Allocate the pool, once. Raises MemoryError."""
         ...

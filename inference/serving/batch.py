@@ -87,15 +87,16 @@ class Batch:
         try:
             began = time.monotonic()
             computed = self._forward(parts)
+            likeliest = self._backend.likeliest
             logits, of_guesses = computed[: len(parts)], computed[len(parts) :]
             broken = _allow(parts)
             rows = [part.row.sampling if part.is_last and part.row not in broken else LOOKED_AT for part in parts]
-            chosen = choose(logits, rows)
+            chosen = choose(logits, rows, likeliest and likeliest[: len(parts)])
             for part, row, token in zip(parts, rows, chosen, strict=True):
                 if token and row is not LOOKED_AT:
                     _append(part.row, token, outcome)
             if outcome.written and len(of_guesses):
-                parts = [_confirm(parts[0], of_guesses, outcome)]
+                parts = [_confirm(parts[0], of_guesses, likeliest and likeliest[len(parts) :], outcome)]
         except Exception:
             log.exception("a step of %d generations failed", len(parts))
             outcome.written.clear()
@@ -164,12 +165,17 @@ def _append(row: Row, chosen: Chosen, outcome: Outcome) -> None:
     outcome.written.append((row, chosen))
 
 
-def _confirm(part: Part, logits: Any, outcome: Outcome) -> Part:
+def _confirm(part: Part, logits: Any, likeliest: Sequence[int] | None, outcome: Outcome) -> Part:
     """Go on while what the row itself chooses, by the same logits and draws as without guesses, is what was guessed and
-    read: so no text depends on guesses. `logits` are those after each guess. Returns the part with what is now read."""
+    read: so no text depends on guesses. `logits` are those after each guess, `likeliest` what is so in
+    them. Returns the part with what is now read."""
     row = part.row
     for number, guess in enumerate(part.guesses):
-        if row.history[-1] != guess or not (token := choose(logits[number : number + 1], [row.sampling])[0]):
+        if row.history[-1] != guess:
+            return Part(row, part.tokens + number, is_last=True)
+        after = slice(number, number + 1)
+        token = choose(logits[after], [row.sampling], likeliest and likeliest[after])[0]
+        if not token:
             return Part(row, part.tokens + number, is_last=True)
         _append(row, token, outcome)
     return Part(row, part.tokens + len(part.guesses), is_last=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -55,24 +55,38 @@ class Chosen(NamedTuple):
     chances: tuple[tuple[int, float], ...] = ()
 
 
-def choose(logits: Scores, rows: Sequence[SamplingRow]) -> list[Chosen | None]:
+def choose(
+    logits: Scores, rows: Sequence[SamplingRow], likeliest: Sequence[int] | None = None
+) -> list[Chosen | None]:
     """The next token of each row, None where what is likeliest is no number; `logits` is [rows, vocabulary] in float32
-    and is changed in place."""
-    told = {}
+    and is changed in place, `likeliest` are the first of the highest in each row, where they are known."""
+    told: dict[int, Tensor] = {}
+    changed: set[int] = set()
+    is_penalised = False
     for index, row in enumerate(rows):  # an array that is gone through costs more than all else here
-        if row.params.logprobs is not None:
+        params = row.params
+        if params.logprobs is not None:
             told[index] = torch.as_tensor(logits[index]).log_softmax(-1)
-        if row.params.logit_bias:
-            add_bias(logits[index], row.params.logit_bias)
-    penalise_repetition(logits, [row.history for row in rows], [row.params.repetition_penalty for row in rows])
-    for index, row in enumerate(rows):
+        if params.logit_bias:
+            add_bias(logits[index], params.logit_bias)
+            if likeliest and any(value > 0 or token_id == likeliest[index] for token_id, value in params.logit_bias):
+                changed.add(index)
+        if params.repetition_penalty != 1.0:
+            is_penalised = True
+            changed.add(index)
+        if params.presence_penalty or params.frequency_penalty or params.no_repeat_ngram or row.allowed is not None:
+            changed.add(index)
+    if is_penalised:
+        penalise_repetition(logits, [row.history for row in rows], [row.params.repetition_penalty for row in rows])
+    for index in changed:
+        row = rows[index]
         if row.params.presence_penalty or row.params.frequency_penalty:
             penalise_presence(logits[index], row)
         if row.allowed is not None:
             logits[index][_beside(logits, ~row.allowed)] = -torch.inf
         elif row.params.no_repeat_ngram:
             ban_repeated_ngrams(logits[index], row.history, row.params.no_repeat_ngram)
-    ids, best = _likeliest(logits)
+    ids, best = _likeliest(logits, likeliest, changed)
     # Where not even the likeliest has a chance, every token is banned, and any is as good.
     drawing = [index for index, row in enumerate(rows) if row.params.temperature > 0 and math.isfinite(best[index])]
     for index, token_id in zip(drawing, _draw(logits, rows, drawing), strict=True):
@@ -146,10 +160,15 @@ def uniform(seed: int, position: int) -> float:
     return (int.from_bytes(digest, "little") >> 11) / 2**53
 
 
-def _likeliest(logits: Scores) -> tuple[list[int], list[float]]:
-    """Each row's likeliest token, and its logit. What is not a number counts as likelier than any."""
+def _likeliest(
+    logits: Scores, known: Sequence[int] | None, changed: Collection[int]
+) -> tuple[list[int], list[float]]:
+    """Each row's likeliest token, and its logit; they are `known` of those that are not `changed`. What is not a number
+    counts as likelier than any."""
     if isinstance(logits, np.ndarray):
-        ids: list[int] = logits.argmax(-1).tolist()
+        ids: list[int] = list(known) if known else logits.argmax(-1).tolist()
+        for index in changed if known else ():
+            ids[index] = int(logits[index].argmax())
         return ids, [float(logits[index, token_id]) for index, token_id in enumerate(ids)]
     values, found = logits.max(-1)
     return found.tolist(), values.tolist()

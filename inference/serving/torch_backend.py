@@ -24,6 +24,7 @@ class TorchBackend:
     """See backend.Backend. Raises OSError or ValueError with a sentence when the model cannot be used."""
 
     name = "torch"
+    likeliest: Sequence[int] | None = None
     page_tokens = PAGE_TOKENS
     layers = LoraLayers
 

@@ -25,6 +25,7 @@ class LedgerBackend:
 
     name = device = "cpu"
     dtype = "none"
+    likeliest: Sequence[int] | None = None
     max_context = 1024
     page_tokens = PAGE_TOKENS
     linears: dict[str, tuple[int, int]] = {}

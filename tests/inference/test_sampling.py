@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers.generation.logits_process import (
     MinPLogitsWarper,
     NoRepeatNGramLogitsProcessor,
@@ -182,6 +184,31 @@ def test_rows_with_different_settings_are_chosen_as_if_alone(kind: Kind) -> None
     table = torch.stack([logits(i, 60) for i in range(len(rows))])
     together = choose(kind(table.clone()), rows)
     assert together == [choose(kind(table[i : i + 1].clone()), [row])[0] for i, row in enumerate(rows)]
+
+
+@given(st.integers(0, 1000), st.lists(st.integers(0, 40), min_size=1, max_size=8))
+def test_what_is_known_to_be_likeliest_changes_nothing(seed: int, history: list[int]) -> None:
+    """Whatever is done to the logits before one is chosen."""
+    scores = logits(seed, 41)
+    likeliest = int(scores.argmax())
+    settings = [
+        SamplingParams(seed, temperature=temperature, **change)
+        for temperature in (0.0, 0.8)
+        for change in (
+            {},
+            {"logit_bias": ((likeliest, -3.0),)},
+            {"logit_bias": ((history[0], 9.0), (99, 1.0))},
+            {"logit_bias": ((history[0], -9.0),)},
+            {"repetition_penalty": 2.0},
+            {"presence_penalty": 2.0},
+            {"frequency_penalty": -2.0},
+            {"no_repeat_ngram": 1},
+        )
+    ]
+    rows = [SamplingRow(params, [*history], len(history)) for params in settings]
+    rows.append(SamplingRow(settings[0], history, 0, np.arange(41) == history[0]))
+    table = np.stack([scores.numpy()] * len(rows))
+    assert choose(table.copy(), rows, [likeliest] * len(rows)) == choose(table, rows)
 
 
 def test_draws_follow_the_probabilities() -> None:

@@ -170,11 +170,12 @@ int parley_drop_adapter(Model* model, int32_t adapter, char* error) {
     return guarded(model, error, [&] { model->drop_adapter(adapter); });
 }
 
-// Arrays of [count] tokens and [outputs] rows; logits [outputs, vocabulary].
+// Arrays of [count] tokens and [outputs] rows; logits [outputs, vocabulary], likeliest [outputs].
 int parley_forward(Model* model, int32_t count, const int32_t* token_ids, const int32_t* slots, const int32_t* positions,
-                   const int32_t* adapters, int32_t outputs, const int32_t* output_rows, float* logits, char* error) {
+                   const int32_t* adapters, int32_t outputs, const int32_t* output_rows, float* logits, int32_t* likeliest,
+                   char* error) {
     return guarded(model, error, [&] {
-        model->forward({count, token_ids, slots, positions, adapters, outputs, output_rows}, logits);
+        model->forward({count, token_ids, slots, positions, adapters, outputs, output_rows}, logits, likeliest);
     });
 }
 

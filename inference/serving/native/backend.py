@@ -67,6 +67,10 @@ class NativeBackend:
     ) -> NDArray[np.float32]:
         return self._kernel.forward(token_ids, slots, positions, adapters, output_rows)
 
+    @property
+    def likeliest(self) -> Sequence[int]:
+        return self._kernel.likeliest
+
     def put_adapter(self, index: int, files: AdapterFiles) -> Iterator[None]:
         # LoRA (Hu et al. 2021) scales by alpha / rank, rsLoRA (Kalajdzievski 2023) by alpha / sqrt(rank).
         scale = files.alpha / (math.sqrt(files.rank) if files.use_rslora else files.rank)

@@ -8,6 +8,7 @@
 // the row alone. Common are the vocabulary's first tokens (weights.py); a head without rare tokens has no others.
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "model.h"
 
@@ -94,6 +95,7 @@ void Model::look_again(const Target& target, const Seat& seat) {
     for (int index = common + first; index < common + last; index++)
         for_near(index, FAR, target, seat, [&](int output) { note_rare(index, output, target, seat); });
     predict_rare(target, seat);
+    find_likeliest(target, seat);
 }
 
 // Calls with each output that has a token of the panel within `reach` of its likeliest one. A panel that is not full counts
@@ -133,6 +135,7 @@ void Model::predict_again(const Target& target, const Seat& seat) {
         const auto [index, output] = scratch.again[at];
         multiply(head, scratch.rest, nullptr, output, output + 1, index, index + 1, {target.y, target.stride, true},
                  head.panel(index));
+        renew_peak(index, output, target);
     }
 }
 
@@ -153,8 +156,39 @@ void Model::predict_rare(const Target& target, const Seat& seat) {
             }
         if (logit >= scratch.highest[output] - REACH) logit += scratch.rest_singly[output].times(rare, number);
         target.y[output * target.stride + token] = logit;
+        renew_peak(index, output, target);
     }
     scratch.rare.clear();
+}
+
+void Model::renew_peak(int index, int output, const Target& target) const {
+    const float* scores = target.y + output * target.stride + index * LANES;
+    const int count = std::min(LANES, shape_.vocabulary - index * LANES);
+    *target.peak(output, index) = count == LANES ? highest(load(scores)) : *std::max_element(scores, scores + count);
+}
+
+// Among the panels that the thread has looked at once more: of each output the highest logit, and the first token with it.
+void Model::find_likeliest(const Target& target, const Seat& seat) {
+    const Crew& crew = seat.crew;
+    const int common = weights_.head.common.count();
+    const auto [first_rough, last_rough] = seat.share(weights_.rough.count());
+    PartScratch& scratch = scratch_[seat.part];
+    for (int first = 0; first < crew.count(); first += LANES) {
+        Floats best = all(-std::numeric_limits<float>::infinity());
+        Ints where = no_ints();
+        for (int index = seat.member(); index < common; index += crew.threads)
+            keep_higher(best, where, load(target.peak(first, index)), index);
+        for (int index = common + first_rough; index < common + last_rough; index++)
+            keep_higher(best, where, load(target.peak(first, index)), index);
+        store(&scratch.best[first], best);
+        store(&scratch.best_token[first], where);
+    }
+    for (int output = 0; output < crew.count(); output++) {
+        const float* scores = target.y + output * target.stride;
+        int32_t& token = scratch.best_token[output];
+        token *= LANES;
+        while (token + 1 < shape_.vocabulary && scores[token] < scratch.best[output]) token++;
+    }
 }
 
 }  // namespace parley

@@ -41,6 +41,15 @@ inline Floats absolute(Floats a) {
     return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
 }
 inline Floats halves_of(float low, float high) { return {_mm256_set1_ps(low), _mm256_set1_ps(high)}; }
+inline void keep_higher(__m256& best, __m256i& where, __m256 other, int32_t index) {
+    const __m256 higher = _mm256_cmp_ps(other, best, _CMP_GT_OQ);
+    best = _mm256_blendv_ps(best, other, higher);
+    where = _mm256_blendv_epi8(where, _mm256_set1_epi32(index), _mm256_castps_si256(higher));
+}
+inline void keep_higher(Floats& best, Ints& where, Floats other, int32_t index) {
+    keep_higher(best.low, where.low, other.low, index);
+    keep_higher(best.high, where.high, other.high, index);
+}
 inline float highest(Floats a) {
     alignas(32) float lanes[8];
     _mm256_store_ps(lanes, _mm256_max_ps(a.low, a.high));
@@ -71,6 +80,10 @@ inline Ints no_ints() { return {_mm256_setzero_si256(), _mm256_setzero_si256()};
 inline Ints all_ints(int32_t value) { return {_mm256_set1_epi32(value), _mm256_set1_epi32(value)}; }
 inline Ints add(Ints a, Ints b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
 inline Ints rounded(Floats a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
+inline void store(int32_t* to, Ints a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), a.low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8), a.high);
+}
 inline Floats floats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 inline int total(Ints a) {
     alignas(32) int32_t lanes[8];

@@ -29,6 +29,12 @@ inline Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 inline Floats absolute(Floats a) { return _mm512_abs_ps(a); }
 // `low` in the first half of the lanes, `high` in the second.
 inline Floats halves_of(float low, float high) { return _mm512_insertf32x8(all(low), _mm256_set1_ps(high), 1); }
+// Where `other` is higher than `best` it takes its place, and `index` that in `where`.
+inline void keep_higher(Floats& best, Ints& where, Floats other, int32_t index) {
+    const __mmask16 higher = _mm512_cmp_ps_mask(other, best, _CMP_GT_OQ);
+    best = _mm512_mask_mov_ps(best, higher, other);
+    where = _mm512_mask_mov_epi32(where, higher, _mm512_set1_epi32(index));
+}
 inline float highest(Floats a) { return _mm512_reduce_max_ps(a); }
 inline float total(Floats a) { return _mm512_reduce_add_ps(a); }
 // A bit for each lane that is at least that of `least`.
@@ -41,6 +47,7 @@ inline Ints no_ints() { return _mm512_setzero_si512(); }
 inline Ints all_ints(int32_t value) { return _mm512_set1_epi32(value); }
 inline Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
 inline Ints rounded(Floats a) { return _mm512_cvtps_epi32(a); }
+inline void store(int32_t* to, Ints a) { _mm512_storeu_si512(to, a); }
 inline Floats floats(Ints a) { return _mm512_cvtepi32_ps(a); }
 inline int total(Ints a) { return _mm512_reduce_add_epi32(a); }
 inline void store_bytes(int8_t* to, Ints a) {

@@ -18,9 +18,9 @@ from inference.serving.native.weights import Weights
 
 ERROR_BYTES = 256
 _INT32 = np.dtype(np.int32)
-# As many rows of logits as a reply asks for that is written alone. A step leaves nothing of Python in the caches, and
+# As many rows of logits as replies are written together by default. A step leaves nothing of Python in the caches, and
 # memory and its address take twenty microseconds then; so these come in the same memory again.
-FEW = 4
+FEW = 16
 UNSHARED = 2  # references to what one object alone has: that one's, and that of who counts them
 Floats = NDArray[np.float32]
 int32, pointer = ctypes.c_int32, ctypes.c_void_p
@@ -51,7 +51,7 @@ ARGUMENTS = {
     "put_low_rank": [pointer, int32, int32, int32, pointer, pointer],
     "complete_adapter": [pointer, int32],
     "drop_adapter": [pointer, int32],
-    "forward": [pointer, int32, pointer, pointer, pointer, pointer, int32, pointer, pointer],
+    "forward": [pointer, int32, pointer, pointer, pointer, pointer, int32, pointer, pointer, pointer],
 }
 
 
@@ -66,6 +66,7 @@ class Kernel:
         for name, arguments in ARGUMENTS.items():
             getattr(self._library, f"parley_{name}").argtypes = [*arguments, ctypes.c_char_p]
         self._library.parley_close.argtypes = [pointer]
+        self.likeliest: list[int] = []
         self._error = ctypes.create_string_buffer(ERROR_BYTES)  # of the last call; one thread calls at a time
         self._model = pointer()
         self._weights = weights  # stay in memory as long as the model
@@ -114,15 +115,17 @@ class Kernel:
     def forward(
         self, token_ids: Indices, slots: Indices, positions: Indices, adapters: Indices, output_rows: Indices
     ) -> Floats:
-        """backend.Backend.forward."""
+        """backend.Backend.forward, and its `likeliest`."""
         count, outputs = len(token_ids), len(output_rows)
         if not count == len(slots) == len(positions) == len(adapters):
             raise ValueError("Tokens, slots, positions and adapters must be equally many.")
         logits, address = self._room(outputs)
+        likeliest = (int32 * outputs)()
         self._call(
             "forward", self._model, count, _bytes(token_ids), _bytes(slots), _bytes(positions), _bytes(adapters),
-            outputs, _bytes(output_rows), address,
+            outputs, _bytes(output_rows), address, likeliest,
         )  # fmt: skip
+        self.likeliest = list(likeliest)
         return logits
 
     def _room(self, outputs: int) -> tuple[Floats, int]:

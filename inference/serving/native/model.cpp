@@ -69,7 +69,7 @@ const LowRank* Model::low_rank(int adapter, int linear) const { return adapters_
 
 // Many rows are taken in pieces: what one's steps write is in the caches still when the next step reads it. Each piece
 // reads all weights, which takes less time than it computes.
-void Model::forward(const Batch& batch, float* logits) {
+void Model::forward(const Batch& batch, float* logits, int32_t* likeliest) {
     check(batch);
     std::vector<int32_t> outputs(batch.output_rows, batch.output_rows + batch.outputs);
     const int threads = static_cast<int>(scratch_.size()), whole = QuantisedRows::TOGETHER * threads;
@@ -86,8 +86,19 @@ void Model::forward(const Batch& batch, float* logits) {
         make_room(piece);
         team_.run([&](int part) { forward_part(piece, logits, part); });
         logits += static_cast<size_t>(piece.outputs) * shape_.vocabulary;
+        for (int row = 0; row < piece.outputs; row++) *likeliest++ = likeliest_of(row);
         output = behind;
     }
+}
+
+// What the threads have found for an output, together.
+int32_t Model::likeliest_of(int output) const {
+    const PartScratch* found = &scratch_[0];
+    for (const PartScratch& scratch : scratch_) {
+        const float best = found->best[output], other = scratch.best[output];
+        if (other > best || (other == best && scratch.best_token[output] < found->best_token[output])) found = &scratch;
+    }
+    return found->best_token[output];
 }
 
 void Model::check(const Batch& batch) const {
@@ -150,6 +161,8 @@ void Model::make_room(const Batch& batch) {
         scratch.rest.reserve(rows, shape_.hidden);
         grow(scratch.tops, outputs);
         grow(scratch.highest, outputs);
+        grow(scratch.best, outputs);
+        grow(scratch.best_token, outputs);
         scratch.again.reserve((weights_.head.common.count() / scratch_.size() + 1) * batch.outputs);
         scratch.rare.reserve(RARE_TOGETHER + LANES);
         grow(scratch.taken_singly, batch.outputs);

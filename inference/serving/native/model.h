@@ -76,8 +76,8 @@ class Model {
     void put_low_rank(int adapter, int linear, int rank, const float* a, const float* b);
     void complete_adapter(int adapter);
     void drop_adapter(int adapter);
-    // logits is [batch.outputs, vocabulary].
-    void forward(const Batch& batch, float* logits);
+    // logits is [batch.outputs, vocabulary], and likeliest [batch.outputs] the first of the highest in each row.
+    void forward(const Batch& batch, float* logits, int32_t* likeliest);
 
     // One call at a time: held by api.cpp, so that a second caller is refused and not answered wrongly.
     std::mutex in_use;
@@ -88,6 +88,8 @@ class Model {
         std::vector<float> normed, rounded;  // of a row
         std::vector<float> tops;             // the highest logit of each output among the thread's panels
         std::vector<float> highest;          // the highest of all threads'
+        std::vector<float> best;             // the same when all is exact that shall be, and which token's it is
+        std::vector<int32_t> best_token;
         std::vector<std::pair<int, int>> again;  // panels of the head that are multiplied once more, and for which output
         std::vector<std::pair<int, int>> rare;   // rare tokens that are, a few at a time
         std::vector<SingleRow> taken_singly, rest_singly;  // the outputs' rows for these
@@ -97,6 +99,7 @@ class Model {
     };
 
     void check(const Batch& batch) const;
+    int32_t likeliest_of(int output) const;
     void make_room(const Batch& batch);
     // The steps of a forward, each in all threads: what they split among them is said where they are defined.
     void forward_part(const Batch& batch, float* logits, int part);
@@ -111,6 +114,8 @@ class Model {
     void note_rare(int index, int output, const Target& target, const Seat& seat);
     void predict_again(const Target& target, const Seat& seat);
     void predict_rare(const Target& target, const Seat& seat);
+    void renew_peak(int index, int output, const Target& target) const;
+    void find_likeliest(const Target& target, const Seat& seat);
     void rotate_and_write(const Batch& batch, int layer, const Seat& seat);
     void attend_all(const Batch& batch, int layer, const Seat& seat);
     void activate(float* gate, const float* up, int rows, int first, int last) const;

@@ -38,8 +38,8 @@ TOKENS = 256  # that tell what the head multiplies
 
 @dataclass(frozen=True)
 class Tensor:
-    """`bits` 32: a vector of `inputs` float32; 4 and 8: a matrix [outputs, inputs] in panels. Of the head's rare tokens,
-    which stand behind its common ones, there are singles (singles.h) and rough panels (head.cpp)."""
+    """`bits` 32: a vector of `inputs` float32; 4 and 8: a matrix [outputs, inputs] in panels. Of the rare tokens, which
+    stand behind the head's common ones, there are singles (singles.h) and rough panels (head.cpp)."""
 
     bits: int
     outputs: int

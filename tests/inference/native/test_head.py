@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import LlamaForCausalLM
 
 from inference import model_files
 from inference.serving.native import build, weights
@@ -56,6 +57,38 @@ def test_likely_tokens_and_common_ones_are_exact_and_others_near(
     assert error[:, EXACT:][below[:, EXACT:] > FAR + 4].mean() > 0.1
     assert error.max() < 4.0
     assert divergence(exact, found) < NATS
+
+
+@pytest.mark.parametrize("shape", ["grouped", "many share"])
+@pytest.mark.parametrize("times", [1, TIMES])
+@pytest.mark.parametrize("form", ["Q4_0", "Q8_0"])
+def test_the_likeliest_token_is_the_first_of_the_highest(
+    make_model: MakeModel, open_backend: Open, level: str, shape: str, times: int, form: str
+) -> None:
+    """With rare tokens and without, with an adapter of the head and without, of few rows and of many."""
+    model = make_model(shape, form, times)
+    for threads in (1, 3):
+        backend = open_backend(model, level, threads)
+        put(backend, 0, make_adapter(model, 1, 6, EVERYTHING)[1])
+        for slot, count in enumerate((1, 2, 20, 40)):
+            backend.set_pages(slot, range(4 * slot, 4 * slot + 3))
+            rows = [(token, slot, position) for position, token in enumerate(tokens(count, slot))]
+            for adapter in (-1, 0):
+                found = read(backend, rows, list(range(count)), [adapter] * count)
+                assert list(backend.likeliest) == found.numpy().argmax(-1).tolist()
+
+
+def test_of_equal_tokens_the_first_is_the_likeliest(make_model: MakeModel, tmp_path: Path, open_backend: Open) -> None:
+    """Those of a head whose outputs are the same two over and over, common and rare."""
+    network = LlamaForCausalLM.from_pretrained(make_model("grouped", "Q8_0", TIMES), dtype=torch.float32)
+    with torch.no_grad():
+        network.lm_head.weight.copy_(network.lm_head.weight[torch.arange(BASE["vocab_size"]) % 2])
+    network.save_pretrained(tmp_path / "model")
+    for threads in (1, 2):
+        backend = open_backend(tmp_path / "model", threads=threads)
+        logits = said(backend, 20)
+        assert list(backend.likeliest) == logits.numpy().argmax(-1).tolist()
+        assert ((logits == logits.max(-1, keepdim=True).values).sum(-1) > 10).all()
 
 
 def test_rows_say_together_what_they_say_alone(model: Path, open_backend: Open) -> None:
