@@ -55,9 +55,7 @@ class Chosen(NamedTuple):
     chances: tuple[tuple[int, float], ...] = ()
 
 
-def choose(
-    logits: Scores, rows: Sequence[SamplingRow], likeliest: Sequence[int] | None = None
-) -> list[Chosen | None]:
+def choose(logits: Scores, rows: Sequence[SamplingRow], likeliest: Sequence[int] | None = None) -> list[Chosen | None]:
     """The next token of each row, None where what is likeliest is no number; `logits` is [rows, vocabulary] in float32
     and is changed in place, `likeliest` are the first of the highest in each row, where they are known."""
     told: dict[int, Tensor] = {}
@@ -160,9 +158,7 @@ def uniform(seed: int, position: int) -> float:
     return (int.from_bytes(digest, "little") >> 11) / 2**53
 
 
-def _likeliest(
-    logits: Scores, known: Sequence[int] | None, changed: Collection[int]
-) -> tuple[list[int], list[float]]:
+def _likeliest(logits: Scores, known: Sequence[int] | None, changed: Collection[int]) -> tuple[list[int], list[float]]:
     """Each row's likeliest token, and its logit; they are `known` of those that are not `changed`. What is not a number
     counts as likelier than any."""
     if isinstance(logits, np.ndarray):
