@@ -39,6 +39,7 @@ from inference.serving.batch import Batch
 from inference.serving.cuda.backend import CudaBackend
 from inference.serving.pages import Chain, PagePool
 from inference.serving.row import Row
+from inference.serving.sampling import SamplingRow
 from inference.serving.torch_backend import TorchBackend
 
 GEOMETRIES: dict[str, dict[str, Any]] = {
@@ -86,7 +87,8 @@ class Engine:
     def row(self, number: int, prompt: list[int], adapter: str | None, sampling: SamplingParams) -> Row:
         request = GenerationRequest(str(number), (), sampling)
         reply = cast(Any, SimpleNamespace(tokens=0))
-        return Row(request, number, 0.0, PromptInfo(0, "", "", 0), reply, list(prompt), adapter, Chain(adapter, 16))
+        prompt_info, sampled = PromptInfo(0, "", "", 0), SamplingRow(sampling, list(prompt), 0)
+        return Row(request, number, 0.0, prompt_info, reply, sampled, adapter, Chain(adapter, 16))
 
 
 def step(batch: Batch) -> int:

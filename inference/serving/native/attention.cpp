@@ -14,6 +14,9 @@ constexpr int PAIRS = PAGE / 2;  // of positions
 // How many tiles are asked for while those before them are used: they are small runs of memory that lie anywhere, so
 // the processor does not guess them.
 constexpr int TILES_AHEAD = 8;
+// What is in memory from the beginning: of each slot so many pages, which are 256 positions.
+constexpr int PAGES_AT_ONCE = 16;
+constexpr size_t SMALL_PAGE = 4096;
 
 // Into the second cache: the first holds too few requests at a time, so that half of the wait would be left.
 inline void prefetch(const uint16_t* memory) { _mm_prefetch(reinterpret_cast<const char*>(memory), _MM_HINT_T1); }
@@ -23,7 +26,13 @@ inline void prefetch(const uint16_t* memory) { _mm_prefetch(reinterpret_cast<con
 Pages::Pages(int layers, int kv_heads, int head_size, int pages, int slots)
     : kv_heads_(kv_heads), head_size_(head_size), pages_(pages), tile_size_(static_cast<size_t>(PAGE) * head_size),
       pool_(huge_memory(static_cast<size_t>(layers) * pages * kv_heads * tile_size_ * 2 * sizeof(uint16_t))),
-      tables_(slots) {}
+      tables_(slots) {
+    // The first pages are taken from the system now: a virtual machine can take 2 ms for each 2 MB, and every layer has its
+    // own, so that a step which comes to new ones is held up by 60.
+    const size_t first = std::min(pages, slots * PAGES_AT_ONCE) * kv_heads * tile_size_ * 2;
+    for (int layer = 0; layer < layers; layer++)
+        for (size_t i = 0; i < first; i += SMALL_PAGE / sizeof(uint16_t)) at(layer, 0, 0)[i] = 0;
+}
 
 void Pages::set(int slot, const int32_t* pages, int count) { tables_[slot].assign(pages, pages + count); }
 
