@@ -19,25 +19,35 @@ CANDIDATES = 256
 # What is below e^-REACH of the likeliest one's chance is not computed on a CPU: 50,000 tokens of it would add 0.000002.
 REACH = 24.0
 
+# While fewer than one in so many tokens are within it, they are picked out before anything is computed.
+FEW = 8
+# From these chances on it is tried whether there are enough; thereafter all count that have any.
+STEPS = (1e-3, 1e-4, 1e-5, 1e-6)
+LEAST = float(np.finfo(np.float32).smallest_subnormal)
+# The highest of so many tokens each are compared first.
+COLUMN = 32
+
 Nucleus = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
-def nucleus(logits: NDArray[np.float32], params: SamplingParams) -> Nucleus:
-    """The token ids that are left of `logits` [vocabulary], likeliest first, and their probabilities, summing to 1."""
+def nucleus(logits: NDArray[np.float32], params: SamplingParams, draw: float = 1.0) -> Nucleus:
+    """The token ids that are left of `logits` [vocabulary], likeliest first, and their probabilities, summing to 1; the
+    least likely may be missing where those before them add up to more than `draw`."""
     best, temperature = logits.max(), np.float32(params.temperature)
-    if not params.top_k and params.top_p < 1.0:
-        # Mostly a few dozen of them: all of a row is then looked at twice, and nothing computed of it.
-        reached = np.flatnonzero(logits >= best - REACH * temperature)
-        chances = np.exp((logits[reached] - best) / temperature)
-        chances /= chances.sum()
-        # All whose chances are below this one add up to less than top-p leaves out.
-        near = np.flatnonzero(chances >= (1.0 - params.top_p) / len(logits))
-        near = near[_likeliest_first(chances[near])]
-        return _inside(reached[near], chances[near], params)
-    below = (logits - best) / temperature
-    ids = _likeliest_first(below, params.top_k)
-    chances = np.exp(below[ids])
-    return _inside(ids, chances / chances.sum(), params)
+    if params.top_k:
+        ids = _likeliest(logits, params.top_k)
+        chances = np.exp((logits[ids] - best) / temperature)
+        return _inside(ids, chances / chances.sum(), params)
+    is_reached = logits >= best - REACH * temperature
+    # Mostly a few dozen of them: all of a row is then looked at twice, and nothing computed of it.
+    reached = np.flatnonzero(is_reached) if np.count_nonzero(is_reached) < len(logits) // FEW else None
+    chances = np.exp(((logits if reached is None else logits[reached]) - best) / temperature)
+    chances /= chances.sum()
+    is_whole = params.top_p < 1.0 or params.min_p > 0.0
+    near = _adding_up_to(params.top_p if is_whole else draw, chances, max(params.min_p * chances.max(), LEAST))
+    near = near[np.argsort(-chances[near], kind="stable")]
+    ids, chances = near if reached is None else reached[near], chances[near]
+    return _inside(ids, chances, params) if is_whole else (ids, chances)
 
 
 def nuclei(logits: Tensor, params: Sequence[SamplingParams]) -> list[Nucleus]:
@@ -58,12 +68,24 @@ def nuclei(logits: Tensor, params: Sequence[SamplingParams]) -> list[Nucleus]:
     return found
 
 
-def _likeliest_first(scores: NDArray[np.float32], most: int = 0) -> NDArray[np.int64]:
-    """The indices of `scores` by what they are, of equal ones as they stand; the first `most` of them, if any."""
-    ids = np.arange(len(scores))
-    if 0 < most < len(ids):
-        ids = np.flatnonzero(scores >= np.partition(scores, -most)[-most])
-    return ids[np.argsort(-scores[ids], kind="stable")][: most or None]
+def _adding_up_to(bound: float, chances: NDArray[np.float32], least: float) -> NDArray[np.int64]:
+    """The indices of those from some chance on that add up to more than `bound`; of all that are `least` or more, where
+    these do not. Whatever is left out is less likely than all of them."""
+    for chance in STEPS:
+        near = np.flatnonzero(chances >= chance)
+        if chance > least and chances[near].sum() > bound:
+            return near
+    return np.flatnonzero(chances >= least)
+
+
+def _likeliest(logits: NDArray[np.float32], most: int) -> NDArray[np.int64]:
+    """The indices of the `most` highest, the highest first, of equal ones as they stand."""
+    # Of as many columns the highest are no less than these, and there are few others as high.
+    highest = logits[: len(logits) // COLUMN * COLUMN].reshape(COLUMN, -1).max(0)
+    ids = np.arange(len(logits))
+    if most < len(highest):
+        ids = np.flatnonzero(logits >= np.partition(highest, -most)[-most])
+    return ids[np.argsort(-logits[ids], kind="stable")][:most]
 
 
 def _inside(ids: NDArray[np.int64], chances: NDArray[np.float32], params: SamplingParams) -> Nucleus:

@@ -174,14 +174,14 @@ def _draw(logits: Scores, rows: Sequence[SamplingRow], drawing: Sequence[int]) -
     """A token for each of the rows that are `drawing`."""
     if not drawing:
         return []
+    draws = [uniform(rows[index].params.seed, rows[index].position) for index in drawing]
     if isinstance(logits, np.ndarray):
-        found = [nucleus(logits[index], rows[index].params) for index in drawing]
+        found = [nucleus(logits[index], rows[index].params, draw) for index, draw in zip(drawing, draws, strict=True)]
     else:
         found = nuclei(logits[drawing], [rows[index].params for index in drawing])
     drawn = []
-    for (ids, probabilities), index in zip(found, drawing, strict=True):
-        steps = probabilities.astype(np.float64).cumsum()
-        at = int(steps.searchsorted(uniform(rows[index].params.seed, rows[index].position), side="right"))
+    for (ids, probabilities), draw in zip(found, draws, strict=True):
+        at = int(probabilities.astype(np.float64).cumsum().searchsorted(draw, side="right"))
         drawn.append(int(ids[min(at, len(ids) - 1)]))
     return drawn
 

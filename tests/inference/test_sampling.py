@@ -211,6 +211,27 @@ def test_what_is_known_to_be_likeliest_changes_nothing(seed: int, history: list[
     assert choose(table.copy(), rows, [likeliest] * len(rows)) == choose(table, rows)
 
 
+@given(
+    st.integers(0, 1000),
+    st.sampled_from([0.2, 0.7, 1.0, 5.0]),
+    st.sampled_from([{}, {"min_p": 0.1}, {"top_p": 0.9}, {"top_k": 3}, {"top_k": 20, "top_p": 0.9}, {"top_k": 500}]),
+    st.floats(0, 1, exclude_max=True),
+    st.sampled_from([1, 60, 4096]),
+)
+def test_what_a_draw_does_not_reach_need_not_be_there(
+    seed: int, temperature: float, change: dict[str, Any], draw: float, vocabulary: int
+) -> None:
+    scores = logits(seed, vocabulary).numpy()
+    params = SamplingParams(seed, temperature=temperature, **{"top_p": 1.0, **change})
+    ids, chances = nucleus(scores, params)
+    some, their_chances = nucleus(scores, params, draw)
+    assert chances.sum() == pytest.approx(1.0, abs=1e-4)
+    assert (np.diff(chances) <= 0).all()
+    assert some.tolist() == ids[: len(some)].tolist()
+    assert np.allclose(their_chances, chances[: len(some)], rtol=1e-4)
+    assert their_chances.sum(dtype=np.float64) > draw - 1e-4
+
+
 def test_draws_follow_the_probabilities() -> None:
     scores = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
     params = SamplingParams(11, temperature=1.0, top_p=1.0)
