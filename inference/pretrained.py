@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
@@ -48,9 +49,12 @@ def load_network(folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
     _refuse_unsupported(AutoConfig.from_pretrained(folder))
-    network: Any = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, attn_implementation="sdpa", use_safetensors=True, trust_remote_code=False
-    )
+    try:
+        network: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, attn_implementation="sdpa", use_safetensors=True, trust_remote_code=False
+        )
+    except SafetensorError as error:
+        raise ValueError(f"The weights of {folder.name} are damaged: {error}.") from error
     if "position_ids" not in inspect.signature(network.forward).parameters:
         raise ValueError(f"{folder.name} takes no position_ids, so its rows cannot be computed together.")
     return network.to(device).eval()

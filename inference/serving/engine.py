@@ -53,6 +53,7 @@ from inference.serving.waiting import Waiting, WaitingLine
 
 log = logging.getLogger(__name__)
 
+SMALL_TALK = (ChatMessage("user", "Hello"),)
 # How soon whoever waits for an adapter notices that the engine has been stopped.
 POLL_S = 0.5
 
@@ -82,6 +83,7 @@ class TransformersEngine:
         self._end_ids = pretrained.end_ids(pretrained.generation_config(folder), self._tokenizer)
         threads = torch.get_num_threads()
         self._backend = backends.load(self._config, folder)
+        self._refuse_tokenizer_of_another_model(folder)
         if self._backend.name == "native":
             # The kernel's threads need the cores; torch's own, which here only help to choose tokens, wait awake.
             torch.set_num_threads(1)
@@ -174,6 +176,16 @@ class TransformersEngine:
         waiting = len(self._line) + len(self._parked)
         return self._batch.meter.snapshot(len(self._batch.rows), waiting, pool.pages, pool.in_use)
 
+    def _refuse_tokenizer_of_another_model(self, folder: Path) -> None:
+        """An id that the model lacks would fail a step, and with it all replies in it. What was added to a tokenizer
+        may be beyond the model as long as its template does not use it: people's texts cannot."""
+        tokens = max(self._tokenizer.vocab_size, *(token_id + 1 for token_id in self._template.encode(SMALL_TALK)))
+        if tokens > self._backend.vocabulary:
+            raise ValueError(
+                f"The tokenizer of {folder.name} has {tokens} tokens and the model {self._backend.vocabulary}: "
+                "they do not belong together."
+            )
+
     def _tell(self, call: Callable[[], None]) -> None:
         with self._changed:
             self._inbox.append(call)
@@ -204,7 +216,7 @@ class TransformersEngine:
     @torch.inference_mode()
     def _warm_up(self) -> None:
         """The first forwards choose and build kernels; do it before a person waits for them."""
-        ids = self._template.encode([ChatMessage("user", "Hello")])[-32:]
+        ids = self._template.encode(SMALL_TALK)[-32:]
         for tokens in (ids, ids[:1]):
             self._scratch.last_logits(tokens)
 

@@ -45,24 +45,16 @@ class Listener:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.events: list[StreamEvent] = []
-        self.times: list[float] = []  # when each was said
         self._heard = threading.Condition()
         self.info: EngineInfo = engine.start(self._hear)
 
     def _hear(self, event: StreamEvent) -> None:
         with self._heard:
             self.events.append(event)
-            self.times.append(time.monotonic())
             self._heard.notify_all()
 
     def of(self, request: GenerationRequest) -> list[StreamEvent]:
         return [event for event in self.events if event.generation_id == request.generation_id]
-
-    def longest_gap_s(self, request: GenerationRequest) -> float:
-        """Between two events of this request."""
-        of = zip(self.events, self.times, strict=True)
-        at = [time for event, time in of if event.generation_id == request.generation_id]
-        return max(later - earlier for earlier, later in itertools.pairwise(at))
 
     def wait_for(self, request: GenerationRequest, deltas: int) -> None:
         """Until `request` has said so many deltas."""

@@ -7,13 +7,15 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from inference.contract import ChatMessage, Engine, EngineConfig
 from inference.serving import memory
 from inference.serving.engine import TransformersEngine
+from tests.inference.conftest import CHATML, make_tiny_model, make_tokenizer
 from tests.inference.listening import Listener, ask, ids_of, text_of
 
 
@@ -140,6 +142,39 @@ def test_a_model_that_cannot_be_served_is_refused_with_a_sentence(
     (folder / "config.json").write_text(json.dumps({**config, **change}))
     with pytest.raises(ValueError, match=reason):
         TransformersEngine(EngineConfig(str(folder), context_length=4096)).start(print)
+
+
+@pytest.mark.parametrize("backend", ["torch", "native"])
+@pytest.mark.parametrize("kept", [0.5, 0.001, 0])
+def test_weights_cut_short_are_refused_with_a_sentence(
+    tmp_path: Path, kept: float, backend: Literal["torch", "native"]
+) -> None:
+    folder = make_tiny_model(tmp_path, hidden_size=64)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: int(kept * weights.stat().st_size)])
+    with pytest.raises(ValueError, match="damaged"):
+        TransformersEngine(EngineConfig(str(folder), backend=backend)).start(print)
+
+
+@pytest.mark.parametrize("backend", ["torch", "native"])
+@pytest.mark.parametrize("missing", ["a word", "the template's last token"])
+def test_a_tokenizer_that_does_not_fit_the_model_is_refused_with_a_sentence(
+    tmp_path: Path, missing: str, backend: Literal["torch", "native"]
+) -> None:
+    """An id that the model lacks would fail a step, and with it all replies in it."""
+    folder = make_tiny_model(tmp_path, hidden_size=64)
+    config = json.loads((folder / "config.json").read_text())
+    tokenizer = make_tokenizer()
+    if missing == "a word":
+        config["vocab_size"] = tokenizer.vocab_size - 1
+    else:
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<|go|>"]})
+        tokenizer.chat_template = CHATML + "<|go|>"
+        tokenizer.save_pretrained(folder)
+    LlamaForCausalLM(LlamaConfig(**config)).save_pretrained(folder)
+    engine = TransformersEngine(EngineConfig(str(folder), backend=backend))
+    with pytest.raises(ValueError, match=r"tokenizer of .* has 42\d tokens and the model 4\d\d"):
+        engine.start(lambda event: None)
 
 
 def test_weights_in_other_formats_than_safetensors_are_not_loaded(tiny_folder: Path, tmp_path: Path) -> None:
