@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
 
 from inference.serving.detokenizer import REPLACEMENT, Detokenizer, TokenTexts
 from inference.serving.stop_strings import StopStrings
@@ -59,6 +60,15 @@ def test_what_is_shown_does_not_depend_on_how_the_text_was_divided(
     parts = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     strings = StopStrings(stop)
     assert "".join(strings.push(part) for part in parts) + strings.flush() == cut(text, stop)
+
+
+def test_a_token_whose_text_depends_on_where_it_stands_is_decoded_with_the_others() -> None:
+    """The space before a word, which its first one has not."""
+    tokenizer = Tokenizer(models.WordLevel({"▁a": 0, "▁b": 1, "c": 2}, unk_token="c"))
+    tokenizer.decoder = decoders.Metaspace()
+    detokenizer = Detokenizer(TokenTexts(tokenizer))
+    assert [detokenizer.push(i) for i in (0, 1, 2, 0)] == ["a", " b", "c", " a"]
+    assert detokenizer.flush() == ""
 
 
 def test_a_character_of_several_tokens_appears_whole() -> None:

@@ -7,16 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import LlamaForCausalLM
 
 from inference import model_files
+from inference.contract import SamplingParams
 from inference.serving.native import build, weights
 from inference.serving.native.backend import NativeBackend
 from inference.serving.native.library import Kernel
 from inference.serving.native.network import read_network
 from inference.serving.native.verification import divergence
+from inference.serving.sampling import SamplingRow, choose
 from tests.inference.native.conftest import BASE, MakeModel, Open, network_logits, read, tokens
 from tests.inference.native.test_adapters import EVERYTHING, last_words, make_adapter, put
 
@@ -89,6 +92,21 @@ def test_of_equal_tokens_the_first_is_the_likeliest(make_model: MakeModel, tmp_p
         logits = said(backend, 20)
         assert list(backend.likeliest) == logits.numpy().argmax(-1).tolist()
         assert ((logits == logits.max(-1, keepdim=True).values).sum(-1) > 10).all()
+
+
+def test_logits_that_are_no_numbers_are_noticed_by_what_is_said_to_be_likeliest(
+    model: Path, open_backend: Open, level: str
+) -> None:
+    files = make_adapter(model, 1, 6, ["down_proj"])[1]
+    for sides in files.weights.values():
+        sides["A"], sides["B"] = sides["A"] * 1e37, sides["B"] * 1e37
+    backend = open_backend(model, level, 2)
+    put(backend, 0, files)
+    backend.set_pages(0, range(3))
+    rows = [(token, 0, position) for position, token in enumerate(tokens(20))]
+    found = read(backend, rows, [19], [0] * len(rows)).numpy()
+    assert np.isnan(found).all()
+    assert choose(found, [SamplingRow(SamplingParams(0, temperature=0), [], 0)], backend.likeliest) == [None]
 
 
 def test_rows_say_together_what_they_say_alone(model: Path, open_backend: Open) -> None:
